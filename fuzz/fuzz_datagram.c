@@ -1,0 +1,35 @@
+/* The datagram: bytes from nobody into a fresh engine, as responder and in the middle of setting up as initiator. The
+ * input is a run of datagrams, each with a 2-octet length. */
+#include "sim/world.h"
+
+#include <stdio.h>
+
+static const char config[] =
+	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n proposals = aes128gcm16-prfsha256-x25519\n"
+	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n"
+	" children {\n net {\n local_ts = 10.1.0.0/16\n remote_ts = 10.2.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
+	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n";
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct reader r = reader_of(BYTES(data, size));
+	struct world *w = world_new(1);
+	struct host *h = world_host(w, "alice", "192.0.2.1", config, NULL);
+	struct ike_path path = { .local = { h->address, 500 }, .remote = { h->address, 500 } };
+
+	path.remote.address.octets[3] = 2;
+	if (read_u8(&r) & 1)
+		host_initiate(h, "net");
+	for (int i = 0; i < 16 && reader_left(&r) > 2; i++) {
+		uint16_t length = read_u16(&r);
+		struct bytes datagram =
+			read_bytes(&r, length < reader_left(&r) ? length : reader_left(&r));
+
+		host_datagram(h, &path, datagram);
+		world_settle(w, NS_PER_SECOND);
+	}
+	world_free(w);
+	return 0;
+}

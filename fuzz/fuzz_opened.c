@@ -1,0 +1,103 @@
+/* The opened message: mutated plaintext that is correctly sealed, into an SA that stands (or, first octet, into one that
+ * awaits IKE_AUTH). The peer's keys are the engine's own: bob's sealer, taken from his SA. */
+#include <stdlib.h>
+
+#include "ike/sa.h"
+#include "sim/world.h"
+
+#define SEALED_BYTES_MAX 4096
+
+static const char *const configs[] = {
+	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n proposals = aes128gcm16-prfsha256-x25519\n"
+	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n"
+	" children {\n net {\n local_ts = 10.1.0.0/16\n remote_ts = 10.2.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
+	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n",
+	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.2\n remote_addrs = 192.0.2.1\n proposals = aes128gcm16-prfsha256-x25519\n"
+	" local {\n auth = psk\n id = bob\n }\n remote {\n auth = psk\n id = alice\n }\n"
+	" children {\n net {\n local_ts = 10.2.0.0/16\n remote_ts = 10.1.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
+	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n",
+};
+
+/* A message from bob with any exchange type, flags and first payload around the plaintext. */
+static struct bytes seal_as(struct ike_sa *from, uint8_t exchange, uint8_t flags, uint32_t id,
+	uint8_t first, struct bytes plain, uint8_t *out)
+{
+	const struct seal_suite *suite = sealer_suite(from->keys.out);
+	struct ike_header h = { .spi_i = from->spi_i,
+		.spi_r = from->spi_r,
+		.next_payload = PAYLOAD_SK,
+		.version = 0x20,
+		.exchange = exchange,
+		.flags = flags,
+		.message_id = id };
+	size_t iv = suite_iv_bytes(suite), icv = suite_icv_bytes(suite);
+	struct writer w = writer_of(out, SEALED_BYTES_MAX);
+	size_t aad, text;
+	uint8_t *iv_at, *icv_at;
+
+	h.length = (uint32_t)(IKE_HEADER_BYTES + 4 + iv + plain.size + 1 + icv);
+	header_encode(&w, &h);
+	write_u8(&w, first);
+	write_u8(&w, 0);
+	write_u16(&w, (uint16_t)(h.length - IKE_HEADER_BYTES));
+	aad = w.used;
+	iv_at = write_room(&w, iv);
+	store_u64(iv_at, 1000000 + id);
+	text = w.used;
+	write_bytes(&w, plain);
+	write_u8(&w, 0);
+	icv_at = write_room(&w, icv);
+	if (!writer_ok(&w) ||
+		sealer_seal(from->keys.out, BYTES(out, aad), iv_at, out + text, plain.size + 1,
+			BYTES_EMPTY, icv_at) < 0)
+		abort();
+	return writer_bytes(&w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct reader r = reader_of(BYTES(data, size));
+	struct world *w = world_new(1);
+	struct host *alice = world_host(w, "alice", "192.0.2.1", configs[0], NULL);
+	struct host *bob = world_host(w, "bob", "192.0.2.2", configs[1], NULL);
+	bool early = read_u8(&r) & 1;
+	uint8_t sealed[SEALED_BYTES_MAX];
+
+	host_initiate(bob, "net");
+	for (int i = 0; early && i < 3 &&
+		!(alice->engine->sas && alice->engine->sas->keys.in && bob->engine->sas->keys.in);
+		i++)
+		world_run(w, 10 * NS_PER_MS);
+	if (!early)
+		world_settle(w, NS_PER_SECOND);
+
+	for (int i = 0; i < 8 && reader_left(&r) > 4; i++) {
+		uint8_t exchange = read_u8(&r), flags = read_u8(&r), first = read_u8(&r);
+		size_t length = read_u16(&r) % 2048;
+		struct bytes plain =
+			read_bytes(&r, length < reader_left(&r) ? length : reader_left(&r));
+		struct ike_sa *to = alice->engine->sas, *from = bob->engine->sas;
+
+		if (!to || !from || !from->keys.out || !to->keys.in || from->spi_i != to->spi_i)
+			break;
+		/* Mostly what fits; sometimes anything. */
+		if (exchange < 200)
+			exchange = (uint8_t)(IKE_AUTH + exchange % 3);
+		if (flags < 200)
+			flags = (uint8_t)((from->initiator ? FLAG_INITIATOR : 0) |
+				(flags & 1 && to->window.waiting ? FLAG_RESPONSE : 0));
+		host_datagram(alice, &(struct ike_path){ to->path.local, to->path.remote },
+			seal_as(from, exchange, flags,
+				flags & FLAG_RESPONSE ? to->window.next_request - 1
+						      : to->window.next_expected,
+				first, plain, sealed));
+		if (read_u8(&r) & 1)
+			host_rekey(alice, exchange & 1 ? "net" : NULL, exchange & 1 ? NULL : "net");
+		while (alice->answers)
+			world_run(w, NS_PER_MS);
+	}
+	world_free(w);
+	return 0;
+}

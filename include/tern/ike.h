@@ -1,0 +1,290 @@
+/* libike: the IKE protocol without a socket, a clock, a thread or a file.
+ *
+ * Five inputs (datagram, tick, command, kernel event, answer) and four outputs (send, operate, ask, tell). After each
+ * input drain ike_next_output() until it returns false. Pointers within an output stay valid until the next input;
+ * those within a question until it is answered or its SA is gone, so a host that answers later copies with
+ * ike_question_copy(). One engine is used by one thread at a time. */
+#pragma once
+
+#include "base/random.h"
+#include "base/timer.h"
+#include "conf/connection.h"
+#include "crypto/crypto.h"
+#include "tern/child.h"
+
+struct ike_engine;
+
+struct ike_options {
+	struct random_source random;
+	struct crypto *crypto; /* borrowed; symmetric use only within the engine */
+	uint16_t port;         /* ours for IKE, normally 500 */
+	uint16_t port_nat_t;   /* ours for IKE and ESP in UDP, normally 4500 */
+	uint32_t retransmit_tries;
+	uint64_t retransmit_timeout_ns;
+	double retransmit_base;
+	uint32_t retransmit_jitter_percent;
+	uint64_t retransmit_limit_ns; /* 0: none */
+	uint64_t half_open_timeout_ns;
+	uint32_t cookie_threshold; /* half-open SAs above which cookies are asked for; 0: never */
+	uint32_t
+		block_threshold; /* half-open SAs of one address above which it gets silence; 0: never */
+	uint32_t ike_sa_max;        /* 0: unlimited */
+	uint32_t fragment_size;     /* of the IP packet, 576..65535; 0: 1280 */
+	uint32_t message_bytes_max; /* reassembled or not */
+	uint32_t children_max;      /* per IKE SA */
+	uint64_t
+		response_kept_ns; /* how long a half-open SA's and a deleted SA's repeats are answered */
+	bool send_vendor_id;
+	bool signature_authentication; /* RFC 7427 */
+	bool prefer_configured_proposals;
+};
+
+/* Fills in the defaults (retransmission 4 s × 1.8^n five times, half-open 30 s, cookies above 10, ...). */
+void ike_options_default(struct ike_options *o);
+
+struct ike_engine *ike_engine_new(const struct ike_options *options);
+void ike_engine_free(struct ike_engine *e);
+
+/* Inputs. */
+
+void ike_datagram(struct ike_engine *e, ike_time now, const struct ike_path *path,
+	struct bytes datagram); /* without the non-ESP marker */
+void ike_tick(struct ike_engine *e, ike_time now);
+
+enum ike_command_kind {
+	IKE_COMMAND_LOAD, /* connection: adds it, or replaces the one of its name for SAs to come */
+	IKE_COMMAND_UNLOAD,    /* ike: the connection's name */
+	IKE_COMMAND_INITIATE,  /* child and/or ike by name */
+	IKE_COMMAND_TERMINATE, /* by any of child, ike, child_id, ike_id; all where none given */
+	IKE_COMMAND_REKEY,     /* likewise */
+	IKE_COMMAND_SHUTDOWN,  /* deletes all SAs; done when every delete is answered or given up */
+};
+
+struct ike_command {
+	enum ike_command_kind kind;
+	uint64_t id;                         /* comes back in IKE_EVENT_DONE; 0: nobody waits */
+	const struct connection *connection; /* LOAD: held by the engine from now */
+	const char *ike, *child;             /* names; NULL: not given */
+	uint32_t ike_id, child_id;           /* 0: not given */
+	bool force;                          /* TERMINATE: don't wait for the peer */
+};
+
+void ike_command(struct ike_engine *e, ike_time now, const struct ike_command *command);
+
+enum ike_kernel_kind {
+	IKE_KERNEL_REFUSED,
+	IKE_KERNEL_EXPIRE_SOFT,
+	IKE_KERNEL_EXPIRE_HARD,
+	IKE_KERNEL_ACQUIRE,
+	IKE_KERNEL_MAPPING
+};
+
+struct ike_kernel_event {
+	enum ike_kernel_kind kind;
+	uint32_t child_id;
+	uint32_t reqid;
+	const char *reason;     /* REFUSED */
+	struct endpoint remote; /* MAPPING: where authenticated ESP now comes from */
+};
+
+void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_event *event);
+
+/* Questions and their answers. */
+
+enum ike_question_kind {
+	IKE_ASK_KE_BEGIN,     /* group -> private, public */
+	IKE_ASK_KE_FINISH,    /* private, peer -> secret */
+	IKE_ASK_KE_RESPOND,   /* group, peer -> public, secret */
+	IKE_ASK_AUTHENTICATE, /* our AUTH */
+	IKE_ASK_VERIFY,       /* the peer's AUTH */
+	IKE_ASK_SPI,          /* an inbound ESP SPI -> spi */
+	IKE_ASK_PATH,         /* connection -> path: names resolved, source address chosen */
+};
+
+#define IKE_CERTS_MAX    12
+#define IKE_SIGNED_PARTS 3
+
+struct ike_question {
+	uint64_t id;
+	enum ike_question_kind kind;
+	uint16_t group;
+	const struct ke_private *private; /* KE_FINISH: lent */
+	struct bytes peer;
+	const struct connection *connection; /* AUTHENTICATE, VERIFY, PATH */
+	size_t round;                        /* index into connection->local or ->remote */
+	struct id_payload local_id,
+		remote_id; /* what we sent or will send; what the peer claimed (or we expect) */
+	uint16_t prf;
+	struct bytes parts[IKE_SIGNED_PARTS]; /* RFC 7296 §2.15: message | nonce | prf(SK_p, ID') */
+	size_t hash_count; /* AUTHENTICATE: what the peer can verify, RFC 7427; none: methods 1, 9-11 */
+	uint8_t hashes[SIGNATURE_FORMS_MAX];
+	struct bytes
+		certreqs; /* AUTHENTICATE: concatenated SHA-1 of trusted CAs' keys; empty where none came */
+	bool certreq_came;
+	uint8_t method;    /* VERIFY */
+	struct bytes auth; /* VERIFY: the AUTH data */
+	size_t cert_count; /* VERIFY: as received, end entity first */
+	struct cert_payload certs[IKE_CERTS_MAX];
+};
+
+enum ike_answer_status {
+	IKE_ANSWER_OK,
+	IKE_ANSWER_NO /* see reason */,
+	IKE_ANSWER_BAD_PEER /* KE: the peer's value is invalid */
+};
+
+#define IKE_REASON_TEXT_MAX 400
+
+struct ike_answer {
+	uint64_t id;
+	enum ike_answer_status status;
+	char reason
+		[IKE_REASON_TEXT_MAX]; /* for people, where it is no: what was tried, and what to do; never a secret */
+	struct ke_private *private; /* KE_BEGIN: ownership moves to the engine */
+	struct bytes public;
+	struct bytes secret; /* copied and the engine's copy wiped; the caller wipes its own */
+	uint8_t method;      /* AUTHENTICATE */
+	struct bytes auth;
+	size_t cert_count; /* to be sent, end entity first */
+	struct cert_payload certs[IKE_CERTS_MAX];
+	const char *
+		credential; /* VERIFY: what vouched: "CN=moon (RSA 2048) by CN=tern CA", for the log */
+	uint32_t spi;
+	struct ike_path path;
+};
+
+void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *answer);
+
+/* A deep copy for a thread (one block of memory, with its own `private` borrowed and `connection` held); NULL where memory
+ * ran out. */
+struct ike_question *ike_question_copy(const struct ike_question *q);
+void ike_question_free(struct ike_question *q); /* cleanses */
+
+/* The SHA-1 hashes that our CERTREQ names: set whenever trust anchors change. Copied. */
+void ike_set_certreqs(struct ike_engine *e, struct bytes hashes);
+
+/* Outputs. */
+
+enum ike_operation_kind {
+	IKE_OPERATE_INSTALL_IN,  /* the inbound SA (and, with the first of a reqid, its policies) */
+	IKE_OPERATE_INSTALL_OUT, /* the outbound SA: traffic goes over it from now on */
+	IKE_OPERATE_UPDATE_PATH, /* spec->path and spec->encap changed */
+	IKE_OPERATE_REMOVE_OUT,
+	IKE_OPERATE_REMOVE, /* both, and policies with the last of a reqid */
+};
+
+struct ike_operation {
+	enum ike_operation_kind kind;
+	const struct child_spec *spec;
+	const struct child_config *config;
+	const struct connection *connection;
+	uint32_t ike_id;
+	bool rekeyed; /* REMOVE: a successor carries the traffic: routes stay */
+};
+
+enum ike_event_kind {
+	IKE_EVENT_IKE_UP,
+	IKE_EVENT_IKE_DOWN,
+	IKE_EVENT_IKE_REKEYED, /* ike_id: the new one; old_id */
+	IKE_EVENT_CHILD_UP,
+	IKE_EVENT_CHILD_DOWN,
+	IKE_EVENT_CHILD_REKEYED, /* child_id: the new one; old_id */
+	IKE_EVENT_SENT,          /* message: one line of the ladder */
+	IKE_EVENT_RECEIVED,
+	IKE_EVENT_RETRANSMIT,
+	IKE_EVENT_DROPPED, /* text: why */
+	IKE_EVENT_FAILED,  /* text: what was offered, what wanted, which line decides */
+	IKE_EVENT_NOTE,
+	IKE_EVENT_DONE, /* command id: ok or not, text */
+};
+
+struct ike_event {
+	enum ike_event_kind kind;
+	uint8_t level; /* 0 always, 1 normal, 2 detail */
+	uint32_t ike_id, child_id, old_id;
+	const char *ike_name, *child_name; /* "" where unknown */
+	const char *text;                  /* without secrets; "" where none */
+	const struct ike_path *path;       /* SENT, RECEIVED, DROPPED; may be NULL */
+	size_t size;                       /* octets, likewise */
+	uint64_t command; /* DONE; and in others the command they belong to (control-log), or 0 */
+	bool ok;          /* DONE */
+	uint32_t matches; /* DONE of TERMINATE and REKEY */
+};
+
+enum ike_output_kind { IKE_SEND, IKE_OPERATE, IKE_ASK, IKE_TELL };
+
+struct ike_output {
+	enum ike_output_kind kind;
+	union {
+		struct {
+			struct ike_path path;
+			struct bytes
+				datagram; /* without the marker: the host adds it where path.local.port is port_nat_t */
+		} send;
+		struct ike_operation operate;
+		const struct ike_question *ask;
+		struct ike_event tell;
+	};
+};
+
+bool ike_next_output(struct ike_engine *e, struct ike_output *ret_output);
+ike_time ike_next_deadline(const struct ike_engine *e);
+
+/* Reading. Views point into the engine and are valid until the next input. */
+
+enum ike_state {
+	IKE_CREATED,
+	IKE_CONNECTING,
+	IKE_ESTABLISHED,
+	IKE_REKEYING,
+	IKE_REKEYED,
+	IKE_DELETING
+};
+enum ike_child_state {
+	IKE_CHILD_CREATED,
+	IKE_CHILD_INSTALLING,
+	IKE_CHILD_INSTALLED,
+	IKE_CHILD_REKEYING,
+	IKE_CHILD_REKEYED,
+	IKE_CHILD_DELETING
+};
+
+struct ike_sa_view {
+	uint32_t id;
+	const struct connection *connection;
+	enum ike_state state;
+	bool initiator;
+	uint64_t spi_i, spi_r;
+	struct ike_path path;
+	struct id_payload local_id, remote_id; /* type 0 where unknown yet */
+	bool nat_local, nat_remote, nat_fake;
+	struct proposal chosen;  /* one transform of each type */
+	ike_time established_at; /* 0: not yet */
+	ike_time rekey_at;       /* IKE_TIME_NEVER: none */
+	const char *task;        /* the exchange under way: "IKE_AUTH"; NULL: none */
+};
+
+struct ike_child_view {
+	uint32_t id;
+	uint32_t ike_id;
+	const struct child_config *config;
+	enum ike_child_state state;
+	const struct child_spec *spec;
+	struct proposal chosen;
+	ike_time installed_at, rekey_at, expire_at;
+};
+
+/* Iteration by position: start with 0. */
+bool ike_next_sa(const struct ike_engine *e, size_t *position, struct ike_sa_view *ret_view);
+bool ike_next_child(const struct ike_engine *e, uint32_t ike_id, size_t *position,
+	struct ike_child_view *ret_view);
+const struct connection *ike_next_connection(const struct ike_engine *e, size_t *position);
+
+struct ike_stats {
+	uint32_t ike_sas, half_open, children, connections;
+	uint64_t received, sent, dropped, retransmitted, cookies_sent;
+};
+
+void ike_stats(const struct ike_engine *e, struct ike_stats *ret_stats);
+const char *ike_state_name(enum ike_state state); /* VICI's words: "ESTABLISHED" */
+const char *ike_child_state_name(enum ike_child_state state);

@@ -1,0 +1,41 @@
+/* The daemon's settings: section `ternd` of ternd.conf, or `charon` of a strongswan.conf. */
+#pragma once
+
+#include "conf/problems.h"
+#include "conf/tree.h"
+
+struct settings {
+	uint32_t retransmit_tries;          /* 5 */
+	uint64_t retransmit_timeout_ms;     /* 4000 */
+	double retransmit_base;             /* 1.8 */
+	uint32_t retransmit_jitter_percent; /* 0 */
+	uint64_t retransmit_limit_ms;       /* 0: none */
+	uint64_t half_open_timeout_s;       /* 30 */
+	uint32_t cookie_threshold;          /* 10; 0: never */
+	uint32_t block_threshold;           /* 5; 0: never */
+	uint32_t ikesa_limit;               /* 0: none */
+	uint32_t fragment_size;             /* 1280 */
+	uint32_t max_packet;                /* 10000 */
+	uint16_t port, port_nat_t;          /* 500, 4500 */
+	uint64_t keep_alive_s;              /* 20; 0: off */
+	bool install_routes;                /* yes */
+	uint32_t routing_table;             /* 221, ours; strongSwan's is 220 */
+	uint32_t routing_table_prio;        /* 221 */
+	bool send_vendor_id;                /* no */
+	bool signature_authentication;      /* yes */
+	bool rsa_pss;                       /* no */
+	bool prefer_configured_proposals;   /* yes */
+	enum { DATA_PLANE_AUTO, DATA_PLANE_USER, DATA_PLANE_KERNEL } data_plane;
+	char vici_path
+		[108]; /* "/run/tern/vici.sock"; from plugins.vici.socket or vici.socket, without unix:// */
+};
+
+void settings_default(struct settings *ret_settings);
+
+/* Returns 0 (also with warnings), -ENOENT where the file is not there (no problem is added: the caller knows whether it
+ * must be), -EINVAL with errors; what is good is set in any case. */
+int settings_load(const char *path, struct settings *ret_settings, struct problems *problems);
+
+/* From the section itself (`ternd` or `charon`; NULL: defaults only). */
+int settings_read(
+	const struct tree_node *section, struct settings *ret_settings, struct problems *problems);

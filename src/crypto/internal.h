@@ -1,0 +1,152 @@
+/* What the files of crypto/ share: the context with its caches, and how errors leave OpenSSL. Only
+ * crypto/ includes it (and its own tests). Everything fetched is fetched on first use and kept
+ * until crypto_free(). */
+#pragma once
+
+#include <stdatomic.h>
+
+#include <openssl/core.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+
+#include "crypto/crypto.h"
+
+enum digest { DIGEST_SHA1, DIGEST_SHA2_256, DIGEST_SHA2_384, DIGEST_SHA2_512, DIGEST_COUNT };
+
+enum mac_kind {
+	MAC_HMAC_SHA1, /* the HMACs in the order of enum digest */
+	MAC_HMAC_SHA2_256,
+	MAC_HMAC_SHA2_384,
+	MAC_HMAC_SHA2_512,
+	MAC_AES_CMAC,
+	MAC_AES_XCBC,
+	MAC_COUNT,
+};
+
+#define MAC_BYTES_MAX 64 /* HMAC-SHA2-512 */
+#define CIPHERS_MAX   16 /* distinct ciphers that a context has fetched */
+
+struct mac;
+
+struct crypto {
+	OSSL_LIB_CTX *lib;
+	OSSL_PROVIDER *algorithms; /* OpenSSL's "default" */
+	OSSL_PROVIDER *seeded;     /* our RAND; NULL where OpenSSL's own generator serves */
+	EVP_MD_CTX *hash;
+	EVP_MD *digests[DIGEST_COUNT];
+	EVP_CIPHER *ciphers[CIPHERS_MAX];
+	EVP_MAC *hmac;
+	EVP_MAC *cmac;
+	struct mac *prfs[MAC_COUNT]; /* keyed anew for every call */
+};
+
+/* Fetched once per context and lent; NULL where OpenSSL does not have them. `name` is OpenSSL's,
+ * e.g. "AES-128-GCM". */
+const char *digest_name(enum digest d);
+EVP_MD *crypto_digest(struct crypto *c, enum digest d);
+EVP_CIPHER *crypto_cipher(struct crypto *c, const char *name);
+EVP_MAC *crypto_hmac(struct crypto *c);
+EVP_MAC *crypto_cmac(struct crypto *c);
+
+/* Drops whatever OpenSSL has queued for this thread. */
+void crypto_drain(void);
+
+/* For the way out: drains the queue and hands `result` on, as in `return drained(-EIO);`. */
+static inline int drained(int result)
+{
+	crypto_drain();
+	return result;
+}
+
+/* Loads the provider whose generator draws from `random` and makes it the context's only one
+ * (random.c). NULL where OpenSSL refuses. `random` is copied. */
+OSSL_PROVIDER *random_provider_load(OSSL_LIB_CTX *lib, const struct random_source *random);
+
+/* Message authentication codes, keyed once and used for many messages, or keyed anew for each
+ * (mac.c). */
+struct mac *mac_new(struct crypto *c, enum mac_kind kind);
+void mac_free(struct mac *m);
+size_t mac_bytes(enum mac_kind kind); /* of the whole output */
+int mac_set_key(struct mac *m, struct bytes key);
+int mac_compute(
+	struct mac *m, const struct bytes *parts, size_t part_count, uint8_t *out); /* 0 or -EIO */
+
+/* AES-XCBC-MAC (xcbc.c). The key has 16 octets (asserted). */
+struct xcbc;
+struct xcbc *xcbc_new(struct crypto *c);
+void xcbc_free(struct xcbc *x);
+int xcbc_set_key(struct xcbc *x, struct bytes key);
+int xcbc_compute(
+	struct xcbc *x, const struct bytes *parts, size_t part_count, uint8_t out[static 16]);
+
+/* Ciphers and integrity algorithms as tables (suite.c). */
+enum seal_mode {
+	SEAL_NULL, /* these three with a MAC */
+	SEAL_CBC,
+	SEAL_CTR,
+	SEAL_AEAD, /* GCM and ChaCha20-Poly1305 */
+	SEAL_CCM,  /* an AEAD that wants the length first */
+	SEAL_GMAC, /* GCM over nothing: IV and text are authenticated only */
+};
+
+struct encr_row {
+	uint16_t id;
+	enum seal_mode mode;
+	const char *cipher[3]; /* OpenSSL's names: AES with 128, 192 and 256 bits; others one */
+	uint8_t key_bytes;     /* 0 where the suite says (AES) */
+	uint8_t salt_bytes;
+	uint8_t iv_bytes;
+	uint8_t icv_bytes;
+	uint8_t block_bytes;
+};
+
+struct integ_row {
+	uint16_t id;
+	enum mac_kind mac;
+	uint8_t key_bytes;
+	uint8_t icv_bytes;
+};
+
+const struct encr_row *encr_find(uint16_t encr); /* NULL where unknown, as below */
+const struct integ_row *integ_find(uint16_t integ);
+const char *suite_cipher(const struct seal_suite *s); /* OpenSSL's name; NULL for ENCR_NULL */
+
+/* The groups and their keys (group.c). */
+enum ke_kind {
+	KE_KIND_MODP,  /* a safe prime: its subgroups have 1, 2, (p-1)/2 or p-1 elements */
+	KE_KIND_MODPQ, /* RFC 5114: a subgroup of order q among many others */
+	KE_KIND_ECP,
+	KE_KIND_X, /* x25519 and x448 */
+};
+
+struct ke_group {
+	uint16_t id;
+	enum ke_kind kind;
+	const char *type; /* OpenSSL's key type */
+	const char *name; /* and its group name; NULL where it has none */
+	uint16_t public_bytes;
+	uint16_t secret_bytes;
+	uint16_t private_bits; /* of the exponent of a safe-prime group, else 0 */
+};
+
+const struct ke_group *group_find(uint16_t id);
+
+/* A key that holds the domain parameters alone; NULL for x25519 and x448, which have none. */
+EVP_PKEY *group_parameters(struct crypto *c, const struct ke_group *group);
+EVP_PKEY *group_generate(
+	struct crypto *c, const struct ke_group *group); /* NULL where OpenSSL fails */
+
+/* The public value as the KE payload has it. Returns 0 or -EIO. */
+int group_public_value(const struct ke_group *group, EVP_PKEY *key, uint8_t *out);
+
+/* The peer's value as a key, after the checks of RFC 6989 §2. Returns 0, -EBADMSG or -EIO. */
+int group_peer_key(
+	struct crypto *c, const struct ke_group *group, struct bytes value, EVP_PKEY **ret_key);
+
+/* The half-finished exchange (ke.c); visible here so that tests can begin one with a vector's
+ * private key. */
+struct ke_private {
+	const struct ke_group *group;
+	EVP_PKEY *key;
+	atomic_uint references;
+};

@@ -1,0 +1,241 @@
+/* From the peer to the TUN device: find the SA, judge the sequence number, verify and open, note the number,
+ * unpad, and see that what came out is what the SA was made for. RFC 4303 §3.4, RFC 4301 §5.2. */
+#include "esp/internal.h"
+
+#define HOPS            64
+#define IPV4_DF         0x4000
+#define TCP_CHECKSUM_AT 16
+#define UDP_CHECKSUM_AT 6
+
+/* One packet on its way. */
+struct inbound {
+	struct esp *esp;
+	ike_time now;
+	const struct esp_in *in;
+	struct esp_out *out;
+	struct child *child;
+	uint64_t sequence;
+	struct bytes payload; /* within out->memory, as is all that follows */
+	uint8_t next_header;
+	uint8_t *packet;
+	struct flow flow;
+};
+
+static enum esp_reason inbound_find(struct inbound *x)
+{
+	size_t size = x->in->packet.size;
+	struct child *c;
+
+	if (size < ESP_HEADER_BYTES)
+		return ESP_REASON_MALFORMED;
+
+	c = table_find(x->esp->by_spi, BYTES(x->in->packet.data, 4));
+	if (!c || (void *)c == &x->esp->reserved)
+		return ESP_REASON_NO_SA;
+
+	x->child = c;
+	x->out->child_id = c->spec.child_id;
+	if (x->in->path.remote.address.family != c->spec.path.remote.address.family)
+		return ESP_REASON_ENCAP;
+	if (size < payload_offset(c) + ESP_TRAILER_BYTES + suite_icv_bytes(&c->spec.suite))
+		return ESP_REASON_MALFORMED;
+	if ((size - payload_offset(c) - suite_icv_bytes(&c->spec.suite)) %
+		suite_block_bytes(&c->spec.suite))
+		return ESP_REASON_MALFORMED;
+	return ESP_REASON_NONE;
+}
+
+/* With encap the newest authenticated packet says where the peer is now: RFC 7296 §2.23. */
+static void inbound_note_mapping(struct inbound *x)
+{
+	const struct endpoint *from = &x->in->path.remote;
+	struct child *c = x->child;
+	struct esp_event event = { .kind = ESP_EVENT_MAPPING,
+		.child_id = c->spec.child_id,
+		.reqid = c->spec.reqid,
+		.remote = *from };
+
+	if (!c->spec.encap || !x->in->encap || endpoint_equal(from, &c->mapping_told))
+		return;
+	if (endpoint_equal(from, &c->spec.path.remote)) {
+		c->mapping_told = (struct endpoint){ 0 };
+		return;
+	}
+	if (plane_tell(x->esp, &event))
+		c->mapping_told = *from;
+}
+
+static enum esp_reason inbound_open(struct inbound *x)
+{
+	size_t size = x->in->packet.size;
+	struct child *c = x->child;
+	enum esp_reason reason;
+
+	if (!replay_infer(&c->replay, load_u32(x->in->packet.data + 4), &x->sequence) ||
+		!replay_check(&c->replay, x->sequence)) {
+		c->replayed++;
+		return ESP_REASON_REPLAY;
+	}
+	if (x->out->memory_size < size + ESP_OVERHEAD_MAX)
+		return ESP_REASON_NO_ROOM;
+	if (!sa_may_pass(x->esp, c, &c->in))
+		return ESP_REASON_EXHAUSTED;
+
+	/* IPv6's header may have to go where ESP's was */
+	x->packet = x->out->memory + IPV6_HEADER_BYTES;
+	memcpy(x->packet, x->in->packet.data, size);
+	reason = packet_open(c, x->packet, size, x->sequence);
+	if (reason != ESP_REASON_NONE) {
+		c->failed++;
+		return reason;
+	}
+	if (x->sequence > c->replay.top)
+		inbound_note_mapping(x);
+	replay_update(&c->replay, x->sequence);
+	return packet_unpad(c, x->packet, size, &x->payload, &x->next_header);
+}
+
+static enum esp_reason inbound_tunnel(struct inbound *x)
+{
+	const struct child *c = x->child;
+	uint8_t tos;
+
+	x->packet += payload_offset(c);
+	if (!flow_read(x->payload, &x->flow) ||
+		x->next_header != (x->flow.family == 4 ? PROTOCOL_IPV4 : PROTOCOL_IPV6))
+		return ESP_REASON_MALFORMED;
+	if (!selectors_fit(&c->spec.remote, &c->spec.local, &x->flow))
+		return ESP_REASON_SELECTORS;
+	if (!tos_inner(&c->spec, x->in->tos, x->flow.tos, &tos))
+		return ESP_REASON_ECN;
+
+	if (tos != x->flow.tos)
+		tos_set(x->packet, tos);
+	return ESP_REASON_NONE;
+}
+
+/* An end as the selectors know it: the path's address, or behind a NAT the one that was negotiated. */
+static struct address end_address(const struct address *path, const struct selectors *s)
+{
+	if (selectors_have(s, path) || s->count == 0 ||
+		!address_equal(&s->list[0].first, &s->list[0].last) ||
+		s->list[0].family != path->family)
+		return *path;
+	return s->list[0].first;
+}
+
+static void write_header(
+	struct inbound *x, const struct address *source, const struct address *destination)
+{
+	struct writer w = writer_of(x->packet, IPV6_HEADER_BYTES);
+
+	if (source->family == 4) {
+		write_u8(&w, 0x45);
+		write_u8(&w, x->in->tos);
+		write_u16(&w, (uint16_t)(IPV4_HEADER_BYTES + x->payload.size));
+		write_u16(&w, 0);
+		write_u16(&w, IPV4_DF);
+		write_u8(&w, HOPS);
+		write_u8(&w, x->next_header);
+		write_u16(&w, 0);
+	} else {
+		write_u32(&w, 0x60000000 | (uint32_t)x->in->tos << 20);
+		write_u16(&w, (uint16_t)x->payload.size);
+		write_u8(&w, x->next_header);
+		write_u8(&w, HOPS);
+	}
+	write_bytes(&w, address_bytes(source));
+	write_bytes(&w, address_bytes(destination));
+	if (source->family == 4)
+		ipv4_checksum(x->packet, IPV4_HEADER_BYTES);
+}
+
+/* The sender summed over addresses that a NAT has changed since: RFC 3948 §3.1.2. ESP's ICV vouches for the data. */
+static void fix_checksum(struct inbound *x)
+{
+	size_t size = x->flow.size - x->flow.upper, at = 0;
+	uint8_t *upper = x->packet + x->flow.upper;
+	uint16_t sum;
+
+	if (x->flow.protocol == PROTOCOL_TCP && size >= 20)
+		at = TCP_CHECKSUM_AT;
+	else if (x->flow.protocol == PROTOCOL_UDP && size >= 8 && load_u16(upper + UDP_CHECKSUM_AT))
+		at = UDP_CHECKSUM_AT;
+	if (at == 0)
+		return;
+
+	store_u16(upper + at, 0);
+	sum = checksum_end(checksum_add(
+		checksum_pseudo(&x->flow, x->flow.protocol, size), BYTES(upper, size)));
+	if (sum == 0 && at == UDP_CHECKSUM_AT)
+		sum = UINT16_MAX;
+	store_u16(upper + at, sum);
+}
+
+static enum esp_reason inbound_transport(struct inbound *x)
+{
+	const struct child_spec *spec = &x->child->spec;
+	struct address source = end_address(&spec->path.remote.address, &spec->remote);
+	struct address destination = end_address(&spec->path.local.address, &spec->local);
+	size_t header = source.family == 4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
+
+	if (x->payload.size > UINT16_MAX - header || destination.family != source.family)
+		return ESP_REASON_MALFORMED;
+
+	x->packet += payload_offset(x->child) - header;
+	write_header(x, &source, &destination);
+	if (!flow_read(BYTES(x->packet, header + x->payload.size), &x->flow))
+		return ESP_REASON_MALFORMED;
+	if (x->flow.fragment)
+		return ESP_REASON_FRAGMENT;
+	if (!selectors_fit(&spec->remote, &spec->local, &x->flow))
+		return ESP_REASON_SELECTORS;
+
+	if (spec->encap)
+		fix_checksum(x);
+	return ESP_REASON_NONE;
+}
+
+static enum esp_reason inbound_one(struct inbound *x)
+{
+	enum esp_reason reason = inbound_find(x);
+
+	if (reason == ESP_REASON_NONE)
+		reason = inbound_open(x);
+	if (reason != ESP_REASON_NONE)
+		return reason;
+	if (x->next_header == PROTOCOL_NO_NEXT)
+		return ESP_REASON_DUMMY;
+
+	reason = x->child->spec.mode == CHILD_TUNNEL ? inbound_tunnel(x) : inbound_transport(x);
+	if (reason != ESP_REASON_NONE)
+		return reason;
+
+	if (x->flow.protocol == PROTOCOL_TCP && x->flow.first && !x->esp->options.no_mss_clamp)
+		mss_clamp(x->packet + x->flow.upper, x->flow.size - x->flow.upper, x->flow.family,
+			child_mtu(x->child, x->flow.family));
+	return ESP_REASON_NONE;
+}
+
+void esp_inbound(
+	struct esp *esp, ike_time now, const struct esp_in *in, size_t count, struct esp_out *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct inbound x = { .esp = esp, .now = now, .in = &in[i], .out = &out[i] };
+		enum esp_reason reason;
+
+		out[i] = (struct esp_out){ .memory = out[i].memory,
+			.memory_size = out[i].memory_size,
+			.source = i,
+			.path = in[i].path,
+			.encap = in[i].encap };
+		reason = inbound_one(&x);
+		if (reason != ESP_REASON_NONE) {
+			out_drop(esp, &out[i], reason);
+			continue;
+		}
+		sa_count(esp, now, x.child, &x.child->in, x.flow.size);
+		out[i].verdict = ESP_DELIVER;
+		out[i].packet = BYTES(x.packet, x.flow.size);
+	}
+}

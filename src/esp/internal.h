@@ -1,0 +1,156 @@
+/* What the files of the ESP plane share; for them and for their tests alone. */
+#pragma once
+
+#include "base/table.h"
+#include "esp/esp.h"
+#include "esp/flow.h"
+#include "esp/replay.h"
+
+#define ESP_HEADER_BYTES  8 /* SPI, sequence number */
+#define ESP_TRAILER_BYTES 2 /* pad length, next header */
+#define ESP_ALIGN         4
+#define UDP_HEADER_BYTES  8
+
+/* One in this many sequence numbers is left when an SA asks to be replaced. */
+#define SEQUENCE_RESERVE 16
+
+#define EVENTS_MAX      64
+#define PATH_MTUS_MAX   1024
+#define MTU_DEFAULT     1500
+#define MTU_MIN_IPV4    576  /* a forged "too big" must not make us send crumbs */
+#define MTU_MIN_IPV6    1280 /* RFC 8200 §5 */
+#define ICMP_PER_SECOND 100
+
+enum {
+	PROTOCOL_ICMPV4 = 1,
+	PROTOCOL_IPV4 = 4,
+	PROTOCOL_TCP = 6,
+	PROTOCOL_UDP = 17,
+	PROTOCOL_IPV6 = 41,
+	PROTOCOL_ICMPV6 = 58,
+	PROTOCOL_NO_NEXT = 59,
+};
+
+/* One SA of a child. No sealer: not installed. */
+struct sa {
+	struct sealer *sealer;
+	struct esp_counters counters;
+	bool soft_told, hard_told;
+};
+
+struct child {
+	struct child *next;     /* in the plane */
+	struct child_spec spec; /* without keys and name */
+	struct policy *policy;
+	struct sa in, out;
+	uint64_t
+		out_order; /* of the outbound SA's installation: the greatest of a reqid carries the traffic */
+	uint64_t sequence; /* last sent; never goes back */
+	struct replay replay;
+	struct endpoint mapping_told; /* family 0: none */
+	uint64_t replayed, failed;
+	uint32_t path_mtu;
+};
+
+/* The policies of a reqid: the selectors of the child that carries its traffic, or until there is one
+ * of the first child. */
+struct policy {
+	struct policy *next;
+	uint32_t reqid;
+	size_t children;
+	struct child *first;
+	struct child *active; /* NULL: no outbound SA */
+};
+
+struct path_mtu {
+	struct address remote;
+	uint32_t mtu;
+};
+
+struct esp {
+	struct esp_options options;
+	struct table *by_spi; /* inbound: struct child, or `reserved` */
+	struct table *by_id;
+	struct child *children;
+	struct policy *policies;
+	uint64_t installed; /* outbound SAs, ever */
+	struct esp_event events[EVENTS_MAX];
+	size_t event_first, event_count;
+	struct path_mtu path_mtus[PATH_MTUS_MAX];
+	size_t path_mtu_count, path_mtu_next;
+	uint64_t icmp_tokens_ns;
+	ike_time icmp_filled_at;
+	uint64_t drops[ESP_REASONS];
+	char reserved;
+};
+
+/* account.c */
+
+/* False where the events are full: then it is to be told again. */
+bool plane_tell(struct esp *esp, const struct esp_event *event);
+
+/* Whether another packet may pass: no hard limit is reached, and there is a sequence number. Tells where not. */
+bool sa_may_pass(struct esp *esp, const struct child *c, struct sa *sa);
+void sa_count(struct esp *esp, ike_time now, const struct child *c, struct sa *sa, size_t size);
+void out_drop(struct esp *esp, struct esp_out *out, enum esp_reason reason);
+
+/* policy.c */
+
+/* The policy that an outbound packet falls under; NULL: none. */
+struct policy *policy_find(const struct esp *esp, const struct flow *flow);
+
+/* Whether a packet that `source` selectors may send to `destination` ones is this one. */
+bool selectors_fit(const struct selectors *source, const struct selectors *destination,
+	const struct flow *flow);
+bool selectors_have(const struct selectors *s, const struct address *a);
+
+/* packet.c */
+
+/* The payload (TFC padding not counted) that fits into an outer packet of the child's path MTU. */
+size_t payload_room(const struct child *c);
+
+/* The longest inner packet of a family that fits. */
+uint32_t child_mtu(const struct child *c, uint8_t family);
+
+/* Where the payload lies in a sealed packet. */
+size_t payload_offset(const struct child *c);
+size_t sealed_size(const struct child *c, size_t payload_size);
+
+/* Seals what lies at payload_offset(): adds header, IV, padding and ICV. `size` includes TFC padding.
+ * Takes a sequence number. Returns the size of the whole, or 0 where OpenSSL refused. */
+size_t packet_seal(
+	struct esp *esp, struct child *c, uint8_t *packet, size_t size, uint8_t next_header);
+
+/* Opens in place. ESP_REASON_NONE and the payload, or why not. */
+enum esp_reason packet_open(struct child *c, uint8_t *packet, size_t size, uint64_t sequence);
+enum esp_reason packet_unpad(const struct child *c, const uint8_t *packet, size_t size,
+	struct bytes *ret_payload, uint8_t *ret_next_header);
+
+/* tos.c */
+
+uint8_t tos_outer(const struct child_spec *spec, uint8_t inner);
+
+/* False: to be dropped, RFC 6040 §4.2. */
+bool tos_inner(const struct child_spec *spec, uint8_t outer, uint8_t inner, uint8_t *ret_tos);
+
+/* Rewrites the field within a packet, and IPv4's checksum. */
+void tos_set(uint8_t *packet, uint8_t tos);
+
+/* mss.c */
+
+/* Lowers the MSS of a SYN to what fits into `mtu`. The packet must be whole and well formed up to TCP. */
+void mss_clamp(uint8_t *tcp, size_t size, uint8_t family, uint32_t mtu);
+
+/* icmp.c */
+
+/* Builds the "too big" reply to a packet. Returns its size, or 0 where none is due. */
+size_t icmp_too_big(
+	const struct flow *flow, struct bytes packet, uint32_t mtu, uint8_t *out, size_t out_size);
+bool icmp_may_send(struct esp *esp, ike_time now);
+
+/* fragment.c */
+
+/* Pieces of an IPv4 packet of at most `mtu` octets each. Start with offset 0; writes one piece and moves the offset.
+ * Returns the size of the piece, or 0 after the last. */
+size_t fragment_next(struct bytes packet, size_t mtu, size_t *offset, uint8_t *out);
+size_t fragment_count(struct bytes packet, size_t mtu);

@@ -1,0 +1,224 @@
+/* From the TUN device to the peer: read the packet, find its policy and the SA that carries it, see that it fits,
+ * copy it behind room for ESP's header, clamp, pad, seal. */
+#include "esp/internal.h"
+
+#include <assert.h>
+
+/* One call's outputs. */
+struct outbound {
+	struct esp *esp;
+	ike_time now;
+	size_t source;
+	struct esp_out *out;
+	size_t used, count;
+};
+
+enum outcome { OUTCOME_DONE, OUTCOME_FULL };
+
+/* What one payload becomes. */
+struct load {
+	struct child *child;
+	const struct flow *flow;
+	uint8_t next_header;
+	size_t size;
+	bool df;
+};
+
+static struct esp_out *output_take(struct outbound *o)
+{
+	struct esp_out *out = &o->out[o->used++];
+
+	*out = (struct esp_out){
+		.memory = out->memory, .memory_size = out->memory_size, .source = o->source
+	};
+	return out;
+}
+
+static enum outcome drop(struct outbound *o, const struct child *c, enum esp_reason reason)
+{
+	struct esp_out *out = output_take(o);
+
+	out->child_id = c ? c->spec.child_id : 0;
+	out_drop(o->esp, out, reason);
+	return OUTCOME_DONE;
+}
+
+/* How long the payload is with traffic flow confidentiality: tunnels alone, whose inner length tells where it ends. */
+static size_t padded_size(const struct child *c, size_t size, size_t memory_size)
+{
+	size_t room = payload_room(c), want = c->spec.tfc_padding;
+
+	if (c->spec.mode != CHILD_TUNNEL || want == 0)
+		return size;
+	if (want > room)
+		want = room;
+	if (want <= size || sealed_size(c, want) > memory_size)
+		return size;
+	return want;
+}
+
+/* Seals what lies at payload_offset() of the output. */
+static void seal(struct outbound *o, struct esp_out *out, const struct load *l)
+{
+	struct child *c = l->child;
+	size_t padded = padded_size(c, l->size, out->memory_size), size;
+
+	out->child_id = c->spec.child_id;
+	if (!sa_may_pass(o->esp, c, &c->out)) {
+		out_drop(o->esp, out, ESP_REASON_EXHAUSTED);
+		return;
+	}
+	memset(out->memory + payload_offset(c) + l->size, 0, padded - l->size);
+	size = packet_seal(o->esp, c, out->memory, padded, l->next_header);
+	if (size == 0) {
+		out_drop(o->esp, out, ESP_REASON_CRYPTO);
+		return;
+	}
+	sa_count(o->esp, o->now, c, &c->out,
+		c->spec.mode == CHILD_TRANSPORT ? l->flow->size : l->size);
+	out->verdict = ESP_SEND;
+	out->packet = BYTES(out->memory, size);
+	out->path = c->spec.path;
+	out->encap = c->spec.encap;
+	out->df = l->df;
+	out->tos =
+		c->spec.mode == CHILD_TRANSPORT ? l->flow->tos : tos_outer(&c->spec, l->flow->tos);
+}
+
+static enum outcome reply_too_big(
+	struct outbound *o, const struct load *l, struct bytes packet, uint32_t mtu)
+{
+	struct esp_out *out = output_take(o);
+	size_t size = icmp_too_big(l->flow, packet, mtu, out->memory, out->memory_size);
+
+	out->child_id = l->child->spec.child_id;
+	if (size == 0 || !icmp_may_send(o->esp, o->now)) {
+		out_drop(o->esp, out, ESP_REASON_TOO_BIG);
+		return OUTCOME_DONE;
+	}
+	o->esp->drops[ESP_REASON_TOO_BIG]++;
+	out->verdict = ESP_REPLY;
+	out->packet = BYTES(out->memory, size);
+	return OUTCOME_DONE;
+}
+
+static enum outcome send_fragments(
+	struct outbound *o, struct load *l, struct bytes packet, uint32_t mtu)
+{
+	size_t offset = 0, at = payload_offset(l->child);
+
+	if (fragment_count(packet, mtu) > o->count - o->used)
+		return OUTCOME_FULL;
+
+	while (offset < packet.size) {
+		struct esp_out *out = &o->out[o->used];
+
+		if (out->memory_size < mtu + ESP_OVERHEAD_MAX)
+			return drop(o, l->child, ESP_REASON_NO_ROOM);
+		l->size = fragment_next(packet, mtu, &offset, out->memory + at);
+		if (l->size == 0)
+			return OUTCOME_DONE;
+		seal(o, output_take(o), l);
+	}
+	return OUTCOME_DONE;
+}
+
+/* The packet as it is, without its IP header in transport mode. */
+static enum outcome send_whole(struct outbound *o, struct load *l, struct bytes packet)
+{
+	struct esp_out *out = output_take(o);
+	struct child *c = l->child;
+	uint8_t *copy = out->memory + payload_offset(c);
+	size_t header = 0;
+
+	if (out->memory_size < packet.size + ESP_OVERHEAD_MAX) {
+		o->used--;
+		return drop(o, c, ESP_REASON_NO_ROOM);
+	}
+	if (c->spec.mode == CHILD_TRANSPORT)
+		header = l->flow->family == 4 ? l->flow->upper : IPV6_HEADER_BYTES;
+	l->size = packet.size - header;
+	memcpy(copy, packet.data + header, l->size);
+	if (l->flow->protocol == PROTOCOL_TCP && l->flow->first && !o->esp->options.no_mss_clamp)
+		mss_clamp(copy + l->flow->upper - header, packet.size - l->flow->upper,
+			l->flow->family, child_mtu(c, l->flow->family));
+	seal(o, out, l);
+	return OUTCOME_DONE;
+}
+
+/* Whether transport mode can carry it. Extension headers that routers read would have to stay outside. */
+static enum esp_reason judge_transport(
+	const struct child *c, const struct flow *f, struct bytes packet)
+{
+	if (f->family != c->spec.path.remote.address.family)
+		return ESP_REASON_NO_POLICY;
+	if (f->fragment)
+		return ESP_REASON_FRAGMENT;
+	if (f->family == 6 && (packet.data[6] == 0 || packet.data[6] == 43))
+		return ESP_REASON_MALFORMED;
+	return ESP_REASON_NONE;
+}
+
+static enum outcome carry(
+	struct outbound *o, struct child *c, const struct flow *f, struct bytes packet)
+{
+	struct load l = { .child = c, .flow = f };
+	uint32_t mtu = child_mtu(c, f->family);
+	enum esp_reason reason;
+
+	l.df = f->df && (c->spec.mode == CHILD_TRANSPORT || c->spec.copy_df == COPY_DF_YES);
+	if (c->spec.mode == CHILD_TRANSPORT) {
+		reason = judge_transport(c, f, packet);
+		if (reason != ESP_REASON_NONE)
+			return drop(o, c, reason);
+		l.next_header = packet.data[f->family == 4 ? 9 : 6];
+	} else {
+		l.next_header = f->family == 4 ? PROTOCOL_IPV4 : PROTOCOL_IPV6;
+	}
+
+	if (f->size > mtu && f->df)
+		return reply_too_big(o, &l, packet, mtu);
+	if (f->size > mtu && c->spec.mode == CHILD_TUNNEL)
+		return send_fragments(o, &l, packet, mtu);
+
+	/* An IPv6 packet of 1280 octets passes in any case: in outer fragments where it must (RFC 2473 §7.1). */
+	if (c->spec.mode == CHILD_TUNNEL && f->size > payload_room(c))
+		l.df = false;
+	return send_whole(o, &l, packet);
+}
+
+static enum outcome outbound_one(struct outbound *o, struct bytes packet)
+{
+	struct policy *policy;
+	struct flow f;
+
+	if (!flow_read(packet, &f))
+		return drop(o, NULL, ESP_REASON_MALFORMED);
+
+	policy = policy_find(o->esp, &f);
+	if (!policy)
+		return drop(o, NULL, ESP_REASON_NO_POLICY);
+	if (!policy->active)
+		return drop(o, NULL, ESP_REASON_NO_SA);
+	if (!selectors_fit(&policy->active->spec.local, &policy->active->spec.remote, &f))
+		return drop(o, policy->active, ESP_REASON_NO_POLICY);
+
+	return carry(o, policy->active, &f, BYTES(packet.data, f.size));
+}
+
+size_t esp_outbound(struct esp *esp, ike_time now, const struct bytes *in, size_t count,
+	struct esp_out *out, size_t out_count, size_t *ret_used)
+{
+	struct outbound o = { .esp = esp, .now = now, .out = out, .count = out_count };
+
+	while (o.source < count && o.used < o.count) {
+		if (outbound_one(&o, in[o.source]) == OUTCOME_FULL) {
+			if (o.used > 0)
+				break;
+			drop(&o, NULL, ESP_REASON_NO_ROOM); /* would never fit */
+		}
+		o.source++;
+	}
+	*ret_used = o.used;
+	return o.source;
+}

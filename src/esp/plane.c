@@ -1,0 +1,346 @@
+/* The plane: which SAs and policies there are. Children are found by the SPI that the peer sends and by the
+ * engine's id; policies belong to reqids and outlive the children that a rekeying replaces. */
+#include "esp/internal.h"
+#include "wire/ikev2.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define SPI_MIN   256 /* RFC 4303 §2.1 */
+#define SPI_TRIES 64
+
+struct esp *esp_new(const struct esp_options *options)
+{
+	struct esp *esp = calloc(1, sizeof(*esp));
+	uint8_t seed[16];
+
+	assert(options->crypto && options->random.fill);
+	if (!esp)
+		return NULL;
+
+	esp->options = *options;
+	if (esp->options.mtu == 0)
+		esp->options.mtu = MTU_DEFAULT;
+	if (esp->options.icmp_per_second == 0)
+		esp->options.icmp_per_second = ICMP_PER_SECOND;
+	esp->icmp_tokens_ns = NS_PER_SECOND;
+	random_fill(&options->random, seed, sizeof(seed));
+	esp->by_spi = table_new(seed);
+	esp->by_id = table_new(seed);
+	if (!esp->by_spi || !esp->by_id) {
+		esp_free(esp);
+		return NULL;
+	}
+	return esp;
+}
+
+static void child_free(struct child *c)
+{
+	sealer_free(c->in.sealer);
+	sealer_free(c->out.sealer);
+	free(c);
+}
+
+void esp_free(struct esp *esp)
+{
+	struct policy *p;
+	struct child *c;
+
+	if (!esp)
+		return;
+	while ((c = esp->children)) {
+		esp->children = c->next;
+		child_free(c);
+	}
+	while ((p = esp->policies)) {
+		esp->policies = p->next;
+		free(p);
+	}
+	table_free(esp->by_spi);
+	table_free(esp->by_id);
+	free(esp);
+}
+
+static struct bytes key_of(uint32_t number, uint8_t out[static 4])
+{
+	store_u32(out, number);
+	return BYTES(out, 4);
+}
+
+static struct child *child_find(const struct esp *esp, uint32_t child_id)
+{
+	uint8_t key[4];
+
+	return table_find(esp->by_id, key_of(child_id, key));
+}
+
+int esp_allocate_spi(struct esp *esp, uint32_t *ret_spi)
+{
+	uint8_t key[4];
+
+	for (int i = 0; i < SPI_TRIES; i++) {
+		int error;
+
+		random_fill(&esp->options.random, key, sizeof(key));
+		if (load_u32(key) < SPI_MIN)
+			continue;
+		error = table_put(esp->by_spi, BYTES_OF(key), &esp->reserved);
+		if (error == -EEXIST)
+			continue;
+		if (error == 0)
+			*ret_spi = load_u32(key);
+		return error;
+	}
+	return -EEXIST;
+}
+
+void esp_release_spi(struct esp *esp, uint32_t spi)
+{
+	uint8_t key[4];
+
+	if (table_find(esp->by_spi, key_of(spi, key)) == &esp->reserved)
+		table_take(esp->by_spi, BYTES_OF(key));
+}
+
+static struct policy *policy_of(const struct esp *esp, uint32_t reqid)
+{
+	struct policy *p = esp->policies;
+
+	while (p && p->reqid != reqid)
+		p = p->next;
+	return p;
+}
+
+/* The newest outbound SA of a reqid carries its traffic. */
+static void policy_choose(struct esp *esp, struct policy *p)
+{
+	p->active = NULL;
+	p->first = NULL;
+	for (struct child *c = esp->children; c; c = c->next) {
+		if (c->policy != p)
+			continue;
+		if (!p->first)
+			p->first = c;
+		if (c->out.sealer && (!p->active || c->out_order > p->active->out_order))
+			p->active = c;
+	}
+}
+
+static bool path_is_valid(const struct ike_path *path)
+{
+	uint8_t family = path->remote.address.family;
+
+	return (family == 4 || family == 6) && path->local.address.family == family;
+}
+
+static bool spec_is_valid(const struct child_spec *s)
+{
+	bool window = s->replay_window == 0 ||
+		(s->replay_window >= REPLAY_WINDOW_MIN && s->replay_window <= REPLAY_WINDOW_MAX);
+
+	return s->protocol == PROTOCOL_ESP && suite_known(&s->suite) && path_is_valid(&s->path) &&
+		s->spi_in >= SPI_MIN && window && s->local.count > 0 && s->remote.count > 0 &&
+		s->local.count <= SELECTORS_MAX && s->remote.count <= SELECTORS_MAX;
+}
+
+static bool keys_are_valid(const struct child_spec *s, const struct child_keys *k)
+{
+	return k->encr.size == suite_encr_key_bytes(&s->suite) &&
+		k->integ.size == suite_integ_key_bytes(&s->suite);
+}
+
+static uint32_t path_mtu(const struct esp *esp, const struct address *remote)
+{
+	uint32_t least = remote->family == 4 ? MTU_MIN_IPV4 : MTU_MIN_IPV6;
+	uint32_t mtu = esp->options.mtu;
+
+	for (size_t i = 0; i < esp->path_mtu_count; i++) {
+		if (address_equal(&esp->path_mtus[i].remote, remote) && esp->path_mtus[i].mtu)
+			mtu = esp->path_mtus[i].mtu;
+	}
+	return mtu < least ? least : mtu > UINT16_MAX ? UINT16_MAX : mtu;
+}
+
+void esp_set_pmtu(struct esp *esp, const struct address *remote, uint32_t mtu)
+{
+	size_t i = 0;
+
+	while (i < esp->path_mtu_count && !address_equal(&esp->path_mtus[i].remote, remote))
+		i++;
+	if (i == PATH_MTUS_MAX) /* full: the oldest goes */
+		i = esp->path_mtu_next++ % PATH_MTUS_MAX;
+	else if (i == esp->path_mtu_count)
+		esp->path_mtu_count++;
+	esp->path_mtus[i] = (struct path_mtu){ .remote = *remote, .mtu = mtu };
+
+	for (struct child *c = esp->children; c; c = c->next)
+		c->path_mtu = path_mtu(esp, &c->spec.path.remote.address);
+}
+
+static struct child *child_new(struct esp *esp, const struct child_spec *spec)
+{
+	struct child *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+
+	c->spec = *spec;
+	c->spec.name = NULL;
+	bytes_wipe(&c->spec.keys_in, sizeof(c->spec.keys_in));
+	bytes_wipe(&c->spec.keys_out, sizeof(c->spec.keys_out));
+	c->replay = (struct replay){ .size = spec->replay_window, .esn = spec->esn };
+	c->path_mtu = path_mtu(esp, &spec->path.remote.address);
+	c->in.sealer = sealer_new(esp->options.crypto, &spec->suite,
+		secret_bytes(&spec->keys_in.encr), secret_bytes(&spec->keys_in.integ));
+	return c;
+}
+
+/* Into both tables, or neither. A reservation of the SPI is taken over. */
+static int child_register(struct esp *esp, struct child *c)
+{
+	uint8_t id[4], spi[4];
+	int error = table_put(esp->by_id, key_of(c->spec.child_id, id), c);
+
+	if (error != 0)
+		return error;
+
+	esp_release_spi(esp, c->spec.spi_in);
+	error = table_put(esp->by_spi, key_of(c->spec.spi_in, spi), c);
+	if (error != 0)
+		table_take(esp->by_id, BYTES_OF(id));
+	return error;
+}
+
+static struct policy *policy_join(struct esp *esp, struct child *c)
+{
+	struct policy *p = policy_of(esp, c->spec.reqid);
+
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return NULL;
+		p->reqid = c->spec.reqid;
+		p->next = esp->policies;
+		esp->policies = p;
+	}
+	p->children++;
+	c->policy = p;
+	return p;
+}
+
+static void policy_leave(struct esp *esp, struct policy *p)
+{
+	struct policy **at = &esp->policies;
+
+	if (--p->children > 0) {
+		policy_choose(esp, p);
+		return;
+	}
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	free(p);
+}
+
+int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec)
+{
+	struct child *c;
+	int error;
+
+	(void)now;
+	if (!spec_is_valid(spec) || !keys_are_valid(spec, &spec->keys_in))
+		return -EINVAL;
+
+	c = child_new(esp, spec);
+	if (!c)
+		return -ENOMEM;
+	error = c->in.sealer ? child_register(esp, c) : -EIO;
+	if (error != 0) {
+		child_free(c);
+		return error;
+	}
+	if (!policy_join(esp, c)) {
+		uint8_t key[4];
+
+		table_take(esp->by_id, key_of(spec->child_id, key));
+		table_take(esp->by_spi, key_of(spec->spi_in, key));
+		child_free(c);
+		return -ENOMEM;
+	}
+	c->next = esp->children;
+	esp->children = c;
+	policy_choose(esp, c->policy);
+	return 0;
+}
+
+int esp_install_out(struct esp *esp, ike_time now, const struct child_spec *spec)
+{
+	struct child *c = child_find(esp, spec->child_id);
+
+	(void)now;
+	if (!c)
+		return -ENOENT;
+	if (c->out_order) /* never twice: the sequence would begin again under the same key */
+		return -EEXIST;
+	if (spec->spi_out < SPI_MIN || !suite_known(&spec->suite) || !path_is_valid(&spec->path) ||
+		memcmp(&spec->suite, &c->spec.suite, sizeof(spec->suite)) != 0 ||
+		!keys_are_valid(spec, &spec->keys_out))
+		return -EINVAL;
+
+	c->out.sealer = sealer_new(esp->options.crypto, &spec->suite,
+		secret_bytes(&spec->keys_out.encr), secret_bytes(&spec->keys_out.integ));
+	if (!c->out.sealer)
+		return -EIO;
+	c->out_order = ++esp->installed;
+	c->spec.spi_out = spec->spi_out;
+	policy_choose(esp, c->policy);
+	return 0;
+}
+
+int esp_update_path(struct esp *esp, const struct child_spec *spec)
+{
+	struct child *c = child_find(esp, spec->child_id);
+
+	if (!c)
+		return -ENOENT;
+	if (!path_is_valid(&spec->path))
+		return -EINVAL;
+
+	c->spec.path = spec->path;
+	c->spec.encap = spec->encap;
+	c->path_mtu = path_mtu(esp, &spec->path.remote.address);
+	c->mapping_told = (struct endpoint){ 0 };
+	return 0;
+}
+
+int esp_remove_out(struct esp *esp, uint32_t child_id)
+{
+	struct child *c = child_find(esp, child_id);
+
+	if (!c)
+		return -ENOENT;
+
+	sealer_free(c->out.sealer);
+	c->out.sealer = NULL;
+	policy_choose(esp, c->policy);
+	return 0;
+}
+
+int esp_remove(struct esp *esp, uint32_t child_id)
+{
+	struct child *c = child_find(esp, child_id), **at = &esp->children;
+	uint8_t key[4];
+
+	if (!c)
+		return -ENOENT;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	table_take(esp->by_id, key_of(child_id, key));
+	table_take(esp->by_spi, key_of(c->spec.spi_in, key));
+	policy_leave(esp, c->policy);
+	child_free(c);
+	return 0;
+}

@@ -1,0 +1,115 @@
+/* The SPD: which reqid an outbound packet belongs to, and whether a packet is what an SA was made for.
+ * The lookup is linear for now and hidden behind policy_find(). */
+#include "esp/internal.h"
+
+/* Priorities that a configuration gives come before those that follow from the selectors. */
+#define PRIORITY_BY_SELECTORS (1ull << 32)
+
+static bool port_is_any(const struct selector *s)
+{
+	return s->port_first == 0 && s->port_last == UINT16_MAX;
+}
+
+static bool port_is_opaque(const struct selector *s)
+{
+	return s->port_first == UINT16_MAX && s->port_last == 0;
+}
+
+static bool address_fits(const struct selector *s, const struct address *a)
+{
+	return a->family == s->family && address_compare(&s->first, a) <= 0 &&
+		address_compare(a, &s->last) <= 0;
+}
+
+/* OPAQUE is for packets that don't show their ports, and any includes it: RFC 4301 §4.4.1. */
+static bool port_fits(const struct selector *s, const struct flow *f, uint16_t port)
+{
+	if (s->protocol == 0 || port_is_any(s))
+		return true;
+	if (port_is_opaque(s))
+		return !f->ports_known;
+	return f->ports_known && s->port_first <= port && port <= s->port_last;
+}
+
+static bool protocol_fits(const struct selector *s, const struct flow *f)
+{
+	return s->protocol == 0 || s->protocol == f->protocol;
+}
+
+static bool source_fits(const struct selector *s, const struct flow *f)
+{
+	return address_fits(s, &f->source) && protocol_fits(s, f) &&
+		port_fits(s, f, f->source_port);
+}
+
+/* ICMP's type and code are the sender's side alone: RFC 4301 §4.4.1.1. */
+static bool destination_fits(const struct selector *s, const struct flow *f)
+{
+	return address_fits(s, &f->destination) && protocol_fits(s, f) &&
+		((f->ports_known && !f->ports_paired) || port_fits(s, f, f->destination_port));
+}
+
+/* How narrow a selector is: the prefix that its ends share, then protocol, then ports. */
+static uint32_t selector_narrowness(const struct selector *s)
+{
+	uint32_t bits = 0, size = (uint32_t)address_size(&s->first) * 8;
+
+	while (bits < size &&
+		!((s->first.octets[bits / 8] ^ s->last.octets[bits / 8]) & 0x80 >> bits % 8))
+		bits++;
+	return bits * 4 + (s->protocol != 0) * 2 + !port_is_any(s);
+}
+
+/* Of the fitting selectors the narrowest pair; 0: none fits. */
+static uint32_t fit(
+	const struct selectors *source, const struct selectors *destination, const struct flow *f)
+{
+	uint32_t best_source = 0, best_destination = 0;
+
+	for (size_t i = 0; i < source->count; i++) {
+		uint32_t n = selector_narrowness(&source->list[i]) + 1;
+
+		if (n > best_source && source_fits(&source->list[i], f))
+			best_source = n;
+	}
+	for (size_t i = 0; i < destination->count && best_source; i++) {
+		uint32_t n = selector_narrowness(&destination->list[i]) + 1;
+
+		if (n > best_destination && destination_fits(&destination->list[i], f))
+			best_destination = n;
+	}
+	return best_destination ? best_source + best_destination : 0;
+}
+
+bool selectors_fit(const struct selectors *source, const struct selectors *destination,
+	const struct flow *flow)
+{
+	return fit(source, destination, flow) != 0;
+}
+
+bool selectors_have(const struct selectors *s, const struct address *a)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		if (address_fits(&s->list[i], a))
+			return true;
+	}
+	return false;
+}
+
+struct policy *policy_find(const struct esp *esp, const struct flow *flow)
+{
+	struct policy *best = NULL;
+	uint64_t best_rank = UINT64_MAX;
+
+	for (struct policy *p = esp->policies; p; p = p->next) {
+		const struct child *c = p->active ? p->active : p->first;
+		uint32_t fits = fit(&c->spec.local, &c->spec.remote, flow);
+		uint64_t rank = c->spec.priority ? c->spec.priority : PRIORITY_BY_SELECTORS - fits;
+
+		if (fits && rank < best_rank) {
+			best = p;
+			best_rank = rank;
+		}
+	}
+	return best;
+}

@@ -1,0 +1,372 @@
+/* Datagrams in batches. The kernel gives each received packet's destination and TOS as ancillary
+ * data and takes the source the same way. DF is a property of the socket, not of a packet, so it is
+ * switched between runs of packets. */
+#include "host/datagram.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host/sockaddr.h"
+
+#define CONTROL_BYTES      256
+#define SOCKET_BUFFER      (4 << 20)
+#define QUOTED_BYTES       576
+#define IPV4_HEADER_BYTES  20
+#define ERRORS_AT_ONCE_MAX 64
+
+struct datagram_batch {
+	struct mmsghdr messages[DATAGRAM_BATCH];
+	struct iovec vectors[DATAGRAM_BATCH];
+	struct sockaddr_storage names[DATAGRAM_BATCH];
+	_Alignas(struct cmsghdr) uint8_t controls[DATAGRAM_BATCH][CONTROL_BYTES];
+	uint8_t data[DATAGRAM_BATCH][DATAGRAM_BYTES_MAX];
+};
+
+static const uint8_t non_esp_marker[4];
+
+struct datagram_batch *datagram_batch_new(void)
+{
+	struct datagram_batch *b = calloc(1, sizeof(*b));
+
+	for (size_t i = 0; b && i < DATAGRAM_BATCH; i++)
+		b->vectors[i] = (struct iovec){ b->data[i], DATAGRAM_BYTES_MAX };
+	return b;
+}
+
+void datagram_batch_free(struct datagram_batch *b)
+{
+	free(b);
+}
+
+/* Setting up. */
+
+struct socket_option {
+	const char *what;
+	int level, name, value;
+	bool optional;
+};
+
+static int set_options(
+	int fd, const struct socket_option *options, size_t count, const char **ret_what)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct socket_option *o = &options[i];
+
+		if (setsockopt(fd, o->level, o->name, &o->value, sizeof(o->value)) == 0 ||
+			o->optional)
+			continue;
+		*ret_what = o->what;
+		return -errno;
+	}
+	return 0;
+}
+
+int datagram_set_up(struct datagram_socket *s, uint32_t mark, const char **ret_what)
+{
+	const struct socket_option both[] = {
+		{ "SO_MARK", SOL_SOCKET, SO_MARK, (int)mark, false },
+		{ "SO_RCVBUF", SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER, true },
+		{ "SO_SNDBUF", SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER, true },
+	};
+	const struct socket_option four[] = {
+		{ "IP_PKTINFO", IPPROTO_IP, IP_PKTINFO, 1, false },
+		{ "IP_RECVTOS", IPPROTO_IP, IP_RECVTOS, 1, false },
+		{ "IP_RECVERR", IPPROTO_IP, IP_RECVERR, 1, false },
+	};
+	const struct socket_option six[] = {
+		{ "IPV6_RECVPKTINFO", IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, false },
+		{ "IPV6_RECVTCLASS", IPPROTO_IPV6, IPV6_RECVTCLASS, 1, false },
+		{ "IPV6_RECVERR", IPPROTO_IPV6, IPV6_RECVERR, 1, false },
+	};
+	int r = set_options(s->fd, both, sizeof(both) / sizeof(both[0]), ret_what);
+
+	s->df = -1;
+	if (r)
+		return r;
+	return s->family == 4 ? set_options(s->fd, four, sizeof(four) / sizeof(four[0]), ret_what)
+			      : set_options(s->fd, six, sizeof(six) / sizeof(six[0]), ret_what);
+}
+
+void datagram_close(struct datagram_socket *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+/* Receiving. */
+
+static int control_number(const struct cmsghdr *c)
+{
+	int value;
+
+	if (c->cmsg_len < CMSG_LEN(sizeof(value)))
+		return *CMSG_DATA(c);
+	memcpy(&value, CMSG_DATA(c), sizeof(value));
+	return value;
+}
+
+static void read_control(struct msghdr *m, struct datagram *d)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			d->path.local.address = address_from(BYTES(&info.ipi_addr, 4));
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			d->path.local.address = address_from(BYTES(&info.ipi6_addr, 16));
+		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) ||
+			(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)) {
+			d->tos = (uint8_t)control_number(c);
+		}
+	}
+}
+
+/* A raw IPv4 socket gives the IP header too. */
+static struct bytes behind_ip_header(const struct datagram_socket *s, struct bytes data)
+{
+	size_t header;
+
+	if (!s->raw || s->family != 4)
+		return data;
+	if (data.size < IPV4_HEADER_BYTES)
+		return BYTES_EMPTY;
+	header = (size_t)(data.data[0] & 15) * 4;
+	return header > data.size ? BYTES_EMPTY : BYTES(data.data + header, data.size - header);
+}
+
+size_t datagram_receive(struct datagram_socket *s, struct datagram_batch *b,
+	struct datagram out[static DATAGRAM_BATCH])
+{
+	int count;
+
+	for (size_t i = 0; i < DATAGRAM_BATCH; i++) {
+		b->messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &b->names[i],
+			.msg_namelen = sizeof(b->names[i]),
+			.msg_iov = &b->vectors[i],
+			.msg_iovlen = 1,
+			.msg_control = b->controls[i],
+			.msg_controllen = CONTROL_BYTES,
+		};
+	}
+	do {
+		count = recvmmsg(s->fd, b->messages, DATAGRAM_BATCH, MSG_DONTWAIT, NULL);
+	} while (count < 0 && errno == EINTR);
+	if (count < 0) {
+		/* An error that ICMP brought is read once, here, and explained by the queue. */
+		if (errno != EAGAIN)
+			datagram_read_errors(s);
+		return 0;
+	}
+
+	for (int i = 0; i < count; i++) {
+		struct msghdr *m = &b->messages[i].msg_hdr;
+		struct bytes whole = BYTES(b->data[i], b->messages[i].msg_len);
+
+		out[i] = (struct datagram){
+			.path.local.port = s->port,
+			.path.remote = endpoint_of_sockaddr(m->msg_name),
+			.data = behind_ip_header(s, whole),
+			.cut = m->msg_flags & MSG_TRUNC,
+		};
+		if (s->raw)
+			out[i].path.remote.port = 0;
+		read_control(m, &out[i]);
+	}
+	return (size_t)count;
+}
+
+/* Sending. */
+
+struct outgoing {
+	struct mmsghdr messages[DATAGRAM_BATCH];
+	struct iovec vectors[DATAGRAM_BATCH][2];
+	struct sockaddr_storage names[DATAGRAM_BATCH];
+	_Alignas(struct cmsghdr) uint8_t controls[DATAGRAM_BATCH][CONTROL_BYTES];
+};
+
+static void set_df(struct datagram_socket *s, bool df)
+{
+	int value;
+
+	if (s->df == df)
+		return;
+	if (s->family == 4) {
+		value = df ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
+		(void)setsockopt(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof(value));
+	} else {
+		value = df ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT;
+		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &value, sizeof(value));
+	}
+	s->df = df;
+}
+
+static struct cmsghdr *control_put(
+	struct msghdr *m, struct cmsghdr *c, int level, int type, struct bytes value)
+{
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(value.size);
+	memcpy(CMSG_DATA(c), value.data, value.size);
+	m->msg_controllen += CMSG_SPACE(value.size);
+	return (struct cmsghdr *)(void *)((uint8_t *)c + CMSG_SPACE(value.size));
+}
+
+static void write_control(struct msghdr *m, const struct datagram *d, uint8_t family)
+{
+	struct cmsghdr *c = m->msg_control;
+	const struct address *from = &d->path.local.address;
+	int tos = d->tos;
+
+	m->msg_controllen = 0;
+	if (from->family == family && !address_is_any(from) && family == 4) {
+		struct in_pktinfo info = { 0 };
+
+		memcpy(&info.ipi_spec_dst, from->octets, 4);
+		c = control_put(m, c, IPPROTO_IP, IP_PKTINFO, BYTES(&info, sizeof(info)));
+	} else if (from->family == family && !address_is_any(from)) {
+		struct in6_pktinfo info = { 0 };
+
+		memcpy(&info.ipi6_addr, from->octets, 16);
+		c = control_put(m, c, IPPROTO_IPV6, IPV6_PKTINFO, BYTES(&info, sizeof(info)));
+	}
+	if (tos && family == 4)
+		(void)control_put(m, c, IPPROTO_IP, IP_TOS, BYTES(&tos, sizeof(tos)));
+	else if (tos)
+		(void)control_put(m, c, IPPROTO_IPV6, IPV6_TCLASS, BYTES(&tos, sizeof(tos)));
+	if (!m->msg_controllen)
+		m->msg_control = NULL;
+}
+
+static void prepare(
+	struct outgoing *o, size_t i, const struct datagram *d, const struct datagram_socket *s)
+{
+	struct msghdr *m = &o->messages[i].msg_hdr;
+	struct endpoint to = d->path.remote;
+	size_t parts = 0;
+
+	if (s->raw)
+		to.port = 0;
+	if (d->marker)
+		o->vectors[i][parts++] = iovec_of(BYTES_OF(non_esp_marker));
+	o->vectors[i][parts++] = iovec_of(d->data);
+	memset(o->controls[i], 0, CONTROL_BYTES);
+	*m = (struct msghdr){
+		.msg_name = &o->names[i],
+		.msg_namelen = sockaddr_of_endpoint(&to, &o->names[i]),
+		.msg_iov = o->vectors[i],
+		.msg_iovlen = parts,
+		.msg_control = o->controls[i],
+	};
+	write_control(m, d, s->family);
+}
+
+/* One run with the same DF. A pending error of an earlier packet ends a send without sending: it is
+ * taken off and the packet tried once more, so that one deaf peer doesn't silence the others. */
+static int send_run(struct datagram_socket *s, struct outgoing *o, size_t count)
+{
+	bool again = false;
+	int first = 0;
+
+	for (size_t at = 0; at < count;) {
+		int sent = sendmmsg(s->fd, o->messages + at, (unsigned)(count - at), MSG_DONTWAIT);
+		int problem = errno;
+
+		if (sent > 0) {
+			at += (size_t)sent;
+			again = false;
+			continue;
+		}
+		if (problem == EINTR)
+			continue;
+		datagram_read_errors(s);
+		if (!again && problem != EAGAIN && problem != EMSGSIZE) {
+			again = true;
+			continue;
+		}
+		again = false;
+		first = first ? first : -problem;
+		at++;
+	}
+	return first;
+}
+
+int datagram_send(struct datagram_socket *s, const struct datagram *datagrams, size_t count)
+{
+	struct outgoing o;
+	int first = 0;
+
+	for (size_t at = 0; at < count;) {
+		bool df = datagrams[at].df;
+		size_t run = 0;
+		int r;
+
+		while (run < DATAGRAM_BATCH && at + run < count && datagrams[at + run].df == df) {
+			prepare(&o, run, &datagrams[at + run], s);
+			run++;
+		}
+		set_df(s, df);
+		r = send_run(s, &o, run);
+		first = first ? first : r;
+		at += run;
+	}
+	return first;
+}
+
+/* Errors: only what narrows a path counts; that ICMP calls a peer unreachable proves nothing (RFC
+ * 7296 §2.4). */
+
+static void report_narrow(struct datagram_socket *s, struct msghdr *m, size_t size)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		struct sock_extended_err e;
+		struct datagram_narrow narrow;
+
+		if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
+			!(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+			continue;
+		memcpy(&e, CMSG_DATA(c), sizeof(e));
+		if (e.ee_errno != EMSGSIZE || !s->narrow)
+			continue;
+
+		narrow.remote = endpoint_of_sockaddr(m->msg_name).address;
+		narrow.mtu = e.ee_info;
+		narrow.start = BYTES(m->msg_iov->iov_base, size);
+		s->narrow(s->context, &narrow);
+	}
+}
+
+void datagram_read_errors(struct datagram_socket *s)
+{
+	for (int i = 0; i < ERRORS_AT_ONCE_MAX; i++) {
+		_Alignas(struct cmsghdr) uint8_t control[512];
+		uint8_t data[QUOTED_BYTES];
+		struct sockaddr_storage name = { 0 };
+		struct iovec vector = { data, sizeof(data) };
+		struct msghdr m = {
+			.msg_name = &name,
+			.msg_namelen = sizeof(name),
+			.msg_iov = &vector,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control),
+		};
+		ssize_t size = recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
+
+		if (size < 0)
+			return;
+		report_narrow(s, &m, (size_t)size);
+	}
+}

@@ -1,0 +1,69 @@
+/* Datagrams in batches: recvmmsg and sendmmsg with what the kernel tells beside the octets. Every
+ * socket of the daemon, UDP or raw, IPv4 or IPv6, is read and written here, so that a packet's
+ * local address is known in one way. */
+#pragma once
+
+#include "base/address.h"
+
+#include <sys/socket.h>
+
+#define DATAGRAM_BATCH     64
+#define DATAGRAM_BYTES_MAX 65536
+
+struct datagram {
+	struct ike_path
+		path; /* ports are 0 with raw sockets; local.address may be none when sending */
+	struct bytes data;
+	uint8_t tos; /* DSCP and ECN of the outer header */
+	bool df;     /* sending: set DF (IPv6: never fragment) */
+	bool marker; /* sending: put the non-ESP marker in front */
+	bool cut;    /* receiving: it was longer than DATAGRAM_BYTES_MAX */
+};
+
+/* A path that the kernel found too narrow. */
+struct datagram_narrow {
+	struct address remote;
+	uint32_t mtu;       /* 0: not told */
+	struct bytes start; /* what is known of our packet behind its IP and UDP headers; a view */
+};
+
+typedef void datagram_narrow_fn(void *context, const struct datagram_narrow *narrow);
+
+struct datagram_options {
+	uint32_t mark; /* on everything sent, so that it isn't routed into our own tunnel */
+	datagram_narrow_fn *narrow;
+	void *context;
+};
+
+/* One socket and how it is set. */
+struct datagram_socket {
+	int fd; /* -1: closed */
+	uint8_t family;
+	bool raw;
+	int df; /* what it is set to: 1, 0, or -1 where unknown */
+	uint16_t port;
+	datagram_narrow_fn *narrow;
+	void *context;
+};
+
+/* The memory of one batch of received datagrams; reused by every read. */
+struct datagram_batch;
+struct datagram_batch *datagram_batch_new(void);
+void datagram_batch_free(struct datagram_batch *b);
+
+/* Options for packet information, TOS, the mark and the error queue. Returns 0 or a negative errno
+ * with words. */
+int datagram_set_up(struct datagram_socket *s, uint32_t mark, const char **ret_what);
+void datagram_close(struct datagram_socket *s);
+
+/* Reads up to DATAGRAM_BATCH datagrams; what they point to is valid until the next read into the
+ * same batch. Returns how many, 0 where none is left. */
+size_t datagram_receive(struct datagram_socket *s, struct datagram_batch *b,
+	struct datagram out[static DATAGRAM_BATCH]);
+
+/* Sends in order, as many at once as have the same DF. Returns 0, or the first failure (the rest is
+ * sent all the same): -EMSGSIZE where a packet with DF was too big, after `narrow` was called. */
+int datagram_send(struct datagram_socket *s, const struct datagram *datagrams, size_t count);
+
+/* Empties the error queue, reporting what narrows a path. */
+void datagram_read_errors(struct datagram_socket *s);

@@ -1,0 +1,306 @@
+/* What goes into the engine and what comes out of it. An input may only be given when all outputs
+ * were taken, so what outputs bring about at once (an SPI, a refusal, a command) waits in a queue
+ * until they are. */
+#include "host/host.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "host/control.h"
+
+#define NAME_MAX_BYTES 256
+
+enum input_kind { INPUT_ANSWER, INPUT_KERNEL, INPUT_COMMAND };
+
+struct host_input {
+	enum input_kind kind;
+	struct ike_answer answer;
+	struct ike_kernel_event event;
+	struct ike_command command;
+	char reason[IKE_REASON_TEXT_MAX];
+	char ike[NAME_MAX_BYTES], child[NAME_MAX_BYTES];
+	struct host_input *next;
+};
+
+ike_time host_now(const struct host *h)
+{
+	(void)h;
+	return uv_hrtime();
+}
+
+/* The engine's nonces, cookies and SPIs, from the kernel. */
+static void random_fill_kernel(void *context, uint8_t *out, size_t size)
+{
+	(void)context;
+	while (size) {
+		ssize_t got = getrandom(out, size, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			abort(); /* nothing that we make without randomness would be safe */
+		out += got;
+		size -= (size_t)got;
+	}
+}
+
+const struct random_source host_random = { .fill = random_fill_kernel };
+
+/* Inputs. */
+
+static void input_feed(struct host *h, const struct host_input *i)
+{
+	switch (i->kind) {
+	case INPUT_ANSWER:
+		ike_answer(h->engine, host_now(h), &i->answer);
+		break;
+	case INPUT_KERNEL:
+		ike_kernel(h->engine, host_now(h), &i->event);
+		break;
+	case INPUT_COMMAND:
+		ike_command(h->engine, host_now(h), &i->command);
+		break;
+	}
+}
+
+static struct host_input *input_append(struct host *h, enum input_kind kind)
+{
+	struct host_input *i = calloc(1, sizeof(*i));
+
+	if (!i)
+		abort(); /* a lost input would leave an exchange waiting for ever */
+	i->kind = kind;
+	*h->inputs_end = i;
+	h->inputs_end = &i->next;
+	return i;
+}
+
+static struct host_input *input_take(struct host *h)
+{
+	struct host_input *i = h->inputs;
+
+	if (i) {
+		h->inputs = i->next;
+		if (!h->inputs)
+			h->inputs_end = &h->inputs;
+	}
+	return i;
+}
+
+static const char *keep_text(char out[static NAME_MAX_BYTES], const char *text)
+{
+	return text ? strncpy(out, text, NAME_MAX_BYTES - 1) : NULL;
+}
+
+void host_command(struct host *h, const struct ike_command *command)
+{
+	struct host_input *i;
+
+	if (!h->draining) {
+		ike_command(h->engine, host_now(h), command);
+		host_drain(h);
+		return;
+	}
+	i = input_append(h, INPUT_COMMAND);
+	i->command = *command;
+	i->command.ike = keep_text(i->ike, command->ike);
+	i->command.child = keep_text(i->child, command->child);
+	if (command->connection)
+		connection_hold(command->connection);
+}
+
+void host_kernel(struct host *h, const struct ike_kernel_event *event)
+{
+	struct host_input *i;
+
+	if (!h->draining) {
+		ike_kernel(h->engine, host_now(h), event);
+		host_drain(h);
+		return;
+	}
+	i = input_append(h, INPUT_KERNEL);
+	i->event = *event;
+	if (event->reason)
+		i->event.reason = strncpy(i->reason, event->reason, sizeof(i->reason) - 1);
+}
+
+void host_answer(void *host, const struct ike_answer *answer)
+{
+	struct host *h = host;
+
+	if (!h->draining) {
+		ike_answer(h->engine, host_now(h), answer);
+		host_drain(h);
+		return;
+	}
+	/* What the pool computed comes from the loop, with nothing to be drained: these have no
+	 * buffers. */
+	assert(!answer->private && !answer->public.size && !answer->secret.size &&
+		!answer->auth.size);
+	input_append(h, INPUT_ANSWER)->answer = *answer;
+}
+
+/* Outputs. */
+
+static void carry_send(struct host *h, const struct ike_path *path, struct bytes datagram)
+{
+	int r = udp_send_ike(&h->udp, path, datagram);
+	char text[ENDPOINT_TEXT_MAX];
+
+	/* Retransmission makes up for it; the reason is worth knowing all the same. */
+	if (r)
+		log_text(&h->log, "NET", 1, "sending to %s: %s",
+			endpoint_print(&path->remote, text), strerror(-r));
+}
+
+static void refuse(struct host *h, const struct child_spec *spec, const char *reason)
+{
+	const struct ike_kernel_event refused = { .kind = IKE_KERNEL_REFUSED,
+		.child_id = spec->child_id,
+		.reqid = spec->reqid,
+		.reason = reason };
+
+	host_kernel(h, &refused);
+}
+
+/* Routes come with the inbound SA and go with both: in between, what finds no outbound SA is
+ * dropped, not sent in the clear. */
+static void carry_operation(struct host *h, const struct ike_operation *o)
+{
+	char reason[IKE_REASON_TEXT_MAX] = "";
+
+	if (plane_operate(h->plane, host_now(h), o, reason, sizeof(reason)) != 0) {
+		refuse(h, o->spec, reason);
+		return;
+	}
+	if (o->kind == IKE_OPERATE_INSTALL_IN && (!o->config || o->config->install_policies)) {
+		if (routes_add_child(h->routes, o->spec, reason, sizeof(reason)) != 0)
+			refuse(h, o->spec, reason);
+	} else if (o->kind == IKE_OPERATE_REMOVE) {
+		routes_remove_child(h->routes, o->spec->child_id);
+	}
+}
+
+static void answer_spi(struct host *h, const struct ike_question *question)
+{
+	struct ike_answer answer = { .id = question->id, .status = IKE_ANSWER_OK };
+	int r = plane_choose_spi(h->plane, &answer.spi);
+
+	if (r) {
+		answer.status = IKE_ANSWER_NO;
+		snprintf(answer.reason, sizeof(answer.reason), "no SPI: %s", strerror(-r));
+	}
+	host_answer(h, &answer);
+}
+
+static void carry_question(struct host *h, const struct ike_question *question)
+{
+	switch (question->kind) {
+	case IKE_ASK_SPI:
+		answer_spi(h, question);
+		break;
+	case IKE_ASK_PATH:
+		path_ask(&h->paths, question);
+		break;
+	case IKE_ASK_KE_BEGIN:
+	case IKE_ASK_KE_FINISH:
+	case IKE_ASK_KE_RESPOND:
+	case IKE_ASK_AUTHENTICATE:
+	case IKE_ASK_VERIFY:
+		answers_ask(h->answers, question);
+		break;
+	}
+}
+
+static void carry_event(struct host *h, const struct ike_event *event)
+{
+	log_event(&h->log, event);
+	control_event(h, event);
+	if (event->kind == IKE_EVENT_DONE && h->shutdown_command &&
+		event->command == h->shutdown_command)
+		uv_stop(&h->loop);
+}
+
+static void carry_out(struct host *h, const struct ike_output *o)
+{
+	switch (o->kind) {
+	case IKE_SEND:
+		carry_send(h, &o->send.path, o->send.datagram);
+		break;
+	case IKE_OPERATE:
+		carry_operation(h, &o->operate);
+		break;
+	case IKE_ASK:
+		carry_question(h, o->ask);
+		break;
+	case IKE_TELL:
+		carry_event(h, &o->tell);
+		break;
+	}
+}
+
+void host_drain(struct host *h)
+{
+	struct ike_output output;
+	struct host_input *input;
+
+	assert(!h->draining);
+	h->draining = true;
+	do {
+		while (ike_next_output(h->engine, &output))
+			carry_out(h, &output);
+
+		input = input_take(h);
+		if (input) {
+			input_feed(h, input);
+			if (input->kind == INPUT_COMMAND && input->command.connection)
+				connection_release(input->command.connection);
+			free(input);
+		}
+	} while (input);
+	h->draining = false;
+	loop_set_deadline(h);
+}
+
+/* What the daemon itself wants. */
+
+void host_start_children(struct host *h, const struct connection *c)
+{
+	for (size_t i = 0; i < c->child_count; i++) {
+		const struct ike_command initiate = {
+			.kind = IKE_COMMAND_INITIATE, .ike = c->name, .child = c->children[i].name
+		};
+
+		if (c->children[i].start_action & CHILD_ACTION_START)
+			host_command(h, &initiate);
+	}
+}
+
+void host_credentials_changed(struct host *h)
+{
+	size_t size = 0;
+	uint8_t *hashes = keys_certreqs(h->keys, &size);
+
+	ike_set_certreqs(h->engine, BYTES(hashes, size));
+	free(hashes);
+}
+
+void host_end(struct host *h)
+{
+	struct ike_command shutdown = { .kind = IKE_COMMAND_SHUTDOWN, .id = CONTROL_ID_HOST };
+	struct ike_stats stats;
+
+	if (h->state == HOST_ENDING) {
+		log_text(&h->log, "DMN", 0, "ending at once");
+		uv_stop(&h->loop);
+		return;
+	}
+	h->state = HOST_ENDING;
+	h->shutdown_command = shutdown.id;
+	ike_stats(h->engine, &stats);
+	log_text(&h->log, "DMN", 0, "ending%s",
+		stats.ike_sas ? ": deleting what is established" : "");
+	host_command(h, &shutdown);
+}

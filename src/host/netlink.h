@@ -1,0 +1,53 @@
+/* rtnetlink, as far as routes, rules and addresses need it. */
+#pragma once
+
+#include "host/prefix.h"
+
+#include <libmnl/libmnl.h>
+
+struct netlink;
+
+/* Marks what we put into the kernel's tables: rtm_protocol and FRA_PROTOCOL. Nothing without it is
+ * ever removed. */
+#define NETLINK_PROTOCOL_TERN 0xe7
+
+struct netlink *netlink_open(void); /* NULL: errno says why */
+void netlink_close(struct netlink *n);
+
+struct netlink_route {
+	struct prefix to;
+	uint32_t table;
+	uint32_t metric;
+	uint8_t type;          /* RTN_UNICAST, RTN_THROW */
+	unsigned interface;    /* RTN_UNICAST */
+	struct address source; /* preferred; none: the kernel's choice */
+};
+
+/* Each returns 0 or a negative errno. */
+int netlink_route_add(struct netlink *n, const struct netlink_route *route);
+int netlink_route_remove(struct netlink *n, const struct netlink_route *route);
+
+struct netlink_rule {
+	uint8_t family;                 /* 4 or 6 */
+	uint32_t table, priority, mark; /* applies to packets without the mark */
+};
+
+int netlink_rule_add(struct netlink *n, const struct netlink_rule *rule);
+
+/* Removes every route (in the table) and every rule of ours, whoever of us put it there. Returns
+ * how many. */
+size_t netlink_clean(struct netlink *n, uint32_t table);
+
+/* How the host would send a packet with the mark to an address. `from` may be none. */
+struct netlink_way {
+	struct address source;
+	unsigned interface;
+	uint32_t mtu; /* 0: unknown */
+};
+
+int netlink_lookup(struct netlink *n, const struct address *to, const struct address *from,
+	uint32_t mark, struct netlink_way *ret_way);
+
+/* This host's usable addresses without loopback and link-local ones, the most fitting first.
+ * Returns how many. */
+size_t netlink_addresses(struct netlink *n, struct address *out, size_t max);

@@ -1,0 +1,289 @@
+/* The data plane in the loop, shaped in batches: up to 64 packets are read from the device or a
+ * socket, go through src/esp as arrays, and leave by sendmmsg or into the device. What the plane
+ * has to say about its SAs goes to the engine behind each batch. */
+#include "host/plane.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host/host.h"
+
+#define PACKET_BYTES_MAX 65536
+#define OUTPUTS          256 /* what one packet may need, fragmented */
+
+/* A narrow path is tried again after this long: RFC 1191 §6.3 asks for at least ten minutes. */
+#define NARROW_KEPT_NS (10 * 60 * NS_PER_SECOND)
+#define NARROW_MAX     64
+
+struct narrow_path {
+	struct address remote;
+	ike_time until;
+};
+
+struct plane {
+	struct host *host;
+	struct esp *esp;
+	size_t narrow_count;
+	struct narrow_path narrow[NARROW_MAX];
+	struct esp_out out[OUTPUTS];
+	uint8_t in_memory[DATAGRAM_BATCH][PACKET_BYTES_MAX];
+	uint8_t out_memory[OUTPUTS][PACKET_BYTES_MAX + ESP_OVERHEAD_MAX];
+};
+
+struct plane *plane_new(struct host *h)
+{
+	const struct esp_options options = { .crypto = h->crypto, .random = host_random };
+	struct plane *p = calloc(1, sizeof(*p)); /* touched only as far as packets are long */
+
+	if (!p)
+		return NULL;
+	p->host = h;
+	p->esp = esp_new(&options);
+	if (!p->esp) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void plane_free(struct plane *p)
+{
+	if (p)
+		esp_free(p->esp);
+	free(p);
+}
+
+const struct esp *plane_esp(const struct plane *p)
+{
+	return p ? p->esp : NULL;
+}
+
+/* Operations. */
+
+static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
+{
+	int r;
+
+	switch (o->kind) {
+	case IKE_OPERATE_INSTALL_IN:
+		return esp_install_in(p->esp, now, o->spec);
+	case IKE_OPERATE_INSTALL_OUT:
+		return esp_install_out(p->esp, now, o->spec);
+	case IKE_OPERATE_UPDATE_PATH:
+		return esp_update_path(p->esp, o->spec);
+	case IKE_OPERATE_REMOVE_OUT:
+		r = esp_remove_out(p->esp, o->spec->child_id);
+		return r == -ENOENT ? 0 : r;
+	case IKE_OPERATE_REMOVE:
+		r = esp_remove(p->esp, o->spec->child_id);
+		return r == -ENOENT ? 0 : r;
+	}
+	return -EINVAL;
+}
+
+int plane_operate(struct plane *p, ike_time now, const struct ike_operation *o, char *reason,
+	size_t reason_size)
+{
+	int r = carry(p, now, o);
+	const char *why;
+
+	switch (-r) {
+	case 0:
+		return 0;
+	case EEXIST:
+		why = "the SPI or the Child SA is installed already";
+		break;
+	case EINVAL:
+		why = "the data plane can't do what was negotiated";
+		break;
+	case EIO:
+		why = "OpenSSL refused the key or the algorithm";
+		break;
+	default:
+		why = strerror(-r);
+		break;
+	}
+	snprintf(reason, reason_size, "%s", why);
+	return r;
+}
+
+/* Not kept reserved: an exchange that comes to nothing has no operation to give it back. Were it
+ * drawn twice, installing the second fails. */
+int plane_choose_spi(struct plane *p, uint32_t *ret_spi)
+{
+	int r = esp_allocate_spi(p->esp, ret_spi);
+
+	if (r == 0)
+		esp_release_spi(p->esp, *ret_spi);
+	return r;
+}
+
+/* Narrow paths. */
+
+void plane_narrow(void *host, const struct datagram_narrow *narrow)
+{
+	struct host *h = host;
+	struct plane *p = h->plane;
+	struct narrow_path *at = NULL;
+	char text[ADDRESS_TEXT_MAX];
+
+	if (!p || !narrow->mtu || !address_size(&narrow->remote))
+		return;
+	for (size_t i = 0; i < p->narrow_count && !at; i++) {
+		if (address_equal(&p->narrow[i].remote, &narrow->remote))
+			at = &p->narrow[i];
+	}
+	if (!at) {
+		if (p->narrow_count == NARROW_MAX)
+			return; /* its packets are lost until others are forgotten */
+		at = &p->narrow[p->narrow_count++];
+		log_text(&h->log, "ESP", 1, "path MTU to %s is %u",
+			address_print(&narrow->remote, text), narrow->mtu);
+	}
+	*at = (struct narrow_path){ narrow->remote, host_now(h) + NARROW_KEPT_NS };
+	esp_set_pmtu(p->esp, &narrow->remote, narrow->mtu);
+}
+
+static void widen(struct plane *p, ike_time now)
+{
+	for (size_t i = 0; i < p->narrow_count;) {
+		if (p->narrow[i].until > now) {
+			i++;
+			continue;
+		}
+		esp_set_pmtu(p->esp, &p->narrow[i].remote, 0);
+		p->narrow[i] = p->narrow[--p->narrow_count];
+	}
+}
+
+/* Packets. */
+
+static void to_device(struct plane *p, struct bytes packet)
+{
+	/* A full queue drops, as on any link. */
+	if (write(p->host->tun.fd, packet.data, packet.size) < 0)
+		(void)errno;
+}
+
+static struct datagram_socket *socket_for(struct plane *p, const struct esp_out *o)
+{
+	return o->encap ? udp_socket(&p->host->udp, &o->path)
+			: raw_socket(&p->host->raw, o->path.remote.address.family);
+}
+
+/* Outputs in their order: runs for the same socket leave together. */
+static void send_outputs(struct plane *p, size_t count)
+{
+	struct datagram run[DATAGRAM_BATCH];
+	struct datagram_socket *open = NULL;
+	size_t length = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct esp_out *o = &p->out[i];
+		struct datagram_socket *s;
+
+		if (o->verdict == ESP_REPLY || o->verdict == ESP_DELIVER)
+			to_device(p, o->packet);
+		if (o->verdict != ESP_SEND)
+			continue;
+
+		s = socket_for(p, o);
+		if (length && (s != open || length == DATAGRAM_BATCH)) {
+			(void)datagram_send(open, run, length);
+			length = 0;
+		}
+		open = s;
+		if (s)
+			run[length++] = (struct datagram){
+				.path = o->path, .data = o->packet, .tos = o->tos, .df = o->df
+			};
+	}
+	if (length)
+		(void)datagram_send(open, run, length);
+}
+
+static void tell_events(struct plane *p)
+{
+	static const enum ike_kernel_kind kinds[] = {
+		[ESP_EVENT_SOFT] = IKE_KERNEL_EXPIRE_SOFT,
+		[ESP_EVENT_HARD] = IKE_KERNEL_EXPIRE_HARD,
+		[ESP_EVENT_MAPPING] = IKE_KERNEL_MAPPING,
+	};
+	struct esp_event event;
+
+	while (esp_next_event(p->esp, &event)) {
+		const struct ike_kernel_event told = {
+			.kind = kinds[event.kind],
+			.child_id = event.child_id,
+			.reqid = event.reqid,
+			.remote = event.remote,
+		};
+
+		host_kernel(p->host, &told);
+	}
+}
+
+static void give_memory(struct plane *p, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		p->out[i].memory = p->out_memory[i];
+		p->out[i].memory_size = sizeof(p->out_memory[i]);
+	}
+}
+
+void plane_receive(
+	struct plane *p, ike_time now, const struct datagram *datagrams, size_t count, bool encap)
+{
+	struct esp_in in[DATAGRAM_BATCH];
+	size_t taken = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!datagrams[i].cut && datagrams[i].data.size)
+			in[taken++] = (struct esp_in){ .packet = datagrams[i].data,
+				.path = datagrams[i].path,
+				.encap = encap,
+				.tos = datagrams[i].tos };
+	}
+	give_memory(p, taken);
+	esp_inbound(p->esp, now, in, taken, p->out);
+	send_outputs(p, taken);
+	tell_events(p);
+}
+
+static size_t read_device(struct plane *p, struct bytes in[static DATAGRAM_BATCH])
+{
+	size_t count = 0;
+
+	while (count < DATAGRAM_BATCH) {
+		ssize_t size = read(p->host->tun.fd, p->in_memory[count], PACKET_BYTES_MAX);
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size <= 0)
+			break;
+		in[count] = BYTES(p->in_memory[count], (size_t)size);
+		count++;
+	}
+	return count;
+}
+
+void plane_read(struct plane *p, ike_time now)
+{
+	struct bytes in[DATAGRAM_BATCH];
+	size_t count = read_device(p, in);
+
+	widen(p, now);
+	for (size_t at = 0; at < count;) {
+		size_t used = 0, consumed;
+
+		give_memory(p, OUTPUTS);
+		consumed = esp_outbound(p->esp, now, in + at, count - at, p->out, OUTPUTS, &used);
+		send_outputs(p, used);
+		if (!consumed)
+			break;
+		at += consumed;
+	}
+	tell_events(p);
+}

@@ -1,0 +1,33 @@
+/* The user-space data plane in the loop: between the TUN device, the ESP sockets and src/esp. */
+#pragma once
+
+#include "esp/esp.h"
+#include "host/datagram.h"
+#include "tern/ike.h"
+
+struct plane;
+struct host;
+
+struct plane *plane_new(
+	struct host *h); /* its sockets and device are open; NULL where memory ran out */
+void plane_free(struct plane *p);
+
+/* Carries out an operation. Returns 0, or a negative errno with words in `reason`. */
+int plane_operate(struct plane *p, ike_time now, const struct ike_operation *o, char *reason,
+	size_t reason_size);
+
+/* An SPI that no SA has. Returns 0 or a negative errno. */
+int plane_choose_spi(struct plane *p, uint32_t *ret_spi);
+
+/* A batch of ESP packets from one socket; at most DATAGRAM_BATCH. `encap`: they came in UDP. */
+void plane_receive(
+	struct plane *p, ike_time now, const struct datagram *datagrams, size_t count, bool encap);
+
+/* Reads a batch from the device and sends it on. */
+void plane_read(struct plane *p, ike_time now);
+
+/* A path became narrower. A datagram_narrow_fn with the host as its context. */
+void plane_narrow(void *host, const struct datagram_narrow *narrow);
+
+/* The counters; NULL before there is a plane. */
+const struct esp *plane_esp(const struct plane *p);

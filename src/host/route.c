@@ -1,0 +1,253 @@
+/* Routes into the tunnel. Each prefix of a child's remote selectors becomes a route through the TUN
+ * device, with the host's own address within the local selectors as its preferred source. Where a
+ * remote selector is wider than a local one (0.0.0.0/0, or a hub's 10.0.0.0/8), the local prefix is
+ * exempt by a `throw` route: what arrives for our own network must not go back into the tunnel.
+ * Routes are shared: rekeying installs the successor before the old child goes, and nothing changes
+ * in the kernel. */
+#include "host/route.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define METRIC_TUNNEL 100
+#define METRIC_THROW  200 /* where both are there, the tunnel wins */
+#define ADDRESSES_MAX 256
+
+struct route {
+	struct netlink_route how;
+	size_t users;
+	struct route *next;
+};
+
+/* One child's use of one route. */
+struct route_use {
+	uint32_t child_id;
+	struct route *route;
+	struct route_use *next;
+};
+
+struct routes {
+	struct netlink *netlink;
+	struct route_options options;
+	struct route *all;
+	struct route_use *uses;
+};
+
+static int add_rules(struct routes *r)
+{
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		const struct netlink_rule rule = {
+			.family = family,
+			.table = r->options.table,
+			.priority = r->options.priority,
+			.mark = r->options.mark,
+		};
+		int problem = netlink_rule_add(r->netlink, &rule);
+
+		/* A kernel without IPv6 has no rules for it either. */
+		if (problem &&
+			!(family == 6 && (problem == -EAFNOSUPPORT || problem == -EOPNOTSUPP)))
+			return problem;
+	}
+	return 0;
+}
+
+int routes_new(struct netlink *n, const struct route_options *options, struct routes **ret_routes,
+	char *problem, size_t problem_size)
+{
+	struct routes *r = calloc(1, sizeof(*r));
+	int failed;
+
+	if (!r)
+		return -ENOMEM;
+	r->netlink = n;
+	r->options = *options;
+	(void)netlink_clean(n, options->table);
+
+	failed = options->install ? add_rules(r) : 0;
+	if (failed) {
+		snprintf(problem, problem_size, "routing rule %u for table %u: %s",
+			options->priority, options->table,
+			failed == -EPERM ? "needs root (or CAP_NET_ADMIN)" : strerror(-failed));
+		routes_free(r);
+		return failed;
+	}
+	*ret_routes = r;
+	return 0;
+}
+
+void routes_free(struct routes *r)
+{
+	if (!r)
+		return;
+	while (r->uses)
+		routes_remove_child(r, r->uses->child_id);
+	(void)netlink_clean(r->netlink, r->options.table);
+	free(r);
+}
+
+/* Using and releasing one. */
+
+static struct route *route_find(struct routes *r, const struct netlink_route *how)
+{
+	for (struct route *route = r->all; route; route = route->next) {
+		if (route->how.type == how->type && prefix_equal(&route->how.to, &how->to))
+			return route;
+	}
+	return NULL;
+}
+
+static int route_use(struct routes *r, uint32_t child_id, const struct netlink_route *how)
+{
+	struct route *route = route_find(r, how);
+	struct route_use *use = calloc(1, sizeof(*use));
+	int problem = 0;
+
+	if (!use)
+		return -ENOMEM;
+	if (!route) {
+		route = calloc(1, sizeof(*route));
+		problem = route ? netlink_route_add(r->netlink, how) : -ENOMEM;
+		if (problem) {
+			free(route);
+			free(use);
+			return problem;
+		}
+		route->how = *how;
+		route->next = r->all;
+		r->all = route;
+	}
+	route->users++;
+	*use = (struct route_use){ .child_id = child_id, .route = route, .next = r->uses };
+	r->uses = use;
+	return 0;
+}
+
+static void route_release(struct routes *r, struct route *route)
+{
+	struct route **at = &r->all;
+
+	if (--route->users > 0)
+		return;
+	(void)netlink_route_remove(r->netlink, &route->how);
+	while (*at != route)
+		at = &(*at)->next;
+	*at = route->next;
+	free(route);
+}
+
+/* What one child needs. */
+
+/* This host's address that the local selectors have, or none. */
+static struct address preferred_source(
+	struct routes *r, const struct selectors *local, uint8_t family)
+{
+	struct address addresses[ADDRESSES_MAX];
+	size_t count = netlink_addresses(r->netlink, addresses, ADDRESSES_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		if (addresses[i].family == family && selectors_cover(local, &addresses[i]))
+			return addresses[i];
+	}
+	return (struct address){ 0 };
+}
+
+static int use_range(
+	struct routes *r, uint32_t child_id, const struct selector *s, struct netlink_route how)
+{
+	struct prefix prefixes[PREFIXES_MAX];
+	size_t count = prefixes_of_range(&s->first, &s->last, prefixes);
+
+	for (size_t i = 0; i < count; i++) {
+		int problem;
+
+		how.to = prefixes[i];
+		problem = route_use(r, child_id, &how);
+		if (problem)
+			return problem;
+	}
+	return 0;
+}
+
+/* A local range that lies within a remote one, and isn't all of it, stays local. */
+static bool needs_exemption(const struct selector *local, const struct selectors *remote)
+{
+	for (size_t i = 0; i < remote->count; i++) {
+		const struct selector *s = &remote->list[i];
+
+		if (s->family == local->family && address_compare(&s->first, &local->first) <= 0 &&
+			address_compare(&local->last, &s->last) <= 0 &&
+			!(address_equal(&s->first, &local->first) &&
+				address_equal(&s->last, &local->last)))
+			return true;
+	}
+	return false;
+}
+
+static int use_all(struct routes *r, const struct child_spec *spec)
+{
+	for (size_t i = 0; i < spec->remote.count; i++) {
+		const struct selector *s = &spec->remote.list[i];
+		const struct netlink_route how = {
+			.table = r->options.table,
+			.metric = METRIC_TUNNEL,
+			.type = RTN_UNICAST,
+			.interface = r->options.interface,
+			.source = preferred_source(r, &spec->local, s->family),
+		};
+		int problem = use_range(r, spec->child_id, s, how);
+
+		if (problem)
+			return problem;
+	}
+	for (size_t i = 0; i < spec->local.count; i++) {
+		const struct netlink_route how = {
+			.table = r->options.table, .metric = METRIC_THROW, .type = RTN_THROW
+		};
+		int problem = needs_exemption(&spec->local.list[i], &spec->remote)
+			? use_range(r, spec->child_id, &spec->local.list[i], how)
+			: 0;
+
+		if (problem)
+			return problem;
+	}
+	return 0;
+}
+
+int routes_add_child(
+	struct routes *r, const struct child_spec *spec, char *problem, size_t problem_size)
+{
+	int failed;
+
+	if (!r->options.install)
+		return 0;
+	for (const struct route_use *use = r->uses; use; use = use->next) {
+		if (use->child_id == spec->child_id)
+			return 0;
+	}
+
+	failed = use_all(r, spec);
+	if (failed == 0)
+		return 0;
+	routes_remove_child(r, spec->child_id);
+	snprintf(problem, problem_size, "routes of %s: %s", spec->name ? spec->name : "the child",
+		strerror(-failed));
+	return failed;
+}
+
+void routes_remove_child(struct routes *r, uint32_t child_id)
+{
+	for (struct route_use **at = &r->uses; *at;) {
+		struct route_use *use = *at;
+
+		if (use->child_id != child_id) {
+			at = &use->next;
+			continue;
+		}
+		*at = use->next;
+		route_release(r, use->route);
+		free(use);
+	}
+}

@@ -1,0 +1,27 @@
+/* The routes that lead plaintext into the tunnel, in a table of our own, and the rule that leads to
+ * the table. */
+#pragma once
+
+#include "host/netlink.h"
+#include "tern/child.h"
+
+struct routes;
+
+struct route_options {
+	uint32_t table, priority; /* of the rule */
+	uint32_t mark;            /* packets with it don't use the table */
+	unsigned interface;       /* tern0 */
+	bool install;             /* false: somebody else makes the routes */
+};
+
+/* Removes what a crashed run left and adds the rule. Returns 0, or a negative errno with words for
+ * people. */
+int routes_new(struct netlink *n, const struct route_options *options, struct routes **ret_routes,
+	char *problem, size_t problem_size);
+void routes_free(struct routes *r); /* takes everything out of the kernel */
+
+/* The routes of one Child SA; those it shares with others are there as long as one of them is.
+ * Adding a child again does nothing. Returns 0, or a negative errno with words in `problem`. */
+int routes_add_child(
+	struct routes *r, const struct child_spec *spec, char *problem, size_t problem_size);
+void routes_remove_child(struct routes *r, uint32_t child_id);

@@ -1,0 +1,543 @@
+#include "ike/child.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/exchange.h"
+#include "ike/narrow.h"
+#include "ike/negotiate.h"
+#include "ike/v2/keys.h"
+
+struct child_sa *child_find(struct ike_engine *e, uint32_t id)
+{
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		for (struct child_sa *c = sa->children; c; c = c->next)
+			if (c->id == id)
+				return c;
+
+	return NULL;
+}
+
+struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (c->spec.spi_out == spi)
+			return c;
+
+	return NULL;
+}
+
+struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (c->spec.spi_in == spi)
+			return c;
+
+	return NULL;
+}
+
+static void child_unlink(struct child_sa *c)
+{
+	for (struct child_sa **link = &c->sa->children; *link; link = &(*link)->next) {
+		if (*link == c) {
+			*link = c->next;
+			return;
+		}
+	}
+}
+
+void child_free(struct child_sa *c)
+{
+	struct ike_engine *e = c->sa->engine;
+
+	child_unlink(c);
+	timer_clear(&e->timers, &c->rekey_timer);
+	timer_clear(&e->timers, &c->expire_timer);
+	octets_clear(&c->peer_rekey_nonce);
+	connection_release(c->connection);
+	bytes_wipe(&c->spec, sizeof(c->spec));
+	e->stats.children--;
+	free(c);
+}
+
+static void child_operate(struct child_sa *c, enum ike_operation_kind kind, bool rekeyed)
+{
+	struct ike_operation op = { .kind = kind,
+		.spec = &c->spec,
+		.config = c->config,
+		.connection = c->connection,
+		.ike_id = c->sa->id,
+		.rekeyed = rekeyed };
+
+	engine_operate(c->sa->engine, &op);
+}
+
+void child_remove(struct child_sa *c, const char *why, bool rekeyed)
+{
+	if (!c->installed_in)
+		return;
+
+	child_operate(c, IKE_OPERATE_REMOVE, rekeyed);
+	c->installed_in = c->installed_out = false;
+	timer_clear(&c->sa->engine->timers, &c->rekey_timer);
+	timer_clear(&c->sa->engine->timers, &c->expire_timer);
+	if (!rekeyed)
+		child_tell(c, IKE_EVENT_CHILD_DOWN, 0, "%s", why);
+}
+
+void child_path_changed(struct child_sa *c)
+{
+	c->spec.path = c->sa->path;
+	if (c->installed_in)
+		child_operate(c, IKE_OPERATE_UPDATE_PATH, false);
+}
+
+void child_timer_due(struct child_sa *c, enum sa_timer kind)
+{
+	if (c->sa->doomed)
+		return;
+
+	if (kind == TIMER_CHILD_REKEY && c->state == IKE_CHILD_INSTALLED) {
+		intent_add(
+			c->sa, &(struct intent){ .kind = INTENT_REKEY_CHILD, .child_id = c->id });
+	} else if (kind == TIMER_CHILD_EXPIRE) {
+		child_tell(c, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
+		intent_add(
+			c->sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = c->id });
+	}
+}
+
+void child_kernel(struct child_sa *c, const struct ike_kernel_event *event)
+{
+	struct ike_sa *sa = c->sa;
+
+	switch (event->kind) {
+	case IKE_KERNEL_EXPIRE_SOFT:
+		if (c->state == IKE_CHILD_INSTALLED)
+			intent_add(sa,
+				&(struct intent){ .kind = INTENT_REKEY_CHILD, .child_id = c->id });
+		break;
+	case IKE_KERNEL_REFUSED:
+		child_tell(c, IKE_EVENT_FAILED, 0, "the data plane refused the SA: %s",
+			event->reason ? event->reason : "no reason given");
+		/* fall through */
+	case IKE_KERNEL_EXPIRE_HARD:
+		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = c->id });
+		break;
+	case IKE_KERNEL_MAPPING:
+		if (sa->nat_remote && !sa->nat_local &&
+			address_equal(&sa->path.remote.address, &event->remote.address)) {
+			sa->path.remote = event->remote;
+			for (struct child_sa *each = sa->children; each; each = each->next)
+				child_path_changed(each);
+		}
+		break;
+	case IKE_KERNEL_ACQUIRE:
+		break;
+	}
+}
+
+void child_move(struct child_sa *c, struct ike_sa *to)
+{
+	child_unlink(c);
+	c->sa = to;
+	c->next = to->children;
+	to->children = c;
+}
+
+/* Negotiation. */
+
+uint16_t deal_first_group(const struct child_config *config)
+{
+	return proposals_first_group(&config->esp_proposals);
+}
+
+static const struct address *dynamic_address(const struct ike_sa *sa, bool local)
+{
+	return local ? &sa->path.local.address : &sa->path.remote.address;
+}
+
+static void configured(const struct ike_sa *sa, const struct child_config *config, bool local,
+	struct selectors *ret)
+{
+	if (local)
+		selectors_configured(
+			config->local_ts, config->local_ts_count, dynamic_address(sa, true), ret);
+	else
+		selectors_configured(config->remote_ts, config->remote_ts_count,
+			dynamic_address(sa, false), ret);
+}
+
+static void put_selectors(struct exchange *x, uint8_t type, const struct selectors *s)
+{
+	selectors_encode(exchange_payload(x, type), s);
+	exchange_payload_end(x);
+}
+
+static void put_ke(struct exchange *x, const struct child_deal *deal)
+{
+	if (!deal->group)
+		return;
+	ke_encode(exchange_payload(x, PAYLOAD_KE), deal->group, deal->our_ke);
+	exchange_payload_end(x);
+}
+
+static void put_nonce(struct exchange *x, struct bytes nonce)
+{
+	write_bytes(exchange_payload(x, PAYLOAD_NONCE), nonce);
+	exchange_payload_end(x);
+}
+
+void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke)
+{
+	uint8_t spi[4];
+	struct selectors s;
+
+	deal->initiator = true;
+	if (deal->config->mode == CHILD_TRANSPORT)
+		exchange_notify(x, USE_TRANSPORT_MODE, BYTES_EMPTY);
+	store_u32(spi, deal->spi_in);
+	proposals_encode(exchange_payload(x, PAYLOAD_SA), &deal->config->esp_proposals,
+		PROTOCOL_ESP, BYTES_OF(spi), with_ke);
+	exchange_payload_end(x);
+	if (with_ke) {
+		put_nonce(x, deal->ni);
+		put_ke(x, deal);
+	}
+	configured(x->sa, deal->config, true, &s);
+	put_selectors(x, PAYLOAD_TSI, &s);
+	configured(x->sa, deal->config, false, &s);
+	put_selectors(x, PAYLOAD_TSR, &s);
+}
+
+/* How well a configured child fits what the peer asks: 0 not, 1 narrowed, 2 as asked; 2 more for the mode. */
+static unsigned child_fit(struct exchange *x, const struct child_config *config,
+	const struct child_deal *asked, struct child_deal *ret)
+{
+	struct selectors ours;
+	bool exact;
+
+	*ret = *asked;
+	ret->config = config;
+	configured(x->sa, config, true, &ours);
+	selectors_intersect(&ours, &asked->local, &ret->local);
+	configured(x->sa, config, false, &ours);
+	selectors_intersect(&ours, &asked->remote, &ret->remote);
+	if (!ret->local.count || !ret->remote.count)
+		return 0;
+
+	exact = selectors_equal(&ret->local, &asked->local) &&
+		selectors_equal(&ret->remote, &asked->remote);
+	ret->mode = config->mode == CHILD_TRANSPORT && asked->mode == CHILD_TRANSPORT
+		? CHILD_TRANSPORT
+		: CHILD_TUNNEL;
+	return (exact ? 2 : 1) + (config->mode == asked->mode ? 2 : 0);
+}
+
+static void explain_selectors(struct exchange *x, const struct child_deal *asked)
+{
+	const struct connection *c = x->sa->connection;
+	char theirs_local[300], theirs_remote[300], ours_local[300], ours_remote[300];
+	struct selectors s;
+	const struct child_config *config = asked->config ? asked->config
+		: c->child_count                          ? &c->children[0]
+							  : NULL;
+
+	selectors_print(&asked->local, theirs_local, sizeof(theirs_local));
+	selectors_print(&asked->remote, theirs_remote, sizeof(theirs_remote));
+	if (!config) {
+		exchange_reject(x, TS_UNACCEPTABLE,
+			"TS_UNACCEPTABLE: connection %s has no child (%s:%u)", c->name,
+			c->where.file, c->where.line);
+		return;
+	}
+	configured(x->sa, config, true, &s);
+	selectors_print(&s, ours_local, sizeof(ours_local));
+	configured(x->sa, config, false, &s);
+	selectors_print(&s, ours_remote, sizeof(ours_remote));
+	exchange_reject(x, TS_UNACCEPTABLE,
+		"TS_UNACCEPTABLE: they offer local %.150s === remote %.150s; %s%s wants %.150s === %.150s (%s:%u)",
+		theirs_local, theirs_remote, config->name,
+		c->child_count > 1 ? " and the other children" : "", ours_local, ours_remote,
+		config->where_local_ts.file ? config->where_local_ts.file : config->where.file,
+		config->where_local_ts.file ? config->where_local_ts.line : config->where.line);
+}
+
+static uint16_t choose_config(struct exchange *x, struct child_deal *deal)
+{
+	const struct connection *c = deal->rekeys ? deal->rekeys->connection : x->sa->connection;
+	struct child_deal best = { 0 };
+	unsigned best_fit = 0;
+
+	for (size_t i = 0; i < c->child_count; i++) {
+		struct child_deal candidate;
+		unsigned fit;
+
+		if (deal->rekeys && deal->rekeys->config != &c->children[i])
+			continue;
+		fit = child_fit(x, &c->children[i], deal, &candidate);
+		if (fit > best_fit) {
+			best_fit = fit;
+			best = candidate;
+		}
+	}
+	if (!best_fit) {
+		explain_selectors(x, deal);
+		return TS_UNACCEPTABLE;
+	}
+	*deal = best;
+	return 0;
+}
+
+static struct negotiation deal_negotiation(
+	const struct exchange *x, const struct child_deal *deal, bool with_ke)
+{
+	return (struct negotiation){
+		.ours = &deal->config->esp_proposals,
+		.theirs = exchange_body(x, PAYLOAD_SA),
+		.protocol = PROTOCOL_ESP,
+		.with_ke = with_ke,
+		.prefer_ours = x->engine->options.prefer_configured_proposals,
+	};
+}
+
+static uint16_t explain_proposals(
+	struct exchange *x, const struct child_deal *deal, const struct negotiation *n)
+{
+	char text[REJECT_TEXT_MAX - 100];
+
+	negotiate_explain(n,
+		deal->config->where_proposals.file ? &deal->config->where_proposals
+						   : &deal->config->where,
+		text, sizeof(text));
+	exchange_reject(x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for child %s: %s",
+		deal->config->name, text);
+	return NO_PROPOSAL_CHOSEN;
+}
+
+static bool take_spi(struct child_deal *deal)
+{
+	if (deal->chosen.spi_size != 4)
+		return false;
+	deal->spi_out = load_u32(deal->chosen.spi);
+	return deal->spi_out >= 256;
+}
+
+uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke)
+{
+	struct negotiation n;
+	struct notify transport;
+	uint16_t refused;
+
+	if (!selectors_decode(exchange_body(x, PAYLOAD_TSI), &deal->remote) ||
+		!selectors_decode(exchange_body(x, PAYLOAD_TSR), &deal->local)) {
+		exchange_reject(x, INVALID_SYNTAX, "traffic selectors are malformed");
+		return INVALID_SYNTAX;
+	}
+	deal->mode = chain_notify(exchange_in(x), USE_TRANSPORT_MODE, &transport) ? CHILD_TRANSPORT
+										  : CHILD_TUNNEL;
+	refused = choose_config(x, deal);
+	if (refused)
+		return refused;
+
+	n = deal_negotiation(x, deal, with_ke);
+	if (negotiate(&n, &deal->chosen) <= 0 || !take_spi(deal))
+		return explain_proposals(x, deal, &n);
+	deal->group = with_ke ? proposal_id(&deal->chosen, TRANSFORM_KE) : 0;
+	return 0;
+}
+
+void deal_response(struct exchange *x, struct child_deal *deal)
+{
+	struct proposal p = deal->chosen;
+
+	if (deal->mode == CHILD_TRANSPORT)
+		exchange_notify(x, USE_TRANSPORT_MODE, BYTES_EMPTY);
+	p.spi_size = 4;
+	store_u32(p.spi, deal->spi_in);
+	sa_encode(exchange_payload(x, PAYLOAD_SA), &p, 1);
+	exchange_payload_end(x);
+	if (deal->nr.size && x->kind->type == CREATE_CHILD_SA) {
+		put_nonce(x, deal->nr);
+		put_ke(x, deal);
+	}
+	put_selectors(x, PAYLOAD_TSI, &deal->remote);
+	put_selectors(x, PAYLOAD_TSR, &deal->local);
+}
+
+static uint16_t explain_error(struct exchange *x, const struct child_deal *deal, uint16_t error)
+{
+	const struct child_config *c = deal->config;
+	char name[NAME_TEXT_MAX], ours[400] = "", local[200], remote[200];
+	struct selectors s;
+
+	if (error == TS_UNACCEPTABLE) {
+		configured(x->sa, c, true, &s);
+		selectors_print(&s, local, sizeof(local));
+		configured(x->sa, c, false, &s);
+		selectors_print(&s, remote, sizeof(remote));
+		snprintf(ours, sizeof(ours),
+			": we offered %.180s === %.180s (%s:%u); compare with the peer's selectors",
+			local, remote,
+			c->where_local_ts.file ? c->where_local_ts.file : c->where.file,
+			c->where_local_ts.file ? c->where_local_ts.line : c->where.line);
+	} else if (error == NO_PROPOSAL_CHOSEN) {
+		size_t used = (size_t)snprintf(ours, sizeof(ours), ": we offered");
+
+		for (size_t i = 0; i < c->esp_proposals.count && used < sizeof(ours) - 100; i++)
+			used += (size_t)snprintf(ours + used, sizeof(ours) - used - 60, " %.120s",
+				c->esp_proposals.list[i].text);
+		if (used < sizeof(ours))
+			snprintf(ours + used, sizeof(ours) - used,
+				" (%s:%u); compare with the peer's ESP proposals",
+				c->where_proposals.file ? c->where_proposals.file : c->where.file,
+				c->where_proposals.file ? c->where_proposals.line : c->where.line);
+	}
+	exchange_reject(x, 0, "the peer refused child %s with %s%s", c->name,
+		notify_name(error, name), ours);
+	return error;
+}
+
+uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool with_ke)
+{
+	struct negotiation n = deal_negotiation(x, deal, with_ke);
+	struct selectors ours;
+	struct notify error;
+
+	if (chain_error(exchange_in(x), &error))
+		return explain_error(x, deal, error.type);
+	n.prefer_ours = true;
+	if (negotiate_response(&n, &deal->chosen) <= 0 || !take_spi(deal)) {
+		explain_proposals(x, deal, &n);
+		return NO_PROPOSAL_CHOSEN;
+	}
+	if (!selectors_decode(exchange_body(x, PAYLOAD_TSI), &deal->local) ||
+		!selectors_decode(exchange_body(x, PAYLOAD_TSR), &deal->remote)) {
+		exchange_reject(x, 0, "traffic selectors of the response are malformed");
+		return INVALID_SYNTAX;
+	}
+	configured(x->sa, deal->config, true, &ours);
+	if (!deal->local.count || !selectors_within(&deal->local, &ours)) {
+		exchange_reject(x, 0, "the peer answered with selectors that we did not offer");
+		return TS_UNACCEPTABLE;
+	}
+	configured(x->sa, deal->config, false, &ours);
+	if (!deal->remote.count || !selectors_within(&deal->remote, &ours)) {
+		exchange_reject(x, 0, "the peer answered with selectors that we did not offer");
+		return TS_UNACCEPTABLE;
+	}
+	deal->mode = chain_notify(exchange_in(x), USE_TRANSPORT_MODE, &error) &&
+			deal->config->mode == CHILD_TRANSPORT
+		? CHILD_TRANSPORT
+		: CHILD_TUNNEL;
+	if (deal->config->mode == CHILD_TRANSPORT && deal->mode == CHILD_TUNNEL)
+		sa_tell(x->sa, IKE_EVENT_NOTE, 1,
+			"the peer declined transport mode for %s: tunnel mode", deal->config->name);
+	return 0;
+}
+
+/* Installing. */
+
+static struct child_spec deal_spec(struct exchange *x, const struct child_deal *deal)
+{
+	const struct child_config *c = deal->config;
+	const struct ike_sa *sa = x->sa;
+
+	return (struct child_spec){
+		.name = c->name,
+		.protocol = PROTOCOL_ESP,
+		.mode = deal->mode,
+		.suite = proposal_suite(&deal->chosen),
+		.esn = proposal_id(&deal->chosen, TRANSFORM_ESN) == ESN_YES,
+		.encap = sa->nat_local || sa->nat_remote || sa->nat_fake,
+		.path = sa->path,
+		.spi_in = deal->spi_in,
+		.spi_out = deal->spi_out,
+		.local = deal->local,
+		.remote = deal->remote,
+		.replay_window = c->replay_window,
+		.tfc_padding = c->tfc_padding,
+		.copy_df = c->copy_df,
+		.copy_ecn = c->copy_ecn,
+		.copy_dscp = c->copy_dscp,
+		.priority = c->priority,
+		.soft_bytes = c->rekey_bytes,
+		.hard_bytes = c->life_bytes,
+		.soft_packets = c->rekey_packets,
+		.hard_packets = c->life_packets,
+	};
+}
+
+static void child_arm(struct child_sa *c)
+{
+	const struct child_config *config = c->config;
+	struct timers *timers = &c->sa->engine->timers;
+
+	c->installed_at = c->sa->engine->now;
+	c->rekey_at = sa_jittered(c->sa, config->rekey_time_s, config->rand_time_s);
+	c->expire_at = sa_jittered(c->sa, config->life_time_s, 0);
+	timer_set(timers, &c->rekey_timer, c->rekey_at);
+	timer_set(timers, &c->expire_timer, c->expire_at);
+}
+
+static struct child_sa *child_new(struct exchange *x, const struct child_deal *deal)
+{
+	const struct connection *connection =
+		deal->rekeys ? deal->rekeys->connection : x->sa->connection;
+	struct child_sa *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->sa = x->sa;
+	c->id = ++x->engine->last_child_id;
+	c->connection = connection_hold(connection);
+	c->config = deal->config;
+	c->chosen = deal->chosen;
+	c->spec = deal_spec(x, deal);
+	c->spec.child_id = c->id;
+	c->spec.reqid =
+		deal->rekeys ? deal->rekeys->spec.reqid : engine_reqid(x->engine, deal->config);
+	c->predecessor = deal->rekeys ? deal->rekeys->id : 0;
+	c->rekey_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_REKEY };
+	c->expire_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_EXPIRE };
+	c->command = x->intent ? x->intent->command : x->sa->command;
+	c->next = x->sa->children;
+	x->sa->children = c;
+	x->engine->stats.children++;
+	return c;
+}
+
+void child_use_outbound(struct child_sa *c)
+{
+	if (c->installed_out)
+		return;
+	c->installed_out = true;
+	child_operate(c, IKE_OPERATE_INSTALL_OUT, false);
+}
+
+struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
+{
+	struct child_sa *c = child_new(x, deal);
+	char local[300], remote[300];
+
+	if (!c)
+		return NULL;
+	if (keys_derive_child(x->sa, &c->spec, x->initiator, deal->shared, deal->ni, deal->nr) <
+		0) {
+		child_free(c);
+		return NULL;
+	}
+	deal->made = c->id;
+	c->state = IKE_CHILD_INSTALLED;
+	c->installed_in = true;
+	child_operate(c, IKE_OPERATE_INSTALL_IN, false);
+	/* A responder that rekeys keeps sending on the old SA until the peer shows that it has the new one: it deletes the old. */
+	if (x->initiator || !deal->rekeys)
+		child_use_outbound(c);
+	child_arm(c);
+	selectors_print(&deal->local, local, sizeof(local));
+	selectors_print(&deal->remote, remote, sizeof(remote));
+	child_tell(c, deal->rekeys ? IKE_EVENT_CHILD_REKEYED : IKE_EVENT_CHILD_UP, 0,
+		"SPIs %08x_i %08x_o, %s === %s", c->spec.spi_in, c->spec.spi_out, local, remote);
+	return c;
+}

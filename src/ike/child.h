@@ -1,0 +1,55 @@
+/* Child SAs: negotiating them in either role, installing and removing them. */
+#pragma once
+
+#include "ike/sa.h"
+
+struct exchange;
+
+struct child_sa *child_find(struct ike_engine *e, uint32_t id);
+struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
+struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi);
+void child_free(struct child_sa *c); /* without an operation */
+
+/* Takes the SA out of the data plane and tells; the struct stays until its owner frees it. `rekeyed`: a successor carries
+ * the traffic. */
+void child_remove(struct child_sa *c, const char *why, bool rekeyed);
+void child_path_changed(struct child_sa *c);
+void child_timer_due(struct child_sa *c, enum sa_timer kind);
+struct ike_kernel_event;
+void child_kernel(struct child_sa *c, const struct ike_kernel_event *event);
+void child_move(struct child_sa *c, struct ike_sa *to); /* to the rekeyed IKE SA */
+
+/* What is being agreed about one child, by either side, in IKE_AUTH or CREATE_CHILD_SA. Lives in the exchange's arena. */
+struct child_deal {
+	const struct child_config *config;
+	struct child_sa *rekeys; /* or NULL */
+	uint32_t rekeys_id;
+	struct bytes ni, nr;
+	uint16_t group; /* of the KE payload; 0: no PFS */
+	bool group_retried;
+	struct ke_private *private;
+	struct bytes our_ke, shared;
+	uint32_t spi_in, spi_out;
+	struct proposal chosen;
+	enum child_mode mode;
+	struct selectors local, remote;
+	bool initiator;
+	uint32_t made; /* the child that came of it */
+};
+
+/* The request. `with_ke`: the proposals of CREATE_CHILD_SA have key exchange methods, those of IKE_AUTH don't. */
+void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke);
+uint16_t deal_first_group(const struct child_config *config);
+
+/* As responder: chooses the configuration, proposal, selectors and mode. Returns 0, or the notify to refuse with, its
+ * explanation in x->reject.text. */
+uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke);
+void deal_response(struct exchange *x, struct child_deal *deal); /* SA, TSi, TSr, N(transport) */
+
+/* As initiator: reads the response. Returns 0, or the error notify received or deserved, explained in x->reject.text. */
+uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool with_ke);
+
+/* Derives keys and installs. The responder installs both directions before it answers (its outbound SA is used only after,
+ * when rekeying); the initiator when it has the answer. Returns the child, or NULL. */
+struct child_sa *deal_install(struct exchange *x, struct child_deal *deal);
+void child_use_outbound(struct child_sa *c); /* from now on it sends */

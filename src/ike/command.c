@@ -1,0 +1,304 @@
+/* Commands: what an operator asks of the engine, by name or by id. Each that somebody waits for ends in one IKE_EVENT_DONE. */
+#include "ike/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/child.h"
+#include "ike/exchange.h"
+#include "ike/v2/exchanges.h"
+
+static bool same_name(const char *wanted, const char *name)
+{
+	return !wanted || strcmp(wanted, name) == 0;
+}
+
+/* Initiating. */
+
+static struct ike_sa *live_sa(struct ike_engine *e, const struct connection *c)
+{
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		if (!sa->gone && sa->connection && strcmp(sa->connection->name, c->name) == 0 &&
+			(sa->established_at || sa->initiator) && sa->state != IKE_REKEYED &&
+			sa->state != IKE_DELETING && !sa->delete_sent)
+			return sa;
+
+	return NULL;
+}
+
+static struct child_sa *live_child(struct ike_sa *sa, const struct child_config *config)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (strcmp(c->config->name, config->name) == 0 &&
+			(c->state == IKE_CHILD_INSTALLED || c->state == IKE_CHILD_REKEYING))
+			return c;
+
+	return NULL;
+}
+
+static void begin_sa(struct ike_engine *e, const struct connection *c,
+	const struct child_config *child, uint64_t command)
+{
+	struct ike_sa *sa = sa_new(e, c, true);
+	struct exchange *x;
+
+	if (!sa) {
+		command_done(e, command, false, 0, "out of memory");
+		return;
+	}
+	sa->command = command;
+	sa->spi_i = engine_new_spi(e);
+	sa->setup->child = child;
+	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, &ike_sa_init_initiator, NULL)))
+		sa_doom(sa, "out of memory");
+	else
+		exchange_start(x);
+}
+
+/* A child on the SA that stands, on the one that is being set up, or on a new one. */
+static void bring_up(struct ike_engine *e, const struct connection *c,
+	const struct child_config *child, uint64_t command)
+{
+	struct ike_sa *sa = live_sa(e, c);
+
+	if (!sa)
+		begin_sa(e, c, child, command);
+	else if (!child || live_child(sa, child))
+		command_done(e, command, true, 1, "up already");
+	else if (sa->connection != c && !connection_child(sa->connection, child->name))
+		command_done(e, command, false, 0,
+			"the IKE SA that stands was made before this child was configured: take the connection down and up");
+	else
+		intent_add(sa,
+			&(struct intent){ .kind = INTENT_CREATE_CHILD,
+				.config = connection_child(sa->connection, child->name),
+				.command = command });
+}
+
+static const struct connection *find_child(struct ike_engine *e, const struct ike_command *command,
+	const struct child_config **ret_child)
+{
+	for (size_t i = 0; i < e->connection_count; i++) {
+		const struct connection *c = e->connections[i];
+
+		*ret_child = same_name(command->ike, c->name) ? connection_child(c, command->child)
+							      : NULL;
+		if (*ret_child)
+			return c;
+	}
+	return NULL;
+}
+
+static void expect(struct ike_engine *e, uint64_t id, uint32_t count)
+{
+	if (id)
+		e->pending[e->pending_next++ % PENDING_COMMANDS] =
+			(struct pending_command){ .id = id, .remaining = count, .ok = true };
+}
+
+static void initiate(struct ike_engine *e, const struct ike_command *command)
+{
+	const struct child_config *child = NULL;
+	const struct connection *c = command->child ? find_child(e, command, &child)
+		: command->ike                      ? engine_connection(e, command->ike)
+						    : NULL;
+	char text[300];
+
+	if (!c) {
+		snprintf(text, sizeof(text),
+			"no %s '%s' in the loaded configuration; see `tern conns`",
+			command->child ? "child" : "connection",
+			command->child         ? command->child
+				: command->ike ? command->ike
+					       : "");
+		command_done(e, command->id, false, 0, text);
+		return;
+	}
+	if (c->version == 1) {
+		command_done(e, command->id, false, 0, "version = 1: this build speaks IKEv2 only");
+		return;
+	}
+	if (child || c->child_count == 0) {
+		bring_up(e, c, child, command->id);
+		return;
+	}
+	expect(e, command->id, (uint32_t)c->child_count);
+	for (size_t i = 0; i < c->child_count; i++)
+		bring_up(e, c, &c->children[i], command->id);
+}
+
+/* Terminating and rekeying. */
+
+static bool wants_child(const struct ike_command *command)
+{
+	return command->child || command->child_id;
+}
+
+static bool sa_selected(const struct ike_sa *sa, const struct ike_command *command)
+{
+	return !sa->gone && sa->state != IKE_REKEYED && same_name(command->ike, sa_name(sa)) &&
+		(!command->ike_id || command->ike_id == sa->id);
+}
+
+static bool child_selected(const struct child_sa *c, const struct ike_command *command)
+{
+	bool live = c->state == IKE_CHILD_INSTALLED || c->state == IKE_CHILD_REKEYING;
+
+	return live && same_name(command->child, c->config->name) &&
+		(!command->child_id || command->child_id == c->id);
+}
+
+static uint32_t count_selected(const struct ike_engine *e, const struct ike_command *command)
+{
+	uint32_t count = 0;
+
+	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+		if (!sa_selected(sa, command))
+			continue;
+		if (!wants_child(command)) {
+			count++;
+			continue;
+		}
+		for (const struct child_sa *c = sa->children; c; c = c->next)
+			count += child_selected(c, command);
+	}
+	return count;
+}
+
+static void end_sa(struct ike_sa *sa, const struct ike_command *command)
+{
+	if (sa->established_at && !command->force) {
+		intent_add(
+			sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .command = command->id });
+		return;
+	}
+	sa_doom(sa, "taken down");
+	command_done(sa->engine, command->id, true, 1, "");
+}
+
+static void end_child(struct child_sa *c, const struct ike_command *command)
+{
+	struct ike_sa *sa = c->sa;
+
+	if (command->force) {
+		/* The peer is told, but nobody waits for it. */
+		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = c->id });
+		command_done(sa->engine, command->id, true, 1, "");
+	} else {
+		intent_add(sa,
+			&(struct intent){ .kind = INTENT_DELETE_CHILD,
+				.child_id = c->id,
+				.command = command->id });
+	}
+}
+
+static void apply_to_children(struct ike_sa *sa, const struct ike_command *command)
+{
+	struct child_sa *next;
+
+	for (struct child_sa *c = sa->children; c; c = next) {
+		next = c->next;
+		if (!child_selected(c, command))
+			continue;
+		if (command->kind == IKE_COMMAND_TERMINATE)
+			end_child(c, command);
+		else
+			intent_add(sa,
+				&(struct intent){ .kind = INTENT_REKEY_CHILD,
+					.child_id = c->id,
+					.command = command->id });
+	}
+}
+
+static void apply(struct ike_engine *e, const struct ike_command *command)
+{
+	uint32_t count = count_selected(e, command);
+
+	if (!count) {
+		command_done(e, command->id, false, 0, "nothing matches: see `tern status`");
+		return;
+	}
+	expect(e, command->id, count);
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+		if (!sa_selected(sa, command))
+			continue;
+		if (wants_child(command))
+			apply_to_children(sa, command);
+		else if (command->kind == IKE_COMMAND_TERMINATE)
+			end_sa(sa, command);
+		else
+			intent_add(sa,
+				&(struct intent){
+					.kind = INTENT_REKEY_IKE, .command = command->id });
+	}
+}
+
+static void shutdown_all(struct ike_engine *e, const struct ike_command *command)
+{
+	struct ike_command end = { .kind = IKE_COMMAND_TERMINATE };
+
+	e->shutting_down = true;
+	e->shutdown_command = command->id;
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		if (!sa->gone)
+			end_sa(sa, &end);
+}
+
+void command_run(struct ike_engine *e, const struct ike_command *command)
+{
+	switch (command->kind) {
+	case IKE_COMMAND_LOAD:
+		engine_load(e, command->connection);
+		command_done(e, command->id, true, 1, "");
+		break;
+	case IKE_COMMAND_UNLOAD:
+		if (engine_unload(e, command->ike))
+			command_done(e, command->id, true, 1, "");
+		else
+			command_done(e, command->id, false, 0, "no connection has that name");
+		break;
+	case IKE_COMMAND_INITIATE:
+		initiate(e, command);
+		break;
+	case IKE_COMMAND_TERMINATE:
+	case IKE_COMMAND_REKEY:
+		apply(e, command);
+		break;
+	case IKE_COMMAND_SHUTDOWN:
+		shutdown_all(e, command);
+		break;
+	}
+}
+
+/* A command that began several things is done with the last of them. */
+void command_done(
+	struct ike_engine *e, uint64_t command, bool ok, uint32_t matches, const char *text)
+{
+	struct ike_event done = { .kind = IKE_EVENT_DONE,
+		.ok = ok,
+		.matches = matches,
+		.text = text,
+		.command = command };
+
+	if (!command)
+		return;
+	for (size_t i = 0; i < PENDING_COMMANDS; i++) {
+		struct pending_command *p = &e->pending[i];
+
+		if (p->id != command)
+			continue;
+		p->matches++;
+		if (!ok && p->ok)
+			snprintf(p->text, sizeof(p->text), "%s", text);
+		p->ok = p->ok && ok;
+		if (--p->remaining)
+			return;
+		done.ok = p->ok;
+		done.matches = p->matches;
+		done.text = p->ok ? text : p->text;
+		engine_tell(e, &done);
+		p->id = 0;
+		return;
+	}
+	engine_tell(e, &done);
+}

@@ -1,0 +1,357 @@
+/* The engine: inputs in, outputs out, timers and the reaping of doomed SAs between. */
+#include "ike/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "ike/admit.h"
+#include "ike/child.h"
+#include "ike/command.h"
+#include "ike/exchange.h"
+
+void ike_options_default(struct ike_options *o)
+{
+	*o = (struct ike_options){
+		.port = 500,
+		.port_nat_t = 4500,
+		.retransmit_tries = 5,
+		.retransmit_timeout_ns = 4 * NS_PER_SECOND,
+		.retransmit_base = 1.8,
+		.half_open_timeout_ns = 30 * NS_PER_SECOND,
+		.cookie_threshold = 30,
+		.block_threshold = 5,
+		.fragment_size = 1280,
+		.message_bytes_max = 64 * 1024,
+		.children_max = 1024,
+		.response_kept_ns = 5 * NS_PER_SECOND,
+		.send_vendor_id = false,
+		.signature_authentication = true,
+		.prefer_configured_proposals = true,
+	};
+}
+
+struct ike_engine *ike_engine_new(const struct ike_options *options)
+{
+	struct ike_engine *e = calloc(1, sizeof(*e));
+	uint8_t seed[16];
+
+	if (!e)
+		return NULL;
+	e->options = *options;
+	random_fill(&options->random, seed, sizeof(seed));
+	e->by_spi = table_new(seed);
+	e->by_init = table_new(seed);
+	e->by_question = table_new(seed);
+	e->half_open_by_address = table_new(seed);
+	if (!e->by_spi || !e->by_init || !e->by_question || !e->half_open_by_address) {
+		ike_engine_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+void ike_engine_free(struct ike_engine *e)
+{
+	struct ike_sa *next;
+
+	if (!e)
+		return;
+	for (struct ike_sa *sa = e->sas; sa; sa = next) {
+		next = sa->next;
+		sa_free(sa);
+	}
+	for (size_t i = 0; i < e->connection_count; i++)
+		connection_release(e->connections[i]);
+	free(e->connections);
+	free((void *)(uintptr_t)e->certreqs.data);
+	table_free(e->by_spi);
+	table_free(e->by_init);
+	table_free(e->by_question);
+	table_free(e->half_open_by_address);
+	timers_free(&e->timers);
+	arena_free(e->output_arena);
+	free(e->outputs);
+	bytes_wipe(&e->cookies, sizeof(e->cookies));
+	free(e);
+}
+
+/* Outputs wait in a queue; what they point to is in an arena that ends with the next input. */
+
+#define OUTPUT_ARENA_CAP (64u * 1024 * 1024)
+
+static void input_begin(struct ike_engine *e, ike_time now)
+{
+	assert(e->output_at == e->output_count); /* the host drains after each input */
+	arena_free(e->output_arena);
+	e->output_arena = NULL;
+	e->output_count = e->output_at = 0;
+	if (now > e->now)
+		e->now = now;
+}
+
+static struct arena *output_arena(struct ike_engine *e)
+{
+	if (!e->output_arena)
+		e->output_arena = arena_new(OUTPUT_ARENA_CAP);
+	assert(e->output_arena);
+	return e->output_arena;
+}
+
+static struct ike_output *output_add(struct ike_engine *e)
+{
+	if (e->output_count == e->output_room) {
+		e->output_room = e->output_room ? e->output_room * 2 : 32;
+		e->outputs = realloc(e->outputs, e->output_room * sizeof(*e->outputs));
+		assert(e->outputs);
+	}
+	e->outputs[e->output_count] = (struct ike_output){ 0 };
+	return &e->outputs[e->output_count++];
+}
+
+void engine_send(struct ike_engine *e, const struct ike_path *path, struct bytes datagram)
+{
+	struct ike_output *out = output_add(e);
+
+	out->kind = IKE_SEND;
+	out->send.path = *path;
+	out->send.datagram = arena_copy(output_arena(e), datagram);
+	e->stats.sent++;
+}
+
+void engine_operate(struct ike_engine *e, const struct ike_operation *operation)
+{
+	struct child_spec *spec = arena_take(output_arena(e), sizeof(*spec));
+	struct ike_output *out = output_add(e);
+
+	assert(spec);
+	*spec = *operation->spec;
+	out->kind = IKE_OPERATE;
+	out->operate = *operation;
+	out->operate.spec = spec;
+}
+
+void engine_ask(struct ike_engine *e, const struct ike_question *question)
+{
+	struct ike_output *out = output_add(e);
+
+	out->kind = IKE_ASK;
+	out->ask = question;
+}
+
+void engine_unask(struct ike_engine *e, uint64_t id)
+{
+	for (size_t i = e->output_at; i < e->output_count; i++) {
+		if (e->outputs[i].kind != IKE_ASK || e->outputs[i].ask->id != id)
+			continue;
+		e->output_count--;
+		memmove(&e->outputs[i], &e->outputs[i + 1],
+			(e->output_count - i) * sizeof(*e->outputs));
+		return;
+	}
+}
+
+static const char *text_kept(struct ike_engine *e, const char *text)
+{
+	return text && *text ? arena_text(output_arena(e), text) : "";
+}
+
+void engine_tell(struct ike_engine *e, const struct ike_event *event)
+{
+	struct ike_path *path = event->path ? arena_take(output_arena(e), sizeof(*path)) : NULL;
+	struct ike_output *out = output_add(e);
+
+	out->kind = IKE_TELL;
+	out->tell = *event;
+	out->tell.text = text_kept(e, event->text);
+	out->tell.ike_name = text_kept(e, event->ike_name);
+	out->tell.child_name = text_kept(e, event->child_name);
+	if (path)
+		*path = *event->path;
+	out->tell.path = path;
+}
+
+bool ike_next_output(struct ike_engine *e, struct ike_output *ret_output)
+{
+	if (e->output_at == e->output_count)
+		return false;
+
+	*ret_output = e->outputs[e->output_at++];
+	return true;
+}
+
+ike_time ike_next_deadline(const struct ike_engine *e)
+{
+	return timers_next(&e->timers);
+}
+
+/* Inputs. */
+
+static void timer_fired(struct ike_engine *e, struct timer *t)
+{
+	switch ((enum sa_timer)t->kind) {
+	case TIMER_QUESTION_OURS:
+	case TIMER_QUESTION_THEIRS:
+		exchange_question_late(t->owner);
+		break;
+	case TIMER_CHILD_REKEY:
+	case TIMER_CHILD_EXPIRE:
+		child_timer_due(t->owner, (enum sa_timer)t->kind);
+		break;
+	default:
+		sa_timer_due(t->owner, (enum sa_timer)t->kind);
+		break;
+	}
+	engine_reap(e);
+}
+
+void ike_tick(struct ike_engine *e, ike_time now)
+{
+	struct timer *t;
+
+	input_begin(e, now);
+	while ((t = timers_take_due(&e->timers, e->now)))
+		timer_fired(e, t);
+	engine_reap(e);
+}
+
+void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *answer)
+{
+	struct exchange *x;
+
+	input_begin(e, now);
+	x = table_find(e->by_question, BYTES(&answer->id, sizeof(answer->id)));
+	if (x)
+		exchange_answered(x, answer);
+	else
+		ke_private_free(answer->private); /* nobody waits any more */
+	engine_reap(e);
+}
+
+void ike_datagram(
+	struct ike_engine *e, ike_time now, const struct ike_path *path, struct bytes datagram)
+{
+	input_begin(e, now);
+	e->stats.received++;
+	admit(e, path, datagram);
+	engine_reap(e);
+}
+
+void ike_command(struct ike_engine *e, ike_time now, const struct ike_command *command)
+{
+	input_begin(e, now);
+	command_run(e, command);
+	engine_reap(e);
+}
+
+void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_event *event)
+{
+	struct child_sa *child;
+
+	input_begin(e, now);
+	child = child_find(e, event->child_id);
+	if (child)
+		child_kernel(child, event);
+	engine_reap(e);
+}
+
+void ike_set_certreqs(struct ike_engine *e, struct bytes hashes)
+{
+	uint8_t *copy = bytes_copy(hashes);
+
+	free((void *)(uintptr_t)e->certreqs.data);
+	e->certreqs = copy ? BYTES(copy, hashes.size) : BYTES_EMPTY;
+}
+
+/* SAs that only linger to answer repeats don't hold up a shutdown. */
+static bool engine_live(const struct ike_engine *e)
+{
+	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		if (!sa->gone)
+			return true;
+
+	return false;
+}
+
+/* Steps never free their SA: they doom it, and here it goes. */
+void engine_reap(struct ike_engine *e)
+{
+	struct ike_sa **link = &e->sas;
+
+	while (*link) {
+		struct ike_sa *sa = *link;
+
+		if (sa->doomed) {
+			*link = sa->next;
+			sa_free(sa);
+		} else {
+			link = &sa->next;
+		}
+	}
+	if (e->shutting_down && !engine_live(e)) {
+		e->shutting_down = false;
+		command_done(e, e->shutdown_command, true, 0, "");
+	}
+}
+
+/* Connections: a short list in order of loading. */
+
+const struct connection *engine_connection(const struct ike_engine *e, const char *name)
+{
+	for (size_t i = 0; i < e->connection_count; i++)
+		if (strcmp(e->connections[i]->name, name) == 0)
+			return e->connections[i];
+
+	return NULL;
+}
+
+void engine_load(struct ike_engine *e, const struct connection *connection)
+{
+	const struct connection *held = connection_hold(connection);
+
+	for (size_t i = 0; i < e->connection_count; i++) {
+		if (strcmp(e->connections[i]->name, connection->name) != 0)
+			continue;
+		connection_release(e->connections[i]);
+		e->connections[i] = held;
+		return;
+	}
+	if (e->connection_count == e->connection_room) {
+		e->connection_room += CONNECTIONS_STEP;
+		e->connections =
+			realloc(e->connections, e->connection_room * sizeof(*e->connections));
+		assert(e->connections);
+	}
+	e->connections[e->connection_count++] = held;
+}
+
+bool engine_unload(struct ike_engine *e, const char *name)
+{
+	for (size_t i = 0; i < e->connection_count; i++) {
+		if (strcmp(e->connections[i]->name, name) != 0)
+			continue;
+		connection_release(e->connections[i]);
+		e->connection_count--;
+		memmove(&e->connections[i], &e->connections[i + 1],
+			(e->connection_count - i) * sizeof(*e->connections));
+		return true;
+	}
+
+	return false;
+}
+
+uint64_t engine_new_spi(struct ike_engine *e)
+{
+	uint64_t spi;
+
+	do
+		random_fill(&e->options.random, &spi, sizeof(spi));
+	while (spi == 0 || table_find(e->by_spi, BYTES(&spi, sizeof(spi))));
+
+	return spi;
+}
+
+/* The same for each instance of a configured child within an SA's life; children of several peers differ. */
+uint32_t engine_reqid(struct ike_engine *e, const struct child_config *config)
+{
+	return config->reqid ? config->reqid : ++e->last_reqid;
+}

@@ -1,0 +1,80 @@
+/* The engine's inside: what the inputs touch and where outputs gather. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/table.h"
+#include "base/timer.h"
+#include "tern/ike.h"
+
+struct ike_sa;
+struct exchange;
+
+#define CONNECTIONS_STEP 16
+
+/* A cookie secret and the one before it: RFC 7296 §2.6. */
+struct cookie_secrets {
+	uint8_t version;
+	uint8_t secret[2][32];
+	ike_time changed_at;
+	bool ready;
+};
+
+#define PENDING_COMMANDS 64
+
+/* A command that began several things and waits for the last. */
+struct pending_command {
+	uint64_t id; /* 0: free */
+	uint32_t remaining, matches;
+	bool ok;
+	char text[1000];
+};
+
+struct ike_engine {
+	struct ike_options options;
+	ike_time now;
+	struct timers timers;
+
+	struct table *by_spi;      /* our SPI -> SA */
+	struct table *by_init;     /* initiator's SPI and endpoint -> half-open SA that we answer */
+	struct table *by_question; /* id -> exchange */
+	struct ike_sa *sas;        /* all, newest first */
+	struct table *half_open_by_address;
+	uint32_t half_open;
+
+	const struct connection **connections;
+	size_t connection_count;
+	size_t connection_room;
+	struct bytes certreqs;
+
+	uint32_t last_ike_id, last_child_id, last_reqid;
+	uint64_t last_question;
+	struct cookie_secrets cookies;
+	ike_time stray_answered_at; /* limits INVALID_IKE_SPI and INVALID_MAJOR_VERSION */
+	uint64_t shutdown_command;
+	bool shutting_down;
+	struct pending_command pending[PENDING_COMMANDS];
+	size_t pending_next;
+
+	struct arena *output_arena; /* what outputs point to; ends with the next input */
+	struct ike_output *outputs;
+	size_t output_count, output_room, output_at;
+
+	struct ike_stats stats;
+};
+
+/* Outputs. Texts and bytes are copied. */
+void engine_send(struct ike_engine *e, const struct ike_path *path, struct bytes datagram);
+void engine_operate(struct ike_engine *e, const struct ike_operation *operation);
+void engine_ask(struct ike_engine *e, const struct ike_question *question);
+void engine_unask(
+	struct ike_engine *e, uint64_t id); /* its exchange ended before the host saw it */
+void engine_tell(struct ike_engine *e, const struct ike_event *event);
+
+/* Connections. */
+const struct connection *engine_connection(const struct ike_engine *e, const char *name);
+void engine_load(struct ike_engine *e, const struct connection *connection);
+bool engine_unload(struct ike_engine *e, const char *name);
+
+uint64_t engine_new_spi(struct ike_engine *e);
+uint32_t engine_reqid(struct ike_engine *e, const struct child_config *config);
+void engine_reap(struct ike_engine *e);

@@ -1,0 +1,474 @@
+/* The runner: one loop for every exchange and both roles. */
+#include "ike/exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/v2/send.h"
+
+#define EXCHANGE_ARENA_CAP (256 * 1024)
+#define EXCHANGE_OUT_BYTES (48 * 1024)
+#define QUESTION_LIMIT_NS  (20 * NS_PER_SECOND)
+
+static struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_kind *kind)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+
+	x->engine = sa->engine;
+	x->sa = sa;
+	x->kind = kind;
+	x->unprotected = kind->type == IKE_SA_INIT;
+	x->path = sa->path;
+	x->question_timer.owner = x;
+	x->arena = arena_new(EXCHANGE_ARENA_CAP);
+	x->data = x->arena && kind->data_size ? arena_take(x->arena, kind->data_size) : NULL;
+	if (!x->arena || (kind->data_size && !x->data)) {
+		arena_free(x->arena);
+		free(x);
+		return NULL;
+	}
+
+	return x;
+}
+
+static void question_forget(struct exchange *x)
+{
+	if (!x->question_id)
+		return;
+	engine_unask(x->engine, x->question_id);
+	table_take(x->engine->by_question, BYTES(&x->question_id, sizeof(x->question_id)));
+	x->question_id = 0;
+	timer_clear(&x->engine->timers, &x->question_timer);
+}
+
+void exchange_free(struct exchange *x)
+{
+	if (!x)
+		return;
+
+	question_forget(x);
+	if (x->sa->ours == x)
+		x->sa->ours = NULL;
+	if (x->sa->theirs == x)
+		x->sa->theirs = NULL;
+	if (!x->initiator)
+		x->sa->window.working = false;
+	if (x->kind->cleanup)
+		x->kind->cleanup(x);
+	free(x->intent);
+	arena_free(x->in_arena);
+	arena_free(x->arena);
+	free(x);
+}
+
+/* Messages: rules on receive, asserted on emit. */
+
+static const struct payload_rule *rule_of(const struct message_rule *rule, uint8_t type)
+{
+	for (const struct payload_rule *p = rule->payloads; p->type; p++)
+		if (p->type == type)
+			return p;
+
+	return NULL;
+}
+
+/* RFC 7296 §3.1: payloads that have no business in a message are ignored; too few or too many are an error. */
+static const char *rule_broken(const struct message_rule *rule, const struct payload_chain *chain)
+{
+	for (const struct payload_rule *p = rule->payloads; p->type; p++) {
+		size_t count = chain_count(chain, p->type);
+
+		if (count < p->min || (p->max != 255 && count > p->max))
+			return "payloads are missing or repeated";
+	}
+
+	return NULL;
+}
+
+static void assert_rule_kept(const struct message_rule *rule, struct bytes body, uint8_t first)
+{
+	struct payload_chain chain;
+	uint8_t critical;
+	enum wire_verdict verdict = chain_decode(first, body, &chain, &critical);
+
+	assert(verdict == WIRE_OK);
+	assert(!rule_broken(rule, &chain));
+	for (size_t i = 0; i < chain.count; i++)
+		assert(chain.payloads[i].type == PAYLOAD_NOTIFY ||
+			chain.payloads[i].type == PAYLOAD_VENDOR ||
+			rule_of(rule, chain.payloads[i].type));
+}
+
+/* Building. */
+
+static void out_begin(struct exchange *x)
+{
+	uint8_t *memory = x->out.start ? x->out.start : exchange_take(x, EXCHANGE_OUT_BYTES);
+
+	x->out = writer_of(memory, EXCHANGE_OUT_BYTES);
+	x->chain = chain_begin(&x->out, SIZE_MAX);
+}
+
+struct writer *exchange_payload(struct exchange *x, uint8_t type)
+{
+	payload_begin(&x->chain, type);
+	return &x->out;
+}
+
+void exchange_payload_end(struct exchange *x)
+{
+	payload_end(&x->chain);
+}
+
+void exchange_notify_spi(
+	struct exchange *x, uint16_t type, uint8_t protocol, uint32_t spi, struct bytes data)
+{
+	struct notify n = { .protocol = protocol,
+		.spi_size = protocol == PROTOCOL_ESP ? 4 : 0,
+		.spi = spi,
+		.type = type,
+		.data = data };
+
+	notify_encode(exchange_payload(x, PAYLOAD_NOTIFY), &n);
+	exchange_payload_end(x);
+}
+
+void exchange_notify(struct exchange *x, uint16_t type, struct bytes data)
+{
+	exchange_notify_spi(x, type, PROTOCOL_NONE, 0, data);
+}
+
+struct bytes exchange_body(const struct exchange *x, uint8_t type)
+{
+	const struct payload *p = chain_find(&x->in->chain, type, 0);
+
+	return p ? p->body : BYTES_EMPTY;
+}
+
+uint16_t chain_error(const struct payload_chain *chain, struct notify *ret_notify)
+{
+	const struct payload *p;
+
+	for (size_t i = 0; (p = chain_find(chain, PAYLOAD_NOTIFY, i)); i++) {
+		struct notify n;
+
+		if (notify_decode(p->body, &n) && n.type < NOTIFY_STATUS_FIRST) {
+			*ret_notify = n;
+			return n.type;
+		}
+	}
+
+	return 0;
+}
+
+void *exchange_take(struct exchange *x, size_t size)
+{
+	void *memory = arena_take(x->arena, size ? size : 1);
+
+	assert(memory); /* the cap is far above what one exchange may keep: messages are bounded before */
+	return memory;
+}
+
+struct bytes exchange_keep(struct exchange *x, struct bytes from)
+{
+	uint8_t *memory;
+
+	if (!from.size)
+		return BYTES_EMPTY;
+
+	memory = exchange_take(x, from.size);
+	memcpy(memory, from.data, from.size);
+	return BYTES(memory, from.size);
+}
+
+/* Questions. */
+
+enum step exchange_ask(struct exchange *x, struct ike_question *question)
+{
+	struct ike_question *kept = exchange_take(x, sizeof(*kept));
+
+	assert(!x->question_id);
+	question->id = ++x->engine->last_question;
+	*kept = *question;
+	x->question_id = question->id;
+	if (table_put(x->engine->by_question, BYTES(&x->question_id, sizeof(x->question_id)), x) <
+		0)
+		return exchange_reject(x, TEMPORARY_FAILURE, "out of memory");
+
+	x->question_timer.kind = x->initiator ? TIMER_QUESTION_OURS : TIMER_QUESTION_THEIRS;
+	timer_set(&x->engine->timers, &x->question_timer, x->engine->now + QUESTION_LIMIT_NS);
+	engine_ask(x->engine, kept);
+	return STEP_WAIT;
+}
+
+const struct ike_answer *exchange_take_answer(struct exchange *x)
+{
+	const struct ike_answer *answer = x->answer;
+
+	x->answer = NULL;
+	return answer;
+}
+
+enum step exchange_reject(struct exchange *x, uint16_t notify, const char *format, ...)
+{
+	va_list args;
+
+	x->reject.notify = notify;
+	va_start(args, format);
+	vsnprintf(x->reject.text, sizeof(x->reject.text), format, args);
+	va_end(args);
+	return STEP_REJECT;
+}
+
+/* Ends. */
+
+static void exchange_finish(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	bool ours = x->initiator;
+
+	if (ours)
+		sa->ours = NULL; /* finished() may begin the next */
+	else
+		sa->theirs = NULL;
+	if (x->kind->finished)
+		x->kind->finished(x);
+	exchange_free(x);
+	if (ours && !sa->doomed)
+		intent_pump(sa);
+}
+
+void exchange_abandon(struct exchange *x, const char *why)
+{
+	struct ike_sa *sa = x->sa;
+
+	if (x->initiator)
+		sa->ours = NULL;
+	else
+		sa->theirs = NULL;
+	if (x->kind->failed)
+		x->kind->failed(x, why);
+	exchange_free(x);
+	if (!sa->doomed)
+		intent_pump(sa);
+}
+
+/* The SA ends with the refusal, but repeats of the request still get it. */
+static void refuse_for_good(struct exchange *x, const char *why)
+{
+	x->sa->theirs = NULL; /* its own end is the caller's */
+	sa_linger(x->sa, why);
+}
+
+/* A refusal: as responder the notify goes out as the whole response; as initiator the exchange failed. */
+static void exchange_refuse(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	bool doom = x->reject.doom;
+	char why[REJECT_TEXT_MAX];
+
+	snprintf(why, sizeof(why), "%s", x->reject.text);
+	if (!x->initiator && x->reject.notify) {
+		out_begin(x);
+		exchange_notify_spi(x, x->reject.notify, x->reject.protocol, x->reject.spi,
+			BYTES(x->reject.data, x->reject.data_size));
+		send_message(x);
+	}
+	if (why[0])
+		sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", why);
+	if (doom && !x->initiator)
+		refuse_for_good(x, why);
+	exchange_abandon(x, why);
+	if (doom && !sa->gone)
+		sa_doom(sa, why);
+}
+
+static void exchange_dropped(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+
+	if (x->initiator)
+		return; /* keep waiting: the window retransmits */
+	exchange_free(x);
+	if (!sa->setup || sa->keys.in)
+		return;
+	sa_doom(sa, ""); /* a responder's SA whose first message was dropped */
+}
+
+/* The loop. */
+
+static bool round_expects_next(const struct exchange *x)
+{
+	return x->round < x->kind->round_count && x->kind->rounds[x->round].expect;
+}
+
+/* Sends what the round built; true where the exchange goes on waiting for a message. */
+static bool round_emit(struct exchange *x)
+{
+	const struct round *round = &x->kind->rounds[x->round];
+
+	if (round->emit) {
+		assert(writer_ok(&x->out));
+		assert_rule_kept(round->emit, writer_bytes(&x->out), x->chain.first);
+		send_message(x);
+	}
+	x->round++;
+	x->step = 0;
+	return round_expects_next(x);
+}
+
+static void exchange_run(struct exchange *x)
+{
+	for (;;) {
+		const struct round *round = &x->kind->rounds[x->round];
+		step_fn *step = round->steps[x->step];
+		enum step verdict = step ? step(x) : STEP_NEXT;
+
+		switch (verdict) {
+		case STEP_NEXT:
+			if (step) {
+				x->step++;
+				break;
+			}
+			if (round_emit(x))
+				return;
+			if (x->round == x->kind->round_count) {
+				exchange_finish(x);
+				return;
+			}
+			out_begin(x);
+			break;
+		case STEP_WAIT:
+			return;
+		case STEP_REJECT:
+			exchange_refuse(x);
+			return;
+		case STEP_DROP:
+			exchange_dropped(x);
+			return;
+		case STEP_AGAIN:
+			x->round = x->step = 0;
+			out_begin(x);
+			break;
+		case STEP_END:
+			exchange_finish(x);
+			return;
+		}
+	}
+}
+
+struct exchange *exchange_begin(
+	struct ike_sa *sa, const struct exchange_kind *kind, struct intent *intent)
+{
+	struct exchange *x = exchange_new(sa, kind);
+
+	if (!x) {
+		free(intent);
+		return NULL;
+	}
+	assert(!sa->ours);
+	x->initiator = true;
+	x->intent = intent;
+	sa->ours = x;
+	return x;
+}
+
+void exchange_start(struct exchange *x)
+{
+	out_begin(x);
+	exchange_run(x);
+}
+
+/* A message that is authentic but broken: RFC 7296 §2.21. */
+static bool message_refused(struct exchange *x, const struct message_rule *rule)
+{
+	const struct opened *m = x->in;
+	const char *broken = m->malformed ? "a payload is malformed"
+		: m->critical_unknown     ? NULL
+					  : rule_broken(rule, &m->chain);
+	struct notify error;
+
+	if (m->critical_unknown) {
+		x->reject.data[0] = m->critical_type;
+		x->reject.data_size = 1;
+		exchange_reject(x, UNSUPPORTED_CRITICAL_PAYLOAD,
+			"%s: payload type %u is critical and unknown to us", rule->name,
+			m->critical_type);
+	} else if (broken && x->initiator && !m->malformed && chain_error(&m->chain, &error)) {
+		return false; /* an error response has fewer payloads: its exchange reads it */
+	} else if (broken) {
+		exchange_reject(x, INVALID_SYNTAX, "%s: %s", rule->name, broken);
+		x->reject.doom = m->authenticated;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void message_take(struct exchange *x, struct arena *message_arena, struct opened *message)
+{
+	arena_free(x->in_arena);
+	x->in_arena = message_arena;
+	x->in = message;
+	x->step = 0;
+	x->message_id = message->header.message_id;
+	if (!x->initiator)
+		x->path = (struct ike_path){ message->path.local, message->path.remote };
+}
+
+static void message_run(struct exchange *x)
+{
+	out_begin(x);
+	if (message_refused(x, x->kind->rounds[x->round].expect)) {
+		if (x->unprotected && !x->initiator)
+			exchange_dropped(x);
+		else
+			exchange_refuse(x);
+		return;
+	}
+	exchange_run(x);
+}
+
+void exchange_respond(struct ike_sa *sa, const struct exchange_kind *kind,
+	struct arena *message_arena, struct opened *message)
+{
+	struct exchange *x = exchange_new(sa, kind);
+
+	if (!x) {
+		arena_free(message_arena);
+		return;
+	}
+	assert(!sa->theirs);
+	sa->theirs = x;
+	sa->window.working = true;
+	message_take(x, message_arena, message);
+	message_run(x);
+}
+
+void exchange_resume(struct exchange *x, struct arena *message_arena, struct opened *message)
+{
+	message_take(x, message_arena, message);
+	message_run(x);
+}
+
+void exchange_answered(struct exchange *x, const struct ike_answer *answer)
+{
+	question_forget(x);
+	x->answer = answer;
+	exchange_run(x);
+}
+
+void exchange_question_late(struct exchange *x)
+{
+	question_forget(x);
+	exchange_reject(x, x->sa->keys.in ? TEMPORARY_FAILURE : 0,
+		"%s: no answer to a question within %llu s", x->kind->name,
+		QUESTION_LIMIT_NS / NS_PER_SECOND);
+	exchange_refuse(x);
+}

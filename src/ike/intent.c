@@ -1,0 +1,126 @@
+/* Intents: small values that say what an SA wants next. One exchange of ours runs at a time (a window of one); the next
+ * begins when it ends. */
+#include <stdlib.h>
+
+#include "ike/exchange.h"
+#include "ike/v2/exchanges.h"
+
+static bool intent_same(const struct intent *a, const struct intent *b)
+{
+	return a->kind == b->kind && a->child_id == b->child_id && a->config == b->config &&
+		(!a->command || !b->command || a->command == b->command);
+}
+
+/* Deletes go first, then rekeying, then the rest, in order of arrival. */
+static int intent_rank(const struct intent *i)
+{
+	switch (i->kind) {
+	case INTENT_DELETE_IKE:
+		return 0;
+	case INTENT_DELETE_CHILD:
+		return 1;
+	case INTENT_REKEY_IKE:
+	case INTENT_REKEY_CHILD:
+		return 2;
+	default:
+		return 3;
+	}
+}
+
+void intent_add(struct ike_sa *sa, const struct intent *want)
+{
+	struct intent **link = &sa->intents;
+	struct intent *i;
+
+	if (sa->doomed)
+		return;
+	for (i = sa->intents; i; i = i->next) {
+		if (!intent_same(i, want))
+			continue;
+		if (want->command)
+			i->command = want->command;
+		if (want->not_before < i->not_before)
+			i->not_before = want->not_before;
+		intent_pump(sa);
+		return;
+	}
+	i = malloc(sizeof(*i));
+	if (!i)
+		return;
+	*i = *want;
+	while (*link && intent_rank(*link) <= intent_rank(i))
+		link = &(*link)->next;
+	i->next = *link;
+	*link = i;
+	intent_pump(sa);
+}
+
+static const struct exchange_kind *intent_exchange(enum intent_kind kind)
+{
+	switch (kind) {
+	case INTENT_CREATE_CHILD:
+		return &create_child_initiator;
+	case INTENT_REKEY_CHILD:
+		return &rekey_child_initiator;
+	case INTENT_REKEY_IKE:
+		return &rekey_ike_initiator;
+	case INTENT_DELETE_CHILD:
+		return &delete_child_initiator;
+	case INTENT_DELETE_IKE:
+		return &delete_ike_initiator;
+	case INTENT_LIVENESS:
+		return &liveness_initiator;
+	}
+	return NULL;
+}
+
+static bool intent_allowed(const struct ike_sa *sa, const struct intent *i)
+{
+	switch (sa->state) {
+	case IKE_ESTABLISHED:
+		return true;
+	case IKE_REKEYED: /* only its own end is left to do */
+		return i->kind == INTENT_DELETE_IKE;
+	default:
+		return false;
+	}
+}
+
+void intent_pump(struct ike_sa *sa)
+{
+	struct intent **link = &sa->intents;
+	ike_time next = IKE_TIME_NEVER;
+
+	if (sa->doomed || sa->ours || sa->window.waiting)
+		return;
+	while (*link) {
+		struct intent *i = *link;
+		struct exchange *x;
+
+		if (i->not_before > sa->engine->now || !intent_allowed(sa, i)) {
+			if (i->not_before > sa->engine->now && i->not_before < next)
+				next = i->not_before;
+			link = &i->next;
+			continue;
+		}
+		*link = i->next;
+		i->next = NULL;
+		x = exchange_begin(sa, intent_exchange(i->kind), i);
+		if (x)
+			exchange_start(x);
+		return;
+	}
+	timer_set(&sa->engine->timers, &sa->intent_timer, next);
+}
+
+void intents_clear(struct ike_sa *sa, const char *why)
+{
+	while (sa->intents) {
+		struct intent *i = sa->intents;
+		bool deleted = i->kind == INTENT_DELETE_IKE || i->kind == INTENT_DELETE_CHILD;
+
+		sa->intents = i->next;
+		command_done(sa->engine, i->command, deleted, deleted, why);
+		free(i);
+	}
+}

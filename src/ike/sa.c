@@ -1,0 +1,335 @@
+#include "ike/sa.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/admit.h"
+#include "ike/child.h"
+#include "ike/exchange.h"
+#include "ike/v2/keys.h"
+
+void octets_clear(struct octets *o)
+{
+	bytes_wipe(o->data, o->size);
+	free(o->data);
+	*o = (struct octets){ 0 };
+}
+
+void octets_set(struct octets *o, struct bytes from)
+{
+	uint8_t *copy = bytes_copy(from);
+
+	octets_clear(o);
+	if (copy)
+		*o = (struct octets){ copy, from.size };
+}
+
+struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool initiator)
+{
+	struct ike_sa *sa = calloc(1, sizeof(*sa));
+	struct timer *timers[] = { &sa->window.retransmit, &sa->rekey_timer, &sa->over_timer,
+		&sa->liveness_timer, &sa->intent_timer, &sa->linger_timer };
+	static const int kinds[] = { TIMER_RETRANSMIT, TIMER_REKEY, TIMER_OVER, TIMER_LIVENESS,
+		TIMER_INTENT, TIMER_LINGER };
+
+	if (!sa)
+		return NULL;
+	sa->setup = calloc(1, sizeof(*sa->setup));
+	if (!sa->setup) {
+		free(sa);
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+		timers[i]->owner = sa;
+		timers[i]->kind = kinds[i];
+	}
+	sa->setup->timer.owner = sa;
+	sa->setup->timer.kind = TIMER_HALF_OPEN;
+	sa->engine = e;
+	sa->id = ++e->last_ike_id;
+	sa->connection = c ? connection_hold(c) : NULL;
+	sa->initiator = initiator;
+	sa->rekey_at = IKE_TIME_NEVER;
+	sa->next = e->sas;
+	e->sas = sa;
+	e->stats.ike_sas++;
+	return sa;
+}
+
+int sa_register(struct ike_sa *sa)
+{
+	uint64_t spi = sa_spi_local(sa);
+
+	return table_put(sa->engine->by_spi, BYTES(&spi, sizeof(spi)), sa);
+}
+
+static void setup_free(struct ike_engine *e, struct ike_setup *s)
+{
+	if (!s)
+		return;
+	timer_clear(&e->timers, &s->timer);
+	octets_clear(&s->our_message);
+	octets_clear(&s->peer_message);
+	octets_clear(&s->our_nonce);
+	octets_clear(&s->peer_nonce);
+	octets_clear(&s->cookie);
+	octets_clear(&s->certreqs);
+	free(s);
+}
+
+void sa_setup_end(struct ike_sa *sa)
+{
+	half_open_remove(sa);
+	setup_free(sa->engine, sa->setup);
+	sa->setup = NULL;
+}
+
+/* The reaper's: outputs about its end were told when it was doomed. */
+void sa_free(struct ike_sa *sa)
+{
+	struct ike_engine *e = sa->engine;
+	uint64_t spi = sa_spi_local(sa);
+	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
+		&sa->intent_timer, &sa->linger_timer };
+
+	if (table_find(e->by_spi, BYTES(&spi, sizeof(spi))) == sa)
+		table_take(e->by_spi, BYTES(&spi, sizeof(spi)));
+	exchange_free(sa->ours);
+	exchange_free(sa->theirs);
+	while (sa->children)
+		child_free(sa->children);
+	intents_clear(sa, "the IKE SA is gone");
+	sa_setup_end(sa);
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		timer_clear(&e->timers, timers[i]);
+	window_clear(sa);
+	keys_clear_ike(&sa->keys);
+	octets_clear(&sa->local_id.value);
+	octets_clear(&sa->remote_id.value);
+	octets_clear(&sa->peer_rekey_nonce);
+	connection_release(sa->connection);
+	e->stats.ike_sas--;
+	free(sa);
+}
+
+const char *sa_name(const struct ike_sa *sa)
+{
+	return sa->connection ? sa->connection->name : "";
+}
+
+/* Everything that ends with an SA but its memory. Told once. */
+static void sa_over(struct ike_sa *sa, const char *why)
+{
+	bool was_up = sa->established_at && sa->state != IKE_REKEYED;
+
+	sa->gone = true;
+	while (sa->children) {
+		child_remove(sa->children, why, false);
+		child_free(sa->children);
+	}
+	if (was_up)
+		sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "%s", why);
+	sa->state = IKE_DELETING;
+	intents_clear(sa, why);
+	if (sa->ours)
+		exchange_abandon(sa->ours, why);
+	if (sa->theirs)
+		exchange_abandon(sa->theirs, why);
+	if (sa->command) {
+		command_done(sa->engine, sa->command, false, 0, why);
+		sa->command = 0;
+	}
+}
+
+void sa_doom(struct ike_sa *sa, const char *why)
+{
+	if (sa->doomed)
+		return;
+	sa->doomed = true;
+	if (!sa->gone)
+		sa_over(sa, why);
+}
+
+void sa_linger(struct ike_sa *sa, const char *why)
+{
+	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
+		&sa->intent_timer, &sa->window.retransmit };
+
+	if (sa->gone)
+		return;
+	sa_over(sa, why);
+	sa_setup_end(sa);
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		timer_clear(&sa->engine->timers, timers[i]);
+	timer_set(&sa->engine->timers, &sa->linger_timer,
+		sa->engine->now + sa->engine->options.response_kept_ns);
+}
+
+ike_time sa_jittered(struct ike_sa *sa, uint64_t time_s, uint64_t rand_s)
+{
+	uint64_t early = rand_s
+		? random_below(&sa->engine->options.random, rand_s * 1000 + 1) * NS_PER_MS
+		: 0;
+	uint64_t after = time_s * NS_PER_SECOND;
+
+	if (time_s == 0)
+		return IKE_TIME_NEVER;
+	return sa->engine->now + (early < after ? after - early : after);
+}
+
+static void liveness_arm(struct ike_sa *sa)
+{
+	uint64_t delay = sa->connection->dpd_delay_s;
+
+	if (delay && sa->state == IKE_ESTABLISHED)
+		timer_set(&sa->engine->timers, &sa->liveness_timer,
+			sa->last_heard + delay * NS_PER_SECOND);
+}
+
+void sa_established(struct ike_sa *sa)
+{
+	const struct connection *c = sa->connection;
+
+	sa->state = IKE_ESTABLISHED;
+	sa->established_at = sa->last_heard = sa->engine->now;
+	sa->rekey_at = sa_jittered(sa, c->rekey_time_s, c->rand_time_s);
+	timer_set(&sa->engine->timers, &sa->rekey_timer, sa->rekey_at);
+	if (c->rekey_time_s)
+		timer_set(&sa->engine->timers, &sa->over_timer,
+			sa->engine->now + (c->rekey_time_s + c->over_time_s) * NS_PER_SECOND);
+	sa_setup_end(sa);
+	liveness_arm(sa);
+}
+
+void sa_heard(struct ike_sa *sa)
+{
+	sa->last_heard = sa->engine->now;
+}
+
+static void sa_move(struct ike_sa *sa, const struct ike_path *path)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (sa->established_at)
+		sa_tell(sa, IKE_EVENT_NOTE, 1, "the peer is now at %s",
+			endpoint_print(&path->remote, text));
+	sa->path = *path;
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		child_path_changed(c);
+}
+
+/* While setting up, the peer may float to the port of NAT traversal; later a NAT in front of it may rebind
+ * (RFC 7296 §2.23), which we follow unless we are behind one ourselves. */
+void sa_path_seen(struct ike_sa *sa, const struct opened *message)
+{
+	bool same = endpoint_equal(&sa->path.remote, &message->path.remote) &&
+		endpoint_equal(&sa->path.local, &message->path.local);
+
+	if (same || !message->authenticated || (message->header.flags & FLAG_RESPONSE))
+		return;
+	if ((sa->setup && !sa->initiator) || (sa->nat_remote && !sa->nat_local))
+		sa_move(sa, &message->path);
+}
+
+struct ike_sa *sa_find(struct ike_engine *e, uint32_t id)
+{
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		if (sa->id == id)
+			return sa;
+
+	return NULL;
+}
+
+/* Timers. */
+
+static void liveness_due(struct ike_sa *sa)
+{
+	ike_time due = sa->last_heard + sa->connection->dpd_delay_s * NS_PER_SECOND;
+
+	if (due <= sa->engine->now && !sa->window.waiting) {
+		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
+		due = sa->engine->now + sa->connection->dpd_delay_s * NS_PER_SECOND;
+	} else if (due <= sa->engine->now) {
+		due = sa->engine->now + sa->connection->dpd_delay_s * NS_PER_SECOND;
+	}
+	timer_set(&sa->engine->timers, &sa->liveness_timer, due);
+}
+
+void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
+{
+	if (sa->doomed)
+		return;
+
+	switch (kind) {
+	case TIMER_RETRANSMIT:
+		window_retransmit_due(sa);
+		break;
+	case TIMER_HALF_OPEN:
+		sa_tell(sa, IKE_EVENT_FAILED, 1, "not established within %llu s",
+			(unsigned long long)(sa->engine->options.half_open_timeout_ns /
+				NS_PER_SECOND));
+		sa_doom(sa, "half-open for too long");
+		break;
+	case TIMER_REKEY:
+		intent_add(sa, &(struct intent){ .kind = INTENT_REKEY_IKE });
+		break;
+	case TIMER_OVER:
+		sa_tell(sa, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
+		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
+		break;
+	case TIMER_LIVENESS:
+		liveness_due(sa);
+		break;
+	case TIMER_INTENT:
+		intent_pump(sa);
+		break;
+	case TIMER_LINGER:
+		sa_doom(sa, "");
+		break;
+	default:
+		break;
+	}
+}
+
+/* Events. */
+
+void sa_tell(struct ike_sa *sa, enum ike_event_kind kind, uint8_t level, const char *format, ...)
+{
+	char text[1000];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	engine_tell(sa->engine,
+		&(struct ike_event){ .kind = kind,
+			.level = level,
+			.ike_id = sa->id,
+			.ike_name = sa_name(sa),
+			.text = text,
+			.path = &sa->path,
+			.command = sa->command });
+}
+
+void child_tell(
+	struct child_sa *child, enum ike_event_kind kind, uint8_t level, const char *format, ...)
+{
+	char text[1000];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	engine_tell(child->sa->engine,
+		&(struct ike_event){ .kind = kind,
+			.level = level,
+			.ike_id = child->sa->id,
+			.child_id = child->id,
+			.ike_name = sa_name(child->sa),
+			.child_name = child->config->name,
+			.text = text,
+			.path = &child->sa->path,
+			.old_id = child->predecessor,
+			.command = child->command });
+}

@@ -1,0 +1,181 @@
+/* An IKE SA, its children and what it wants next. */
+#pragma once
+
+#include "base/secret.h"
+#include "ike/engine.h"
+#include "ike/v2/window.h"
+
+#define NONCE_BYTES     32
+#define NONCE_BYTES_MAX 256
+#define HASHES_MAX      8
+
+struct octets { /* owned, malloc'ed */
+	uint8_t *data;
+	size_t size;
+};
+
+static inline struct bytes octets_bytes(const struct octets *o)
+{
+	return BYTES(o->data, o->size);
+}
+
+void octets_set(struct octets *o, struct bytes from); /* replaces; wipes what was there */
+void octets_clear(struct octets *o);
+
+struct ike_id { /* an identity as exchanged */
+	uint8_t type;
+	struct octets value;
+};
+
+static inline struct id_payload ike_id_payload(const struct ike_id *id)
+{
+	return (struct id_payload){ id->type, octets_bytes(&id->value) };
+}
+
+/* RFC 7296 §2.14. */
+struct ike_keys {
+	struct secret sk_d, sk_pi, sk_pr;
+	struct sealer *out, *in;
+	uint64_t iv_out; /* counter for ciphers whose IV must be unique */
+};
+
+/* What lives from IKE_SA_INIT until IKE_AUTH is over. */
+struct ike_setup {
+	struct octets our_message, peer_message; /* RealMessage1 and 2, §2.15 */
+	struct octets our_nonce, peer_nonce;
+	struct octets cookie; /* the peer's, to be returned */
+	uint16_t group;
+	bool group_retried;
+	unsigned cookie_rounds;
+	const struct child_config *child; /* what to create with IKE_AUTH; NULL: the first */
+	size_t hash_count;
+	uint8_t hashes[HASHES_MAX]; /* what the peer can verify */
+	bool certreq_came;
+	struct octets certreqs;
+	struct timer timer; /* half-open limit */
+};
+
+enum intent_kind {
+	INTENT_CREATE_CHILD,
+	INTENT_REKEY_CHILD,
+	INTENT_REKEY_IKE,
+	INTENT_DELETE_CHILD,
+	INTENT_DELETE_IKE,
+	INTENT_LIVENESS
+};
+
+struct intent {
+	struct intent *next;
+	enum intent_kind kind;
+	uint32_t child_id;
+	const struct child_config *config;
+	uint64_t command;
+	ike_time not_before;
+	unsigned tries;
+};
+
+struct child_sa {
+	struct child_sa *next;
+	struct ike_sa *sa;
+	uint32_t id;
+	enum ike_child_state state;
+	const struct connection *connection; /* held: whose config it was born with */
+	const struct child_config *config;
+	struct child_spec spec;
+	struct proposal chosen;
+	ike_time installed_at, rekey_at, expire_at;
+	struct timer rekey_timer, expire_timer;
+	bool installed_in, installed_out;
+	bool redundant;       /* lost a rekey collision: its end is the peer's to say */
+	uint32_t successor;   /* what replaced it, or 0 */
+	uint32_t predecessor; /* what it replaces, or 0 */
+	struct octets
+		peer_rekey_nonce; /* the lowest nonce of the peer's rekeying of this child, while ours is under way */
+	uint32_t peer_rekey_child;
+	uint64_t command;
+};
+
+enum sa_timer {
+	TIMER_RETRANSMIT,
+	TIMER_HALF_OPEN,
+	TIMER_REKEY,
+	TIMER_LIVENESS,
+	TIMER_INTENT,
+	TIMER_LINGER,
+	TIMER_QUESTION_OURS,
+	TIMER_QUESTION_THEIRS,
+	TIMER_CHILD_REKEY,
+	TIMER_CHILD_EXPIRE,
+	TIMER_OVER,
+	TIMER_FRAGMENTS
+};
+
+struct ike_sa {
+	struct ike_sa *next;
+	struct ike_engine *engine;
+	uint32_t id;
+	const struct connection *connection; /* held */
+	enum ike_state state;
+	bool initiator; /* of this IKE SA */
+	bool doomed;
+	bool gone; /* over, kept for a while to answer repeats */
+	uint64_t spi_i, spi_r;
+	struct ike_path path;
+	struct ike_path init_path; /* where its IKE_SA_INIT came from */
+	bool path_known;
+	bool nat_local, nat_remote, nat_fake;
+	bool peer_fragments; /* announced IKEV2_FRAGMENTATION_SUPPORTED */
+	bool half_open_counted;
+	struct proposal chosen;
+	struct ike_keys keys;
+	struct ike_id local_id, remote_id;
+	struct ike_setup *setup; /* NULL once established */
+	struct window window;
+	struct exchange *ours, *theirs; /* under way: begun by us, by the peer */
+	struct child_sa *children;
+	struct intent *intents;
+	ike_time established_at, rekey_at, last_heard;
+	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer;
+	uint64_t command; /* who asked for it */
+	uint32_t successor;
+	struct octets peer_rekey_nonce; /* as in struct child_sa, for the IKE SA itself */
+	uint32_t peer_rekey_sa;
+	bool delete_sent;
+};
+
+static inline uint64_t sa_spi_local(const struct ike_sa *sa)
+{
+	return sa->initiator ? sa->spi_i : sa->spi_r;
+}
+
+struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool initiator);
+void sa_free(struct ike_sa *sa);                  /* engine_reap() only */
+int sa_register(struct ike_sa *sa);               /* under its local SPI */
+void sa_doom(struct ike_sa *sa, const char *why); /* marks; tells; children go; the engine reaps */
+void sa_linger(struct ike_sa *sa,
+	const char *why); /* over, but repeats of its last request are answered for a while */
+void sa_established(struct ike_sa *sa);
+void sa_setup_end(struct ike_sa *sa);
+void sa_timer_due(struct ike_sa *sa, enum sa_timer kind);
+struct ike_sa *sa_find(struct ike_engine *e, uint32_t id);
+const char *sa_name(const struct ike_sa *sa);
+ike_time sa_jittered(struct ike_sa *sa, uint64_t time_s,
+	uint64_t rand_s);         /* from now; NEVER where time_s is 0 */
+void sa_heard(struct ike_sa *sa); /* an authenticated message proved life */
+struct opened;
+void sa_path_seen(struct ike_sa *sa,
+	const struct opened *message); /* follows the peer's address where that is right */
+
+/* Events of an SA or child, with names and ids filled in. */
+void sa_tell(struct ike_sa *sa, enum ike_event_kind kind, uint8_t level, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void child_tell(struct child_sa *child, enum ike_event_kind kind, uint8_t level, const char *format,
+	...) __attribute__((format(printf, 4, 5)));
+void command_done(
+	struct ike_engine *e, uint64_t command, bool ok, uint32_t matches, const char *text);
+
+/* Intents: what the SA wants next. Merged where the same is wanted already. */
+void intent_add(struct ike_sa *sa, const struct intent *want);
+void intent_pump(
+	struct ike_sa *sa); /* begins the first that is ready where nothing of ours is under way */
+void intents_clear(struct ike_sa *sa, const char *why); /* fails their commands */

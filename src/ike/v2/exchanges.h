@@ -1,0 +1,31 @@
+/* The exchanges of IKEv2 and how one gets to them. */
+#pragma once
+
+#include "ike/child.h"
+#include "ike/exchange.h"
+#include "ike/v2/collision.h"
+
+extern const struct exchange_kind ike_sa_init_initiator, ike_auth_initiator;
+extern const struct exchange_kind create_child_initiator, rekey_child_initiator,
+	rekey_ike_initiator;
+extern const struct exchange_kind delete_child_initiator, delete_ike_initiator, liveness_initiator;
+
+/* A new IKE_SA_INIT request; takes the arena. */
+void ike_sa_init_respond(struct ike_engine *e, struct arena *arena, struct opened *message);
+
+/* A verified request within an SA: chooses the exchange; takes the arena. */
+void request_dispatch(struct ike_sa *sa, struct arena *arena, struct opened *message);
+
+/* Certificate requests, RFC 7296 §3.7, in IKE_SA_INIT's response and IKE_AUTH's request. */
+void certreqs_put(struct exchange *x);
+void certreqs_read(struct exchange *x);
+
+extern const struct exchange_kind ike_auth_responder, report_failure_initiator;
+
+/* Which of its three meanings a CREATE_CHILD_SA request has, RFC 7296 §1.3. */
+const struct exchange_kind *create_child_kind(const struct opened *message);
+extern const struct exchange_kind rekey_ike_responder;
+
+/* A request against what we do ourselves: 0, or the notify to refuse it with. */
+uint16_t create_collides(
+	struct exchange *x, enum collision_request what, const struct child_sa *child);

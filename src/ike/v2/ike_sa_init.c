@@ -1,0 +1,516 @@
+/* IKE_SA_INIT, RFC 7296 §1.2: proposals, Diffie-Hellman values and nonces cross in the clear; afterwards both sides have
+ * keys and know whether a NAT is between them. The initiator may be asked to come again, with a cookie (§2.6) or with
+ * another group (§1.2); nothing here is authenticated yet, so nothing here is believed for longer than IKE_AUTH takes. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/admit.h"
+#include "ike/nat.h"
+#include "ike/negotiate.h"
+#include "ike/v2/exchanges.h"
+#include "ike/v2/keys.h"
+
+#define COOKIE_ROUNDS_MAX 4
+#define COOKIE_BYTES_MAX  64
+
+static const struct payload_rule request_payloads[] = {
+	{ PAYLOAD_SA, 1, 1 },
+	{ PAYLOAD_KE, 1, 1 },
+	{ PAYLOAD_NONCE, 1, 1 },
+	{ 0 },
+};
+static const struct payload_rule response_payloads[] = {
+	{ PAYLOAD_SA, 1, 1 },
+	{ PAYLOAD_KE, 1, 1 },
+	{ PAYLOAD_NONCE, 1, 1 },
+	{ PAYLOAD_CERTREQ, 0, 255 },
+	{ 0 },
+};
+/* What may come instead: a lone notify. */
+static const struct payload_rule any_response_payloads[] = {
+	{ PAYLOAD_SA, 0, 1 },
+	{ PAYLOAD_KE, 0, 1 },
+	{ PAYLOAD_NONCE, 0, 1 },
+	{ PAYLOAD_CERTREQ, 0, 255 },
+	{ 0 },
+};
+static const struct message_rule request = { "IKE_SA_INIT request", request_payloads };
+static const struct message_rule response = { "IKE_SA_INIT response", response_payloads };
+static const struct message_rule any_response = { "IKE_SA_INIT response", any_response_payloads };
+
+struct init_data {
+	struct ke_private *private;
+	struct bytes our_ke;
+	struct bytes shared;
+};
+
+/* Shared by both roles. */
+
+static void put_features(struct exchange *x)
+{
+	static const uint8_t hashes[] = { 0, HASH_SHA2_256, 0, HASH_SHA2_384, 0, HASH_SHA2_512, 0,
+		HASH_IDENTITY };
+
+	nat_notify(x);
+	if (x->sa->connection->fragmentation != FRAGMENTATION_NO)
+		exchange_notify(x, IKEV2_FRAGMENTATION_SUPPORTED, BYTES_EMPTY);
+	if (x->engine->options.signature_authentication)
+		exchange_notify(x, SIGNATURE_HASH_ALGORITHMS, BYTES_OF(hashes));
+}
+
+static void put_ke_and_nonce(struct exchange *x, struct bytes ke)
+{
+	ke_encode(exchange_payload(x, PAYLOAD_KE), x->sa->setup->group, ke);
+	exchange_payload_end(x);
+	write_bytes(exchange_payload(x, PAYLOAD_NONCE), octets_bytes(&x->sa->setup->our_nonce));
+	exchange_payload_end(x);
+}
+
+static void read_features(struct exchange *x)
+{
+	struct ike_setup *setup = x->sa->setup;
+	struct notify n;
+
+	nat_detect(x);
+	x->sa->peer_fragments = chain_notify(exchange_in(x), IKEV2_FRAGMENTATION_SUPPORTED, &n);
+	setup->hash_count = 0;
+	if (!x->engine->options.signature_authentication ||
+		!chain_notify(exchange_in(x), SIGNATURE_HASH_ALGORITHMS, &n))
+		return;
+	for (size_t i = 0; i + 1 < n.data.size && setup->hash_count < HASHES_MAX; i += 2)
+		if (load_u16(n.data.data + i) <= 255)
+			setup->hashes[setup->hash_count++] = (uint8_t)load_u16(n.data.data + i);
+}
+
+static void make_nonce(struct exchange *x)
+{
+	uint8_t nonce[NONCE_BYTES];
+
+	if (x->sa->setup->our_nonce.size)
+		return; /* the same in each try, §2.6 */
+	random_fill(&x->engine->options.random, nonce, sizeof(nonce));
+	octets_set(&x->sa->setup->our_nonce, BYTES_OF(nonce));
+}
+
+static enum step derive_keys(struct exchange *x, struct bytes shared)
+{
+	struct ike_setup *setup = x->sa->setup;
+	struct bytes ours = octets_bytes(&setup->our_nonce),
+		     theirs = octets_bytes(&setup->peer_nonce);
+	struct key_inputs in = { .ni = x->initiator ? ours : theirs,
+		.nr = x->initiator ? theirs : ours,
+		.shared = shared };
+
+	if (keys_derive_ike(x->sa, &in) < 0)
+		return exchange_reject(x, 0, "key derivation failed");
+	return STEP_NEXT;
+}
+
+static void init_cleanup(struct exchange *x)
+{
+	struct init_data *d = x->data;
+
+	ke_private_free(d->private);
+}
+
+static void init_failed(struct exchange *x, const char *why)
+{
+	sa_doom(x->sa, why);
+}
+
+/* The initiator. */
+
+static enum step ask_path(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+
+	if (x->sa->path_known)
+		return STEP_NEXT;
+	if (!answer)
+		return exchange_ask(x,
+			&(struct ike_question){
+				.kind = IKE_ASK_PATH, .connection = x->sa->connection });
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(x, 0, "%s", answer->reason);
+
+	x->sa->path = answer->path;
+	x->sa->path_known = true;
+	return STEP_NEXT;
+}
+
+static enum step begin_group(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+	struct init_data *d = x->data;
+	struct ike_setup *setup = x->sa->setup;
+
+	if (d->private)
+		return STEP_NEXT;
+	if (!setup->group)
+		setup->group = proposals_first_group(&x->sa->connection->proposals);
+	if (!answer)
+		return exchange_ask(x,
+			&(struct ike_question){ .kind = IKE_ASK_KE_BEGIN, .group = setup->group });
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(
+			x, 0, "no key pair for the key exchange: %s", answer->reason);
+
+	d->private = answer->private;
+	d->our_ke = exchange_keep(x, answer->public);
+	return STEP_NEXT;
+}
+
+static enum step build_request(struct exchange *x)
+{
+	struct init_data *d = x->data;
+	struct ike_setup *setup = x->sa->setup;
+
+	x->path = x->sa->path;
+	x->sa->state = IKE_CONNECTING;
+	make_nonce(x);
+	if (setup->cookie.size)
+		exchange_notify(x, COOKIE, octets_bytes(&setup->cookie));
+	proposals_encode(exchange_payload(x, PAYLOAD_SA), &x->sa->connection->proposals,
+		PROTOCOL_IKE, BYTES_EMPTY, true);
+	exchange_payload_end(x);
+	put_ke_and_nonce(x, d->our_ke);
+	put_features(x);
+	return STEP_NEXT;
+}
+
+static enum step come_again(struct exchange *x)
+{
+	window_request_answered(x->sa);
+	x->sa->window.next_request = 0;
+	return STEP_AGAIN;
+}
+
+static enum step retry_cookie(struct exchange *x, struct bytes cookie)
+{
+	struct ike_setup *setup = x->sa->setup;
+
+	if (cookie.size == 0 || cookie.size > COOKIE_BYTES_MAX ||
+		++setup->cookie_rounds > COOKIE_ROUNDS_MAX)
+		return STEP_DROP;
+	octets_set(&setup->cookie, cookie);
+	return come_again(x);
+}
+
+static enum step retry_group(struct exchange *x, struct bytes wanted)
+{
+	struct init_data *d = x->data;
+	struct ike_setup *setup = x->sa->setup;
+	const struct connection *c = x->sa->connection;
+	uint16_t group = wanted.size == 2 ? load_u16(wanted.data) : 0;
+	char name[NAME_TEXT_MAX];
+
+	if (!group || group == setup->group || !proposals_have(&c->proposals, TRANSFORM_KE, group))
+		return exchange_reject(x, 0,
+			"the peer wants key exchange method %s, which is not in our proposals (%s:%u)",
+			transform_name(TRANSFORM_KE, group, name),
+			c->where_proposals.file ? c->where_proposals.file : c->where.file,
+			c->where_proposals.file ? c->where_proposals.line : c->where.line);
+	if (setup->group_retried)
+		return exchange_reject(
+			x, 0, "the peer asked for another key exchange method twice");
+
+	setup->group_retried = true;
+	setup->group = group;
+	ke_private_free(d->private);
+	d->private = NULL;
+	return come_again(x);
+}
+
+static enum step explain_init_error(struct exchange *x, uint16_t error)
+{
+	const struct connection *c = x->sa->connection;
+	char name[NAME_TEXT_MAX], offered[500] = "";
+	size_t used = 0;
+
+	if (error == NO_PROPOSAL_CHOSEN) {
+		used = (size_t)snprintf(offered, sizeof(offered), ": we offered");
+		for (size_t i = 0; i < c->proposals.count && used < sizeof(offered) - 200; i++)
+			used += (size_t)snprintf(offered + used, sizeof(offered) - used, " %.120s",
+				c->proposals.list[i].text);
+		snprintf(offered + used, sizeof(offered) - used,
+			" (%s:%u); compare with the peer's IKE proposals, or it has no connection for our address",
+			c->where_proposals.file ? c->where_proposals.file : c->where.file,
+			c->where_proposals.file ? c->where_proposals.line : c->where.line);
+	}
+	return exchange_reject(
+		x, 0, "the peer refused IKE_SA_INIT with %s%s", notify_name(error, name), offered);
+}
+
+/* An answer that wants something else than going on. */
+static enum step read_retries(struct exchange *x)
+{
+	struct notify n;
+
+	if (chain_count(exchange_in(x), PAYLOAD_SA) == 0 &&
+		chain_notify(exchange_in(x), COOKIE, &n))
+		return retry_cookie(x, n.data);
+	if (!chain_error(exchange_in(x), &n))
+		return chain_count(exchange_in(x), PAYLOAD_SA) &&
+				chain_count(exchange_in(x), PAYLOAD_KE) &&
+				chain_count(exchange_in(x), PAYLOAD_NONCE)
+			? STEP_NEXT
+			: STEP_DROP;
+	if (n.type == INVALID_KE_PAYLOAD)
+		return retry_group(x, n.data);
+	return explain_init_error(x, n.type);
+}
+
+static enum step read_response(struct exchange *x)
+{
+	struct ike_setup *setup = x->sa->setup;
+	struct negotiation n = { .ours = &x->sa->connection->proposals,
+		.theirs = exchange_body(x, PAYLOAD_SA),
+		.protocol = PROTOCOL_IKE,
+		.with_ke = true,
+		.prefer_ours = true };
+	struct ke_payload ke;
+	uint64_t spi_r = x->in->header.spi_r;
+
+	if (spi_r == 0 || !ke_decode(exchange_body(x, PAYLOAD_KE), &ke))
+		return STEP_DROP;
+	if (negotiate_response(&n, &x->sa->chosen) <= 0)
+		return exchange_reject(x, 0, "the peer chose a proposal that we did not offer");
+	if (ke.group != setup->group || proposal_id(&x->sa->chosen, TRANSFORM_KE) != ke.group)
+		return exchange_reject(
+			x, 0, "the peer's key exchange value is not of the method that it chose");
+
+	window_request_answered(x->sa);
+	x->sa->spi_r = spi_r;
+	octets_set(&setup->peer_nonce, exchange_body(x, PAYLOAD_NONCE));
+	octets_set(&setup->peer_message, x->in->raw);
+	setup->certreq_came = chain_count(exchange_in(x), PAYLOAD_CERTREQ) > 0;
+	certreqs_read(x);
+	read_features(x);
+	return STEP_NEXT;
+}
+
+static enum step finish_group(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+	struct init_data *d = x->data;
+	struct ke_payload ke;
+
+	if (!answer) {
+		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
+		return exchange_ask(x,
+			&(struct ike_question){ .kind = IKE_ASK_KE_FINISH,
+				.group = ke.group,
+				.private = d->private,
+				.peer = ke.value });
+	}
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(
+			x, 0, "the peer's key exchange value is invalid: %s", answer->reason);
+	d->shared = exchange_keep(x, answer->secret);
+	return derive_keys(x, d->shared);
+}
+
+/* Behind a NAT both go on at the ports of NAT traversal, §2.23. */
+static enum step float_port(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	bool nat = sa->nat_local || sa->nat_remote || sa->nat_fake;
+
+	if (nat && sa->path.local.port != x->engine->options.port_nat_t) {
+		sa->path.local.port = x->engine->options.port_nat_t;
+		if (sa->path.remote.port == 500)
+			sa->path.remote.port = 4500;
+	}
+	return STEP_NEXT;
+}
+
+static void init_done(struct exchange *x)
+{
+	struct exchange *next = exchange_begin(x->sa, &ike_auth_initiator, NULL);
+
+	if (next)
+		exchange_start(next);
+	else
+		sa_doom(x->sa, "out of memory");
+}
+
+static step_fn *const initiator_begins[] = { ask_path, begin_group, build_request, NULL };
+static step_fn *const initiator_ends[] = { read_retries, read_response, finish_group, float_port,
+	NULL };
+static const struct round initiator_rounds[] = {
+	{ NULL, initiator_begins, &request },
+	{ &any_response, initiator_ends, NULL },
+};
+
+const struct exchange_kind ike_sa_init_initiator = {
+	.name = "IKE_SA_INIT",
+	.type = IKE_SA_INIT,
+	.rounds = initiator_rounds,
+	.round_count = 2,
+	.data_size = sizeof(struct init_data),
+	.failed = init_failed,
+	.finished = init_done,
+	.cleanup = init_cleanup,
+};
+
+/* The responder. */
+
+/* The connection whose addresses fit best among those that share a proposal; which one it really is, IKE_AUTH says. */
+static const struct connection *choose_connection(struct exchange *x, struct proposal *ret_chosen)
+{
+	struct conf_facts facts = { .local = x->path.local.address,
+		.remote = x->path.remote.address };
+	const struct connection *best = NULL;
+	struct negotiation n = { .theirs = exchange_body(x, PAYLOAD_SA),
+		.protocol = PROTOCOL_IKE,
+		.with_ke = true,
+		.prefer_ours = x->engine->options.prefer_configured_proposals };
+	unsigned best_fit = 0;
+	char why[300] = "no connection is loaded";
+	struct where where = { 0 };
+	const struct connection *refused = NULL;
+
+	for (size_t i = 0; i < x->engine->connection_count; i++) {
+		const struct connection *c = x->engine->connections[i];
+		unsigned fit = c->version == 1 ? 0 : conf_match(c, &facts, why, sizeof(why));
+		struct proposal chosen;
+
+		if (fit <= best_fit)
+			continue;
+		n.ours = &c->proposals;
+		if (negotiate(&n, &chosen) > 0) {
+			best_fit = fit;
+			best = c;
+			*ret_chosen = chosen;
+		} else {
+			refused = c;
+		}
+	}
+	if (best)
+		return best;
+	if (refused) {
+		char text[REJECT_TEXT_MAX - 100];
+
+		n.ours = &refused->proposals;
+		where = refused->where_proposals.file ? refused->where_proposals : refused->where;
+		negotiate_explain(&n, &where, text, sizeof(text));
+		exchange_reject(x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for connection %s: %s",
+			refused->name, text);
+	} else {
+		exchange_reject(x, NO_PROPOSAL_CHOSEN,
+			"NO_PROPOSAL_CHOSEN: no connection is for this peer's address: %s", why);
+	}
+	return NULL;
+}
+
+static enum step wrong_group(struct exchange *x, uint16_t wanted, uint16_t got)
+{
+	char a[NAME_TEXT_MAX], b[NAME_TEXT_MAX];
+
+	store_u16(x->reject.data, wanted);
+	x->reject.data_size = 2;
+	sa_tell(x->sa, IKE_EVENT_NOTE, 1, "the peer guessed key exchange method %s; asking for %s",
+		transform_name(TRANSFORM_KE, got, a), transform_name(TRANSFORM_KE, wanted, b));
+	return exchange_reject(x, INVALID_KE_PAYLOAD, "%s", "");
+}
+
+static enum step choose(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	const struct connection *c = choose_connection(x, &sa->chosen);
+	struct ke_payload ke;
+
+	if (!c)
+		return STEP_REJECT;
+	sa->connection = connection_hold(c);
+	sa->state = IKE_CONNECTING;
+	if (!ke_decode(exchange_body(x, PAYLOAD_KE), &ke))
+		return STEP_DROP;
+	sa->setup->group = proposal_id(&sa->chosen, TRANSFORM_KE);
+	if (ke.group != sa->setup->group)
+		return wrong_group(x, sa->setup->group, ke.group);
+
+	octets_set(&sa->setup->peer_nonce, exchange_body(x, PAYLOAD_NONCE));
+	read_features(x);
+	return STEP_NEXT;
+}
+
+static enum step agree(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+	struct init_data *d = x->data;
+	struct ke_payload ke;
+
+	if (!answer) {
+		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
+		return exchange_ask(x,
+			&(struct ike_question){
+				.kind = IKE_ASK_KE_RESPOND, .group = ke.group, .peer = ke.value });
+	}
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(x, INVALID_SYNTAX,
+			"the peer's key exchange value is invalid: %s", answer->reason);
+	d->our_ke = exchange_keep(x, answer->public);
+	d->shared = exchange_keep(x, answer->secret);
+	return STEP_NEXT;
+}
+
+static enum step build_response(struct exchange *x)
+{
+	struct init_data *d = x->data;
+	struct ike_sa *sa = x->sa;
+	struct proposal p = sa->chosen;
+
+	sa->spi_r = engine_new_spi(x->engine);
+	if (sa_register(sa) < 0)
+		return exchange_reject(x, 0, "out of memory");
+	make_nonce(x);
+	p.spi_size = 0;
+	sa_encode(exchange_payload(x, PAYLOAD_SA), &p, 1);
+	exchange_payload_end(x);
+	put_ke_and_nonce(x, d->our_ke);
+	put_features(x);
+	if (sa->connection->send_certreq)
+		certreqs_put(x);
+	return derive_keys(x, d->shared);
+}
+
+static step_fn *const responder_steps[] = { choose, agree, build_response, NULL };
+static const struct round responder_rounds[] = { { &request, responder_steps, &response } };
+
+static const struct exchange_kind ike_sa_init_responder = {
+	.name = "IKE_SA_INIT",
+	.type = IKE_SA_INIT,
+	.rounds = responder_rounds,
+	.round_count = 1,
+	.data_size = sizeof(struct init_data),
+	.failed = init_failed,
+	.cleanup = init_cleanup,
+};
+
+void ike_sa_init_respond(struct ike_engine *e, struct arena *arena, struct opened *message)
+{
+	struct ike_sa *sa = sa_new(e, NULL, false);
+	char line[600];
+
+	if (!sa) {
+		arena_free(arena);
+		return;
+	}
+	sa->spi_i = message->header.spi_i;
+	sa->path = message->path;
+	sa->path_known = true;
+	octets_set(&sa->setup->peer_message, message->raw);
+	half_open_add(sa, &message->path, sa->spi_i);
+	timer_set(&e->timers, &sa->setup->timer, e->now + e->options.half_open_timeout_ns);
+	message_print(&message->header, &message->chain, line, sizeof(line));
+	engine_tell(e,
+		&(struct ike_event){ .kind = IKE_EVENT_RECEIVED,
+			.level = 1,
+			.ike_id = sa->id,
+			.ike_name = "",
+			.text = line,
+			.path = &sa->path,
+			.size = message->raw.size });
+	exchange_respond(sa, &ike_sa_init_responder, arena, message);
+}

@@ -1,0 +1,278 @@
+/* INFORMATIONAL, RFC 7296 §1.4: deletes, liveness, and errors that have nowhere else to go; and the dispatch of requests. */
+#include <stdio.h>
+
+#include "ike/v2/exchanges.h"
+#include "ike/v2/send.h"
+
+static const struct payload_rule any_payloads[] = {
+	{ PAYLOAD_DELETE, 0, 255 },
+	{ PAYLOAD_CP, 0, 1 },
+	{ 0 },
+};
+static const struct message_rule request = { "INFORMATIONAL request", any_payloads };
+static const struct message_rule response = { "INFORMATIONAL response", any_payloads };
+
+static void put_delete(struct exchange *x, uint8_t protocol, const uint32_t *spis, size_t count)
+{
+	delete_encode(exchange_payload(x, PAYLOAD_DELETE), protocol, spis, count);
+	exchange_payload_end(x);
+}
+
+static step_fn *const no_steps[] = { NULL };
+
+/* Liveness: an empty request; any authenticated answer is the proof, §2.4. */
+
+static const struct round liveness_rounds[] = {
+	{ NULL, no_steps, &request },
+	{ &response, no_steps, NULL },
+};
+
+const struct exchange_kind liveness_initiator = {
+	.name = "INFORMATIONAL",
+	.type = INFORMATIONAL,
+	.rounds = liveness_rounds,
+	.round_count = 2,
+};
+
+/* Deleting the IKE SA, §1.4.1: all its children go with it. */
+
+static enum step build_delete_ike(struct exchange *x)
+{
+	x->sa->delete_sent = true;
+	put_delete(x, PROTOCOL_IKE, NULL, 0);
+	return STEP_NEXT;
+}
+
+static void delete_ike_done(struct exchange *x)
+{
+	uint64_t command = x->intent ? x->intent->command : 0;
+
+	sa_doom(x->sa, "deleted");
+	command_done(x->engine, command, true, 1, "");
+}
+
+static void delete_ike_failed(struct exchange *x, const char *why)
+{
+	uint64_t command = x->intent ? x->intent->command : 0;
+
+	sa_doom(x->sa, why);
+	command_done(x->engine, command, true, 1, why);
+}
+
+static step_fn *const delete_ike_begins[] = { build_delete_ike, NULL };
+static const struct round delete_ike_rounds[] = {
+	{ NULL, delete_ike_begins, &request },
+	{ &response, no_steps, NULL },
+};
+
+const struct exchange_kind delete_ike_initiator = {
+	.name = "INFORMATIONAL",
+	.type = INFORMATIONAL,
+	.rounds = delete_ike_rounds,
+	.round_count = 2,
+	.failed = delete_ike_failed,
+	.finished = delete_ike_done,
+};
+
+/* Telling the peer that we did not believe its IKE_AUTH response, §2.21.2. */
+
+static enum step build_failure(struct exchange *x)
+{
+	exchange_notify(x, AUTHENTICATION_FAILED, BYTES_EMPTY);
+	return STEP_NEXT;
+}
+
+static void failure_reported(struct exchange *x)
+{
+	sa_doom(x->sa, "authentication failed");
+}
+
+static void failure_unreported(struct exchange *x, const char *why)
+{
+	sa_doom(x->sa, why);
+}
+
+static step_fn *const failure_begins[] = { build_failure, NULL };
+static const struct round failure_rounds[] = {
+	{ NULL, failure_begins, &request },
+	{ &response, no_steps, NULL },
+};
+
+const struct exchange_kind report_failure_initiator = {
+	.name = "INFORMATIONAL",
+	.type = INFORMATIONAL,
+	.rounds = failure_rounds,
+	.round_count = 2,
+	.failed = failure_unreported,
+	.finished = failure_reported,
+};
+
+/* Deleting a child: we name our inbound SPI, the peer answers with its own, §1.4.1. */
+
+static enum step build_delete_child(struct exchange *x)
+{
+	struct child_sa *c = child_find(x->engine, x->intent->child_id);
+
+	if (!c || c->sa != x->sa)
+		return STEP_END;
+	c->state = IKE_CHILD_DELETING;
+	put_delete(x, PROTOCOL_ESP, &c->spec.spi_in, 1);
+	return STEP_NEXT;
+}
+
+static void delete_child_done(struct exchange *x)
+{
+	struct child_sa *c = child_find(x->engine, x->intent->child_id);
+
+	if (c && c->sa == x->sa) {
+		child_remove(c, "deleted", c->successor != 0);
+		child_free(c);
+	}
+	command_done(x->engine, x->intent->command, true, c != NULL, "");
+}
+
+static void delete_child_failed(struct exchange *x, const char *why)
+{
+	(void)why;
+	delete_child_done(x);
+}
+
+static step_fn *const delete_child_begins[] = { build_delete_child, NULL };
+static const struct round delete_child_rounds[] = {
+	{ NULL, delete_child_begins, &request },
+	{ &response, no_steps, NULL },
+};
+
+const struct exchange_kind delete_child_initiator = {
+	.name = "INFORMATIONAL",
+	.type = INFORMATIONAL,
+	.rounds = delete_child_rounds,
+	.round_count = 2,
+	.failed = delete_child_failed,
+	.finished = delete_child_done,
+};
+
+/* The responder: deletes what is asked, answers with our halves. */
+
+struct informational_data {
+	bool delete_ike;
+	bool auth_failed;
+};
+
+/* The peer deletes the SA that it receives on: our outbound one. A successor takes over before it goes. */
+static bool delete_named(struct ike_sa *sa, uint32_t spi, uint32_t *ret_ours)
+{
+	struct child_sa *c = child_by_spi_out(sa, spi);
+	struct child_sa *successor =
+		c && c->successor ? child_find(sa->engine, c->successor) : NULL;
+	bool ours = c && c->state == IKE_CHILD_DELETING;
+
+	if (!c)
+		return false;
+	if (successor)
+		child_use_outbound(successor);
+	*ret_ours = c->spec.spi_in;
+	if (ours)
+		return false; /* both delete at once, §1.4.1: the other exchange ends it, and names nothing here */
+	child_remove(c, "deleted by the peer", c->successor != 0);
+	child_free(c);
+	return true;
+}
+
+static size_t delete_children(
+	struct ike_sa *sa, const struct delete_payload *del, uint32_t *ours, size_t room)
+{
+	struct reader r = reader_of(del->spis);
+	size_t count = 0;
+
+	while (count < room && reader_left(&r) >= 4)
+		if (delete_named(sa, read_u32(&r), &ours[count]))
+			count++;
+	return count;
+}
+
+#define DELETES_MAX 256
+
+static enum step handle(struct exchange *x)
+{
+	struct informational_data *d = x->data;
+	uint32_t ours[DELETES_MAX];
+	const struct payload *p;
+	struct delete_payload del;
+	struct notify n;
+	size_t count = 0;
+
+	for (size_t i = 0; (p = chain_find(exchange_in(x), PAYLOAD_DELETE, i)); i++) {
+		if (!delete_decode(p->body, &del))
+			continue;
+		if (del.protocol == PROTOCOL_IKE)
+			d->delete_ike = true;
+		else if (del.protocol == PROTOCOL_ESP)
+			count += delete_children(x->sa, &del, ours + count, DELETES_MAX - count);
+	}
+	d->auth_failed = chain_notify(exchange_in(x), AUTHENTICATION_FAILED, &n);
+	if (count && !d->delete_ike)
+		put_delete(x, PROTOCOL_ESP, ours, count);
+	return STEP_NEXT;
+}
+
+static void handled(struct exchange *x)
+{
+	struct informational_data *d = x->data;
+
+	if (d->auth_failed && x->sa->established_at) {
+		sa_tell(x->sa, IKE_EVENT_FAILED, 0,
+			"the peer did not accept our authentication (AUTHENTICATION_FAILED): compare secrets, certificates and identities with the peer's");
+		sa_linger(x->sa, "the peer did not accept our authentication");
+	} else if (d->delete_ike) {
+		sa_linger(x->sa, x->sa->state == IKE_REKEYED ? "rekeyed" : "deleted by the peer");
+	}
+}
+
+static step_fn *const handle_steps[] = { handle, NULL };
+static const struct round handle_rounds[] = { { &request, handle_steps, &response } };
+
+static const struct exchange_kind informational_responder = {
+	.name = "INFORMATIONAL",
+	.type = INFORMATIONAL,
+	.rounds = handle_rounds,
+	.round_count = 1,
+	.data_size = sizeof(struct informational_data),
+	.finished = handled,
+};
+
+/* Dispatch. */
+
+/* An exchange that has no place here: refused with INVALID_SYNTAX, or silence before IKE_AUTH. */
+static void refuse_request(struct ike_sa *sa, struct arena *arena, const struct opened *message)
+{
+	char name[NAME_TEXT_MAX];
+
+	sa_tell(sa, IKE_EVENT_DROPPED, 1, "dropped %s request: not expected now",
+		exchange_name(message->header.exchange, name));
+	arena_free(arena);
+}
+
+void request_dispatch(struct ike_sa *sa, struct arena *arena, struct opened *message)
+{
+	const struct exchange_kind *kind = NULL;
+	bool up = sa->established_at && !sa->gone;
+
+	switch (message->header.exchange) {
+	case IKE_AUTH:
+		kind = !sa->established_at && !sa->initiator ? &ike_auth_responder : NULL;
+		break;
+	case CREATE_CHILD_SA:
+		kind = up ? create_child_kind(message) : NULL;
+		break;
+	case INFORMATIONAL:
+		kind = up ? &informational_responder : NULL;
+		break;
+	default:
+		break;
+	}
+	if (kind)
+		exchange_respond(sa, kind, arena, message);
+	else
+		refuse_request(sa, arena, message);
+}

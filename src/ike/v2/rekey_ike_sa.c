@@ -1,0 +1,370 @@
+/* Rekeying the IKE SA, RFC 7296 §1.3.2 and §2.18: a new SA with its own SPIs, keys and message IDs takes over the children
+ * and what the old one still wanted; the initiator deletes the old one. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/negotiate.h"
+#include "ike/v2/collision.h"
+#include "ike/v2/exchanges.h"
+#include "ike/v2/keys.h"
+
+#define RETRY_NS    (3 * NS_PER_SECOND)
+#define RETRIES_MAX 10
+#define OLD_KEPT_NS                                                                                \
+	(30 * NS_PER_SECOND) /* how long the responder waits for the peer to delete the old SA */
+
+static const struct payload_rule payloads[] = { { PAYLOAD_SA, 1, 1 }, { PAYLOAD_NONCE, 1, 1 },
+	{ PAYLOAD_KE, 1, 1 }, { 0 } };
+static const struct message_rule request = { "CREATE_CHILD_SA request for the IKE SA", payloads };
+static const struct message_rule response = { "CREATE_CHILD_SA response for the IKE SA", payloads };
+
+struct rekey_data {
+	uint64_t spi_i, spi_r;
+	struct proposal chosen;
+	struct bytes ni, nr, our_ke, shared;
+	uint16_t group, error;
+	bool group_retried;
+	struct ke_private *private;
+	struct ike_sa *made;
+};
+
+static struct bytes new_nonce(struct exchange *x)
+{
+	uint8_t nonce[NONCE_BYTES];
+
+	random_fill(&x->engine->options.random, nonce, sizeof(nonce));
+	return exchange_keep(x, BYTES_OF(nonce));
+}
+
+static void rekey_cleanup(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+
+	ke_private_free(d->private);
+}
+
+/* Builds the successor and hands everything over. Returns NULL where that failed. */
+static struct ike_sa *successor_make(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	struct ike_sa *old = x->sa;
+	struct ike_sa *sa = sa_new(x->engine, old->connection, x->initiator);
+	struct key_inputs in = { .ni = d->ni,
+		.nr = d->nr,
+		.shared = d->shared,
+		.old_sk_d = &old->keys.sk_d,
+		.old_prf = proposal_id(&old->chosen, TRANSFORM_PRF) };
+
+	if (!sa)
+		return NULL;
+	sa->spi_i = d->spi_i;
+	sa->spi_r = d->spi_r;
+	sa->chosen = d->chosen;
+	sa->path = old->path;
+	sa->init_path = old->init_path;
+	sa->path_known = true;
+	sa->nat_local = old->nat_local;
+	sa->nat_remote = old->nat_remote;
+	sa->nat_fake = old->nat_fake;
+	sa->peer_fragments = old->peer_fragments;
+	sa->local_id.type = old->local_id.type;
+	sa->remote_id.type = old->remote_id.type;
+	octets_set(&sa->local_id.value, octets_bytes(&old->local_id.value));
+	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
+	if (sa_register(sa) < 0 || keys_derive_ike(sa, &in) < 0) {
+		sa_doom(sa, "");
+		return NULL;
+	}
+	return sa;
+}
+
+static void hand_over(struct exchange *x, struct ike_sa *to)
+{
+	struct ike_sa *old = x->sa;
+	struct intent **link = &old->intents;
+
+	while (old->children)
+		child_move(old->children, to);
+	while (*link)
+		link = &(*link)->next;
+	*link = to->intents;
+	to->intents = old->intents;
+	old->intents = NULL;
+	old->state = IKE_REKEYED;
+	old->successor = to->id;
+	timer_clear(&x->engine->timers, &old->rekey_timer);
+	timer_clear(&x->engine->timers, &old->over_timer);
+	timer_clear(&x->engine->timers, &old->liveness_timer);
+	sa_established(to);
+	engine_tell(x->engine,
+		&(struct ike_event){ .kind = IKE_EVENT_IKE_REKEYED,
+			.ike_id = to->id,
+			.old_id = old->id,
+			.ike_name = sa_name(to),
+			.text = "rekeyed",
+			.path = &to->path });
+}
+
+static void put_payloads(struct exchange *x, struct bytes nonce)
+{
+	struct rekey_data *d = x->data;
+
+	write_bytes(exchange_payload(x, PAYLOAD_NONCE), nonce);
+	exchange_payload_end(x);
+	ke_encode(exchange_payload(x, PAYLOAD_KE), d->group, d->our_ke);
+	exchange_payload_end(x);
+}
+
+static bool take_peer_spi(const struct proposal *p, uint64_t *ret_spi)
+{
+	if (p->spi_size != IKE_SPI_BYTES)
+		return false;
+	*ret_spi = load_u64(p->spi);
+	return *ret_spi != 0;
+}
+
+/* The initiator. */
+
+static enum step begin_group(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+	struct rekey_data *d = x->data;
+
+	x->sa->state = IKE_REKEYING;
+	if (d->private)
+		return STEP_NEXT;
+	if (!d->group)
+		d->group = proposal_id(&x->sa->chosen, TRANSFORM_KE);
+	if (!answer)
+		return exchange_ask(
+			x, &(struct ike_question){ .kind = IKE_ASK_KE_BEGIN, .group = d->group });
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(
+			x, 0, "no key pair for the key exchange: %s", answer->reason);
+	d->private = answer->private;
+	d->our_ke = exchange_keep(x, answer->public);
+	return STEP_NEXT;
+}
+
+static enum step build_request(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	uint8_t spi[IKE_SPI_BYTES];
+
+	if (!d->spi_i)
+		d->spi_i = engine_new_spi(x->engine);
+	if (!d->ni.size)
+		d->ni = new_nonce(x);
+	store_u64(spi, d->spi_i);
+	proposals_encode(exchange_payload(x, PAYLOAD_SA), &x->sa->connection->proposals,
+		PROTOCOL_IKE, BYTES_OF(spi), true);
+	exchange_payload_end(x);
+	put_payloads(x, d->ni);
+	return STEP_NEXT;
+}
+
+static enum step read_error(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	struct notify n;
+	char name[NAME_TEXT_MAX];
+	uint16_t group;
+
+	if (!chain_error(exchange_in(x), &n))
+		return STEP_NEXT;
+	group = n.type == INVALID_KE_PAYLOAD && n.data.size == 2 ? load_u16(n.data.data) : 0;
+	if (group && !d->group_retried &&
+		proposals_have(&x->sa->connection->proposals, TRANSFORM_KE, group)) {
+		d->group_retried = true;
+		d->group = group;
+		ke_private_free(d->private);
+		d->private = NULL;
+		return STEP_AGAIN;
+	}
+	d->error = n.type;
+	return exchange_reject(
+		x, 0, "the peer refused to rekey the IKE SA with %s", notify_name(n.type, name));
+}
+
+static enum step read_response(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	struct negotiation n = { .ours = &x->sa->connection->proposals,
+		.theirs = exchange_body(x, PAYLOAD_SA),
+		.protocol = PROTOCOL_IKE,
+		.with_ke = true,
+		.prefer_ours = true };
+	struct ke_payload ke;
+
+	if (negotiate_response(&n, &d->chosen) <= 0 || !take_peer_spi(&d->chosen, &d->spi_r))
+		return exchange_reject(
+			x, 0, "the peer chose a proposal for the IKE SA that we did not offer");
+	if (!ke_decode(exchange_body(x, PAYLOAD_KE), &ke) || ke.group != d->group ||
+		proposal_id(&d->chosen, TRANSFORM_KE) != d->group)
+		return exchange_reject(
+			x, 0, "the peer's key exchange value is not of the method that it chose");
+	d->nr = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
+	return STEP_NEXT;
+}
+
+static enum step finish_group(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+	struct rekey_data *d = x->data;
+	struct ke_payload ke;
+
+	if (!answer) {
+		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
+		return exchange_ask(x,
+			&(struct ike_question){ .kind = IKE_ASK_KE_FINISH,
+				.group = d->group,
+				.private = d->private,
+				.peer = ke.value });
+	}
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(
+			x, 0, "the peer's key exchange value is invalid: %s", answer->reason);
+	d->shared = exchange_keep(x, answer->secret);
+	d->made = successor_make(x);
+	if (!d->made)
+		return exchange_reject(x, 0, "the new IKE SA could not be made");
+	return STEP_NEXT;
+}
+
+static void rekeyed(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+
+	hand_over(x, d->made);
+	intent_add(x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
+	intent_pump(d->made);
+	command_done(x->engine, x->intent->command, true, 1, "");
+}
+
+static void rekey_failed(struct exchange *x, const char *why)
+{
+	struct rekey_data *d = x->data;
+	struct intent again = *x->intent;
+
+	if (x->sa->gone)
+		return;
+	x->sa->state = IKE_ESTABLISHED;
+	if (d->error == TEMPORARY_FAILURE && ++again.tries <= RETRIES_MAX) {
+		again.next = NULL;
+		again.not_before = x->engine->now + RETRY_NS +
+			random_below(&x->engine->options.random, RETRY_NS);
+		intent_add(x->sa, &again);
+		return;
+	}
+	command_done(x->engine, x->intent->command, false, 0, why);
+}
+
+static step_fn *const initiator_begins[] = { begin_group, build_request, NULL };
+static step_fn *const initiator_ends[] = { read_error, read_response, finish_group, NULL };
+static const struct round initiator_rounds[] = { { NULL, initiator_begins, &request },
+	{ &response, initiator_ends, NULL } };
+
+const struct exchange_kind rekey_ike_initiator = {
+	.name = "CREATE_CHILD_SA",
+	.type = CREATE_CHILD_SA,
+	.rounds = initiator_rounds,
+	.round_count = 2,
+	.data_size = sizeof(struct rekey_data),
+	.failed = rekey_failed,
+	.finished = rekeyed,
+	.cleanup = rekey_cleanup,
+};
+
+/* The responder. */
+
+static enum step choose(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	const struct connection *c = x->sa->connection;
+	struct negotiation n = { .ours = &c->proposals,
+		.theirs = exchange_body(x, PAYLOAD_SA),
+		.protocol = PROTOCOL_IKE,
+		.with_ke = true,
+		.prefer_ours = x->engine->options.prefer_configured_proposals };
+	struct ke_payload ke;
+	char text[REJECT_TEXT_MAX - 100];
+	uint16_t refused = create_collides(x, REQUEST_REKEY_IKE, NULL);
+
+	if (refused)
+		return exchange_reject(x, refused,
+			"the peer's rekeying crosses an exchange of ours: it is to come again");
+	if (negotiate(&n, &d->chosen) <= 0 || !take_peer_spi(&d->chosen, &d->spi_i)) {
+		negotiate_explain(&n, c->where_proposals.file ? &c->where_proposals : &c->where,
+			text, sizeof(text));
+		return exchange_reject(
+			x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for the IKE SA: %s", text);
+	}
+	d->group = proposal_id(&d->chosen, TRANSFORM_KE);
+	if (!ke_decode(exchange_body(x, PAYLOAD_KE), &ke) || ke.group != d->group) {
+		store_u16(x->reject.data, d->group);
+		x->reject.data_size = 2;
+		return exchange_reject(x, INVALID_KE_PAYLOAD, "%s", "");
+	}
+	d->ni = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
+	return STEP_NEXT;
+}
+
+static enum step agree(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+	struct rekey_data *d = x->data;
+	struct ke_payload ke;
+
+	if (!answer) {
+		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
+		return exchange_ask(x,
+			&(struct ike_question){
+				.kind = IKE_ASK_KE_RESPOND, .group = ke.group, .peer = ke.value });
+	}
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(x, INVALID_SYNTAX,
+			"the peer's key exchange value is invalid: %s", answer->reason);
+	d->our_ke = exchange_keep(x, answer->public);
+	d->shared = exchange_keep(x, answer->secret);
+	return STEP_NEXT;
+}
+
+static enum step build_response(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	struct proposal p = d->chosen;
+
+	d->spi_r = engine_new_spi(x->engine);
+	d->nr = new_nonce(x);
+	d->made = successor_make(x);
+	if (!d->made)
+		return exchange_reject(x, TEMPORARY_FAILURE, "the new IKE SA could not be made");
+	p.spi_size = IKE_SPI_BYTES;
+	store_u64(p.spi, d->spi_r);
+	sa_encode(exchange_payload(x, PAYLOAD_SA), &p, 1);
+	exchange_payload_end(x);
+	put_payloads(x, d->nr);
+	return STEP_NEXT;
+}
+
+static void responded(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+
+	hand_over(x, d->made);
+	timer_set(&x->engine->timers, &x->sa->linger_timer, x->engine->now + OLD_KEPT_NS);
+	intent_pump(d->made);
+}
+
+static step_fn *const responder_steps[] = { choose, agree, build_response, NULL };
+static const struct round responder_rounds[] = { { &request, responder_steps, &response } };
+
+const struct exchange_kind rekey_ike_responder = {
+	.name = "CREATE_CHILD_SA",
+	.type = CREATE_CHILD_SA,
+	.rounds = responder_rounds,
+	.round_count = 1,
+	.data_size = sizeof(struct rekey_data),
+	.finished = responded,
+	.cleanup = rekey_cleanup,
+};

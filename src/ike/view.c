@@ -1,0 +1,101 @@
+/* Reading the engine: views for list-sas, status and the checkers of the simulator. */
+#include "ike/exchange.h"
+
+static bool shown(const struct ike_sa *sa)
+{
+	return !sa->gone && sa->connection;
+}
+
+bool ike_next_sa(const struct ike_engine *e, size_t *position, struct ike_sa_view *ret_view)
+{
+	size_t i = 0;
+
+	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+		if (!shown(sa) || i++ < *position)
+			continue;
+		(*position)++;
+		*ret_view = (struct ike_sa_view){
+			.id = sa->id,
+			.connection = sa->connection,
+			.state = sa->delete_sent ? IKE_DELETING : sa->state,
+			.initiator = sa->initiator,
+			.spi_i = sa->spi_i,
+			.spi_r = sa->spi_r,
+			.path = sa->path,
+			.local_id = ike_id_payload(&sa->local_id),
+			.remote_id = ike_id_payload(&sa->remote_id),
+			.nat_local = sa->nat_local,
+			.nat_remote = sa->nat_remote,
+			.nat_fake = sa->nat_fake,
+			.chosen = sa->chosen,
+			.established_at = sa->established_at,
+			.rekey_at = sa->rekey_at,
+			.task = sa->ours ? sa->ours->kind->name : NULL,
+		};
+		return true;
+	}
+	return false;
+}
+
+static const struct ike_sa *sa_by_id(const struct ike_engine *e, uint32_t id)
+{
+	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		if (sa->id == id)
+			return sa;
+
+	return NULL;
+}
+
+bool ike_next_child(const struct ike_engine *e, uint32_t ike_id, size_t *position,
+	struct ike_child_view *ret_view)
+{
+	const struct ike_sa *sa = sa_by_id(e, ike_id);
+	size_t i = 0;
+
+	for (const struct child_sa *c = sa ? sa->children : NULL; c; c = c->next) {
+		if (i++ < *position)
+			continue;
+		(*position)++;
+		*ret_view = (struct ike_child_view){
+			.id = c->id,
+			.ike_id = ike_id,
+			.config = c->config,
+			.state = c->state,
+			.spec = &c->spec,
+			.chosen = c->chosen,
+			.installed_at = c->installed_at,
+			.rekey_at = c->rekey_at,
+			.expire_at = c->expire_at,
+		};
+		return true;
+	}
+	return false;
+}
+
+const struct connection *ike_next_connection(const struct ike_engine *e, size_t *position)
+{
+	return *position < e->connection_count ? e->connections[(*position)++] : NULL;
+}
+
+void ike_stats(const struct ike_engine *e, struct ike_stats *ret_stats)
+{
+	*ret_stats = e->stats;
+	ret_stats->half_open = e->half_open;
+	ret_stats->connections = (uint32_t)e->connection_count;
+}
+
+const char *ike_state_name(enum ike_state state)
+{
+	static const char *const names[] = { "CREATED", "CONNECTING", "ESTABLISHED", "REKEYING",
+		"REKEYED", "DELETING" };
+
+	return names[state];
+}
+
+const char *ike_child_state_name(enum ike_child_state state)
+{
+	static const char *const names[] = { "CREATED", "INSTALLING", "INSTALLED", "REKEYING",
+		"REKEYED", "DELETING" };
+
+	return names[state];
+}

@@ -1,0 +1,428 @@
+/* The life of an IKEv2 tunnel, told between two engines: set up, refused, rekeyed, deleted, with a good network and a bad. */
+#include "tests/story/story.h"
+
+#include <string.h>
+
+#define SEED 7
+
+static bool laddered(const struct story *s, const char *words)
+{
+	for (size_t i = 0; i < s->w->ladder_count; i++)
+		if (strstr(s->w->ladder[i], words))
+			return true;
+	return false;
+}
+
+static void a_tunnel_comes_up(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->done_ok, 1);
+	STORY_EQUAL(s, s.w->packets_sent, 4);
+	story_end(&s);
+}
+
+static void the_same_seed_tells_the_same_story(void **state)
+{
+	struct story a = story_established(SEED, NULL), b = story_established(SEED, NULL);
+
+	(void)state;
+	STORY_EQUAL(a, a.w->ladder_count, b.w->ladder_count);
+	for (size_t i = 0; i < a.w->ladder_count; i++)
+		assert_string_equal(a.w->ladder[i], b.w->ladder[i]);
+	story_end(&a);
+	story_end(&b);
+}
+
+static void it_comes_up_over_ipv6(void **state)
+{
+	struct story_config c = { .alice_address = "2001:db8::1", .bob_address = "2001:db8::2" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void either_suite_works(void **state)
+{
+	static const char *const proposals[] = {
+		"proposals = aes256-sha256-modp2048",
+		"proposals = aes128-sha512-ecp256",
+		"proposals = chacha20poly1305-prfsha512-x448",
+		"proposals = aes256ctr-aesxcbc-prfaesxcbc-ecp384",
+		"proposals = aes128ccm16-prfaescmac-ecp256bp",
+		"proposals = 3des-sha1-modp1024",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(proposals) / sizeof(proposals[0]); i++) {
+		struct story_config c = { .connection = proposals[i] };
+		struct story s = story_established(SEED, &c);
+
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+static void a_wrong_group_is_asked_for_again(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "proposals = aes128gcm16-prfsha256-ecp256-x25519",
+		.bob_connection = "proposals = aes128gcm16-prfsha256-x25519" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_TRUE(s, laddered(&s, "N(INVALID_KE_PAYLOAD)"));
+	story_end(&s);
+}
+
+static void a_cookie_is_asked_for_and_returned(void **state)
+{
+	struct ike_options o;
+	struct story_config c = { .connection = "remote_addrs = %any" };
+	struct story_config carol = { .alice_address = "192.0.2.3" };
+	struct story s;
+	struct host *other;
+	char text[4096];
+
+	(void)state;
+	ike_options_default(&o);
+	o.cookie_threshold = 1;
+	s = story_begin(SEED, &(struct story_config){ .bob_connection = c.connection }, &o);
+	other = world_host(
+		s.w, "carol", "192.0.2.3", story_text(&carol, true, text, sizeof(text)), NULL);
+	/* Carol's half-open SA brings bob to his threshold before alice comes. */
+	host_initiate(other, "net");
+	world_run(s.w, 5 * NS_PER_MS);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "N(COOKIE)"));
+	STORY_EQUAL(s, host_sas(s.alice), 1);
+	STORY_EQUAL(s, host_children(s.alice), 1);
+	story_end(&s);
+}
+
+static void a_wrong_secret_fails_and_says_so(void **state)
+{
+	struct story_config c = { .bob_secret = "jets" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_down(&s);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	STORY_TRUE(s, strstr(s.alice->last_done, "AUTHENTICATION_FAILED"));
+	STORY_TRUE(s, strstr(s.bob->last_failure, "pre-shared"));
+	story_end(&s);
+}
+
+static void an_unknown_identity_is_refused(void **state)
+{
+	struct story_config c = { .alice_connection = "local {\n id = mallory.example\n}\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "mallory.example"));
+	STORY_TRUE(s, strstr(s.bob->last_failure, "alice.example"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "AUTHENTICATION_FAILED"));
+	story_end(&s);
+}
+
+static void no_common_proposal_says_what_was_offered_and_wanted(void **state)
+{
+	struct story_config c = { .alice_connection = "proposals = aes256-sha384-ecp384" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_down(&s);
+	STORY_TRUE(s,
+		strstr(s.bob->last_failure, "ECP_384") &&
+			strstr(s.bob->last_failure, "CURVE_25519") &&
+			strstr(s.bob->last_failure, "bob:"));
+	STORY_TRUE(s,
+		strstr(s.alice->last_done, "NO_PROPOSAL_CHOSEN") &&
+			strstr(s.alice->last_done, "alice:"));
+	story_end(&s);
+}
+
+static void no_common_child_proposal_leaves_the_ike_sa(void **state)
+{
+	struct story_config c = { .alice_child = "esp_proposals = aes256-sha384" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 0);
+	STORY_TRUE(s, strstr(s.alice->last_done, "NO_PROPOSAL_CHOSEN"));
+	STORY_TRUE(s, strstr(s.bob->last_failure, "AES_GCM_16"));
+	story_end(&s);
+}
+
+static void no_common_selector_says_so(void **state)
+{
+	struct story_config c = { .alice_child = "remote_ts = 10.9.0.0/16" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 0);
+	STORY_TRUE(s,
+		strstr(s.alice->last_done, "TS_UNACCEPTABLE") &&
+			strstr(s.alice->last_done, "10.9.0.0/16"));
+	STORY_TRUE(s,
+		strstr(s.bob->last_failure, "10.9.0.0/16") &&
+			strstr(s.bob->last_failure, "10.2.0.0/16"));
+	story_end(&s);
+}
+
+static void selectors_are_narrowed(void **state)
+{
+	struct story_config c = { .alice_child = "remote_ts = 10.0.0.0/8,172.16.0.0/12",
+		.bob_child = "local_ts = 10.2.1.0/24,172.16.3.0/24" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->children[0].spec.remote.count, 2);
+	story_end(&s);
+}
+
+static void transport_mode_is_agreed(void **state)
+{
+	struct story_config c = {
+		.child = "mode = transport\nlocal_ts = dynamic\nremote_ts = dynamic"
+	};
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->children[0].spec.mode, CHILD_TRANSPORT);
+	STORY_EQUAL(s, s.bob->children[0].spec.mode, CHILD_TRANSPORT);
+	story_end(&s);
+}
+
+static void encap_is_forced(void **state)
+{
+	struct story_config c = { .alice_connection = "encap = yes" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_TRUE(s, s.alice->children[0].spec.encap && s.bob->children[0].spec.encap);
+	STORY_EQUAL(s, s.bob->children[0].spec.path.remote.port, 4500);
+	story_end(&s);
+}
+
+static void a_child_is_rekeyed_by(struct host *who, struct story *s)
+{
+	uint32_t before = s->alice->children[0].spec.spi_in;
+
+	host_rekey(who, NULL, "net");
+	world_settle(s->w, 60 * NS_PER_SECOND);
+	story_up(s, 1);
+	for (size_t i = 0; i < HOST_CHILDREN_MAX; i++)
+		STORY_TRUE(*s,
+			!s->alice->children[i].in || s->alice->children[i].spec.spi_in != before);
+	STORY_EQUAL(*s, s->alice->child_rekeyed, s->bob->child_rekeyed);
+	STORY_EQUAL(*s, s->alice->child_down + s->bob->child_down, 0);
+}
+
+static void either_side_rekeys_the_child(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	a_child_is_rekeyed_by(s.alice, &s);
+	a_child_is_rekeyed_by(s.bob, &s);
+	story_end(&s);
+}
+
+static void either_side_rekeys_the_ike_sa(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_rekey(s.bob, "net", NULL);
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->ike_rekeyed, 2);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+	a_child_is_rekeyed_by(s.alice, &s);
+	story_end(&s);
+}
+
+static void both_sides_rekey_at_once_and_one_child_survives(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct story s = story_established(seed, NULL);
+
+		host_rekey(s.alice, NULL, "net");
+		host_rekey(s.bob, NULL, "net");
+		world_settle(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+static void both_sides_rekey_the_ike_sa_at_once(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct story s = story_established(seed, NULL);
+
+		host_rekey(s.alice, "net", NULL);
+		host_rekey(s.bob, "net", NULL);
+		world_run(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+static void either_side_deletes_the_child(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 0);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_terminate(s.bob, NULL, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 0);
+	story_end(&s);
+}
+
+static void either_side_deletes_the_ike_sa(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct story s = story_established(SEED, NULL);
+
+		host_terminate(i ? s.alice : s.bob, "net", NULL);
+		world_settle(s.w, 60 * NS_PER_SECOND);
+		story_down(&s);
+		story_end(&s);
+	}
+}
+
+static void both_sides_delete_at_once(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	host_terminate(s.bob, NULL, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 0);
+	host_terminate(s.alice, "net", NULL);
+	host_terminate(s.bob, "net", NULL);
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_down(&s);
+	story_end(&s);
+}
+
+static void a_dead_peer_is_noticed(void **state)
+{
+	struct story_config c = { .alice_connection = "dpd_delay = 10s" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	s.w->faults.partition = true;
+	world_run(s.w, 400 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.alice), 0);
+	STORY_EQUAL(s, host_children(s.alice), 0);
+	STORY_EQUAL(s, s.alice->ike_down, 1);
+	story_end(&s);
+}
+
+static void lifetimes_bring_rekeying_by_themselves(void **state)
+{
+	struct story_config c = { .connection = "rekey_time = 100m", .child = "rekey_time = 20m" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	world_run(s.w, 4 * 3600 * NS_PER_SECOND);
+	STORY_TRUE(s, s.alice->child_rekeyed >= 10);
+	STORY_TRUE(s, s.alice->ike_rekeyed >= 2);
+	STORY_EQUAL(s,
+		s.alice->child_down + s.bob->child_down + s.alice->ike_down + s.bob->ike_down, 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void nothing_of_a_tunnel_is_left_when_nobody_answers(void **state)
+{
+	struct story s = story_begin(SEED, NULL, NULL);
+
+	(void)state;
+	s.w->faults.partition = true;
+	host_initiate(s.alice, "net");
+	world_run(s.w, 400 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.alice->last_done, "no answer"));
+	story_end(&s);
+}
+
+static void loss_and_duplication_are_overcome(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct story s = story_begin(seed, NULL, NULL);
+
+		s.w->faults = (struct network_faults){ .loss_percent = 25,
+			.duplicate_percent = 25,
+			.reorder_percent = 25,
+			.delay_ns = 20 * NS_PER_MS };
+		host_initiate(s.alice, "net");
+		world_run(s.w, 200 * NS_PER_SECOND);
+		s.w->faults = (struct network_faults){ .delay_ns = 20 * NS_PER_MS };
+		host_initiate(s.alice, "net");
+		world_run(s.w, 300 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tunnel_comes_up),
+		cmocka_unit_test(the_same_seed_tells_the_same_story),
+		cmocka_unit_test(it_comes_up_over_ipv6),
+		cmocka_unit_test(either_suite_works),
+		cmocka_unit_test(a_wrong_group_is_asked_for_again),
+		cmocka_unit_test(a_cookie_is_asked_for_and_returned),
+		cmocka_unit_test(a_wrong_secret_fails_and_says_so),
+		cmocka_unit_test(an_unknown_identity_is_refused),
+		cmocka_unit_test(no_common_proposal_says_what_was_offered_and_wanted),
+		cmocka_unit_test(no_common_child_proposal_leaves_the_ike_sa),
+		cmocka_unit_test(no_common_selector_says_so),
+		cmocka_unit_test(selectors_are_narrowed),
+		cmocka_unit_test(transport_mode_is_agreed),
+		cmocka_unit_test(encap_is_forced),
+		cmocka_unit_test(either_side_rekeys_the_child),
+		cmocka_unit_test(either_side_rekeys_the_ike_sa),
+		cmocka_unit_test(both_sides_rekey_at_once_and_one_child_survives),
+		cmocka_unit_test(both_sides_rekey_the_ike_sa_at_once),
+		cmocka_unit_test(either_side_deletes_the_child),
+		cmocka_unit_test(either_side_deletes_the_ike_sa),
+		cmocka_unit_test(both_sides_delete_at_once),
+		cmocka_unit_test(a_dead_peer_is_noticed),
+		cmocka_unit_test(lifetimes_bring_rekeying_by_themselves),
+		cmocka_unit_test(nothing_of_a_tunnel_is_left_when_nobody_answers),
+		cmocka_unit_test(loss_and_duplication_are_overcome),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

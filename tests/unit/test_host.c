@@ -1,0 +1,256 @@
+/* What is pure in the daemon: its command line, the lines of its log, prefixes of ranges, what a datagram is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "host/log.h"
+#include "host/options.h"
+#include "host/prefix.h"
+#include "host/udp.h"
+
+/* Options. */
+
+static enum options_verdict parse(char **words, struct options *o, char problem[static 256])
+{
+	int count = 0;
+
+	while (words[count])
+		count++;
+	problem[0] = 0;
+	return options_parse(count, words, o, problem, 256);
+}
+
+#define WORDS(...) ((char *[]){ (char *)(uintptr_t) "ternd", __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define WORD(text) ((char *)(uintptr_t)(text))
+
+static void options_have_defaults(void **state)
+{
+	struct options o;
+	char problem[256];
+
+	(void)state;
+	assert_int_equal(parse(WORDS(), &o, problem), OPTIONS_RUN);
+	assert_string_equal(o.config, "/etc/tern");
+	assert_false(o.config_given);
+	assert_null(o.settings);
+	assert_null(o.vici);
+	assert_int_equal(o.data_plane, OPTIONS_DATA_PLANE_NOT_SET);
+}
+
+static void options_are_taken(void **state)
+{
+	struct options o;
+	char problem[256];
+
+	(void)state;
+	assert_int_equal(
+		parse(WORDS(WORD("--config"), WORD("/a"), WORD("--settings=/b"), WORD("--vici"),
+			      WORD("unix:///c"), WORD("--data-plane"), WORD("user")),
+			&o, problem),
+		OPTIONS_RUN);
+	assert_string_equal(o.config, "/a");
+	assert_true(o.config_given);
+	assert_string_equal(o.settings, "/b");
+	assert_string_equal(o.vici, "/c");
+	assert_int_equal(o.data_plane, DATA_PLANE_USER);
+	assert_int_equal(parse(WORDS(WORD("--help")), &o, problem), OPTIONS_HELP);
+	assert_int_equal(parse(WORDS(WORD("--version")), &o, problem), OPTIONS_VERSION);
+}
+
+static void bad_options_are_explained(void **state)
+{
+	struct options o;
+	char problem[256];
+
+	(void)state;
+	assert_int_equal(
+		parse(WORDS(WORD("--data-plane"), WORD("quantum")), &o, problem), OPTIONS_BAD);
+	assert_non_null(strstr(problem, "quantum"));
+	assert_int_equal(parse(WORDS(WORD("--config")), &o, problem), OPTIONS_BAD);
+	assert_non_null(strstr(problem, "--config"));
+	assert_int_equal(parse(WORDS(WORD("--frobnicate")), &o, problem), OPTIONS_BAD);
+	assert_non_null(strstr(problem, "--frobnicate"));
+	assert_int_equal(parse(WORDS(WORD("start")), &o, problem), OPTIONS_BAD);
+	assert_non_null(strstr(problem, "start"));
+}
+
+/* Log. */
+
+struct log_row {
+	struct ike_event event;
+	const char *text;
+};
+
+static void events_become_words(void **state)
+{
+	const struct ike_path path = {
+		.remote = { { 4, { 192, 0, 2, 1 } }, 500 },
+	};
+	const struct log_row rows[] = {
+		{ { .kind = IKE_EVENT_SENT,
+			  .text = "IKE_SA_INIT request 0 [ SA KE No ]",
+			  .path = &path,
+			  .size = 432 },
+			"sent IKE_SA_INIT request 0 [ SA KE No ] to 192.0.2.1[500] (432 bytes)" },
+		{ { .kind = IKE_EVENT_RECEIVED,
+			  .text = "IKE_AUTH response 1 [ N(AUTHENTICATION_FAILED) ]",
+			  .path = &path,
+			  .size = 80 },
+			"received IKE_AUTH response 1 [ N(AUTHENTICATION_FAILED) ] from 192.0.2.1[500] (80 bytes)" },
+		{ { .kind = IKE_EVENT_DROPPED, .text = "no such SA", .path = &path, .size = 9 },
+			"dropped 9 bytes from 192.0.2.1[500]: no such SA" },
+		{ { .kind = IKE_EVENT_DROPPED, .text = "half-open limit" },
+			"dropped: half-open limit" },
+		{ { .kind = IKE_EVENT_CHILD_UP,
+			  .ike_name = "site",
+			  .child_name = "net",
+			  .child_id = 3,
+			  .text = "10.1.0.0/24 === 10.2.0.0/24" },
+			"child net/3 up: 10.1.0.0/24 === 10.2.0.0/24" },
+		{ { .kind = IKE_EVENT_CHILD_REKEYED,
+			  .child_name = "net",
+			  .child_id = 4,
+			  .old_id = 3,
+			  .text = "" },
+			"child net/4 rekeyed from net/3" },
+		{ { .kind = IKE_EVENT_IKE_REKEYED,
+			  .ike_name = "site",
+			  .ike_id = 2,
+			  .old_id = 1,
+			  .text = "" },
+			"IKE SA rekeyed from site/1" },
+		{ { .kind = IKE_EVENT_FAILED, .text = "no proposal chosen" },
+			"failed: no proposal chosen" },
+		{ { .kind = IKE_EVENT_NOTE, .text = "the peer is behind a NAT" },
+			"the peer is behind a NAT" },
+		{ { .kind = IKE_EVENT_DONE, .ok = false, .text = "no child nonsense" },
+			"command failed: no child nonsense" },
+	};
+	char out[LOG_LINE_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(log_render(&rows[i].event, out, sizeof(out)), rows[i].text);
+}
+
+static void lines_have_time_and_connection(void **state)
+{
+	const struct tm when = { .tm_hour = 12, .tm_min = 34, .tm_sec = 56 };
+	struct log_line line = { .group = "IKE", .ike_name = "site", .ike_id = 1, .text = "up" };
+	char out[64];
+
+	(void)state;
+	assert_string_equal(
+		log_format(&line, &when, 789, out, sizeof(out)), "12:34:56.789 [site/1] up\n");
+	line.ike_name = "";
+	line.ike_id = 0;
+	assert_string_equal(log_format(&line, &when, 7, out, sizeof(out)), "12:34:56.007 up\n");
+}
+
+static void nobody_forges_a_line(void **state)
+{
+	const struct tm when = { 0 };
+	const struct log_line line = { .ike_name = "",
+		.text = "a\n12:00:00.000 [root/1] \033[2Jb" };
+	const struct log_line long_line = { .ike_name = "",
+		.text = "0123456789012345678901234567890123456789" };
+	char out[64], small[24];
+
+	(void)state;
+	assert_string_equal(log_format(&line, &when, 0, out, sizeof(out)),
+		"00:00:00.000 a?12:00:00.000 [root/1] ?[2Jb\n");
+	assert_string_equal(
+		log_format(&long_line, &when, 0, small, sizeof(small)), "00:00:00.000 012345678\n");
+}
+
+/* Prefixes. */
+
+struct prefix_row {
+	const char *first, *last;
+	size_t count;
+	const char *prefixes[8];
+};
+
+static void ranges_become_prefixes(void **state)
+{
+	static const struct prefix_row rows[] = {
+		{ "10.1.0.0", "10.1.0.255", 1, { "10.1.0.0/24" } },
+		{ "10.1.0.7", "10.1.0.7", 1, { "10.1.0.7/32" } },
+		{ "0.0.0.0", "255.255.255.255", 1, { "0.0.0.0/0" } },
+		{ "10.0.0.1", "10.0.0.9", 4,
+			{ "10.0.0.1/32", "10.0.0.2/31", "10.0.0.4/30", "10.0.0.8/31" } },
+		{ "255.255.255.254", "255.255.255.255", 1, { "255.255.255.254/31" } },
+		{ "2001:db8::", "2001:db8::ffff", 1, { "2001:db8::/112" } },
+		{ "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1, { "::/0" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct prefix got[PREFIXES_MAX];
+		struct address first, last;
+
+		assert_int_equal(address_parse(rows[i].first, &first), 0);
+		assert_int_equal(address_parse(rows[i].last, &last), 0);
+		assert_int_equal(prefixes_of_range(&first, &last, got), rows[i].count);
+		for (size_t j = 0; j < rows[i].count; j++) {
+			char address[ADDRESS_TEXT_MAX], text[64];
+
+			snprintf(text, sizeof(text), "%s/%u",
+				address_print(&got[j].address, address), got[j].bits);
+			assert_string_equal(text, rows[i].prefixes[j]);
+		}
+	}
+}
+
+static void the_widest_range_of_prefixes_fits(void **state)
+{
+	struct prefix got[PREFIXES_MAX];
+	struct address first, last;
+
+	(void)state;
+	assert_int_equal(address_parse("::1", &first), 0);
+	assert_int_equal(address_parse("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", &last), 0);
+	assert_int_equal(prefixes_of_range(&first, &last, got), 254);
+}
+
+/* Datagrams on 4500. */
+
+static void datagrams_are_told_apart(void **state)
+{
+	static const uint8_t keepalive[] = { 0xff };
+	static const uint8_t ike[] = { 0, 0, 0, 0, 1, 2, 3, 4 };
+	static const uint8_t esp[] = { 0xc1, 2, 3, 4, 0, 0, 0, 1, 9 };
+	struct bytes content;
+
+	(void)state;
+	assert_int_equal(udp_classify(true, BYTES_OF(keepalive), &content), UDP_NOTHING);
+	assert_int_equal(udp_classify(true, BYTES_EMPTY, &content), UDP_NOTHING);
+	assert_int_equal(udp_classify(true, BYTES(esp, 7), &content), UDP_NOTHING);
+	assert_int_equal(udp_classify(true, BYTES_OF(esp), &content), UDP_ESP);
+	assert_int_equal(content.size, sizeof(esp));
+	assert_int_equal(udp_classify(true, BYTES_OF(ike), &content), UDP_IKE);
+	assert_int_equal(content.size, 4);
+	assert_ptr_equal(content.data, ike + 4);
+	assert_int_equal(udp_classify(false, BYTES_OF(esp), &content), UDP_IKE);
+	assert_int_equal(content.size, sizeof(esp));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_have_defaults),
+		cmocka_unit_test(options_are_taken),
+		cmocka_unit_test(bad_options_are_explained),
+		cmocka_unit_test(events_become_words),
+		cmocka_unit_test(lines_have_time_and_connection),
+		cmocka_unit_test(nobody_forges_a_line),
+		cmocka_unit_test(ranges_become_prefixes),
+		cmocka_unit_test(the_widest_range_of_prefixes_fits),
+		cmocka_unit_test(datagrams_are_told_apart),
+	};
+
+	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
+}

@@ -1,0 +1,315 @@
+/* Sealing: known answers, and that nothing altered is opened. */
+#include "vectors_aead.h"
+#include "vectors_mac.h"
+
+#include <errno.h>
+
+#include <openssl/err.h>
+
+#define SEED 7
+
+static int open_crypto(void **state)
+{
+	*state = crypto_new(NULL);
+	return *state ? 0 : -1;
+}
+
+static int close_crypto(void **state)
+{
+	crypto_free(*state);
+	return 0;
+}
+
+/* One packet that a test seals, alters and opens. */
+struct packet {
+	struct vector aad;
+	struct vector iv;
+	struct vector text;
+	struct vector tail;
+	struct vector icv;
+};
+
+static int packet_seal(struct sealer *s, struct packet *p)
+{
+	return sealer_seal(s, vector_bytes(&p->aad), p->iv.data, p->text.data, p->text.size,
+		vector_bytes(&p->tail), p->icv.data);
+}
+
+/* On a copy, so that the packet can be opened again. */
+static int packet_open(struct sealer *s, const struct packet *p, struct vector *ret_text)
+{
+	*ret_text = p->text;
+	return sealer_open(s, vector_bytes(&p->aad), p->iv.data, ret_text->data, ret_text->size,
+		vector_bytes(&p->tail), p->icv.data);
+}
+
+/* Vectors. */
+
+static void check_vector(struct crypto *c, const struct seal_vector *v)
+{
+	const struct vector encr_key = vector_of(v->encr_key);
+	const struct vector integ_key = vector_of(v->integ_key);
+	const struct vector clear = vector_of(v->text);
+	const struct vector sealed = vector_of(v->sealed);
+	const struct vector icv = vector_of(v->icv);
+	struct sealer *s =
+		sealer_new(c, &v->suite, vector_bytes(&encr_key), vector_bytes(&integ_key));
+	struct vector opened;
+
+	assert_non_null(s);
+	assert_int_equal(suite_icv_bytes(&v->suite), icv.size);
+	for (int round = 0; round < 3; round++) {
+		struct packet p = { .aad = vector_of(v->aad),
+			.iv = vector_of(v->iv),
+			.text = clear,
+			.icv.size = icv.size };
+
+		assert_int_equal(suite_iv_bytes(&v->suite), p.iv.size);
+		assert_int_equal(packet_seal(s, &p), 0);
+		assert_memory_equal(p.text.data, sealed.data, sealed.size);
+		assert_memory_equal(p.icv.data, icv.data, icv.size);
+
+		assert_int_equal(packet_open(s, &p, &opened), 0);
+		assert_memory_equal(opened.data, clear.data, clear.size);
+	}
+	sealer_free(s);
+}
+
+static void known_answers_with_a_mac(void **state)
+{
+	for (size_t i = 0; i < COUNT_OF(mac_vectors); i++) {
+		print_message("%s\n", mac_vectors[i].from);
+		check_vector(*state, &mac_vectors[i]);
+	}
+}
+
+static void known_answers_of_aeads(void **state)
+{
+	for (size_t i = 0; i < COUNT_OF(aead_vectors); i++) {
+		print_message("%s\n", aead_vectors[i].from);
+		check_vector(*state, &aead_vectors[i]);
+	}
+}
+
+/* Suites: every one that is known, with its sizes. */
+
+struct suite_row {
+	struct seal_suite suite;
+	size_t encr_key, integ_key, iv, icv, block;
+};
+
+static const struct suite_row suites[] = {
+	{ { ENCR_AES_CBC, 128, INTEG_HMAC_SHA1_96 }, 16, 20, 16, 12, 16 },
+	{ { ENCR_AES_CBC, 192, INTEG_HMAC_SHA2_256_128 }, 24, 32, 16, 16, 16 },
+	{ { ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_512_256 }, 32, 64, 16, 32, 16 },
+	{ { ENCR_AES_CTR, 128, INTEG_HMAC_SHA2_384_192 }, 20, 48, 8, 24, 1 },
+	{ { ENCR_AES_CTR, 256, INTEG_AES_CMAC_96 }, 36, 16, 8, 12, 1 },
+	{ { ENCR_3DES, 0, INTEG_AES_XCBC_96 }, 24, 16, 8, 12, 8 },
+	{ { ENCR_NULL, 0, INTEG_HMAC_SHA2_256_128 }, 0, 32, 0, 16, 1 },
+	{ { ENCR_NULL, 0, INTEG_AES_XCBC_96 }, 0, 16, 0, 12, 1 },
+	{ { ENCR_AES_GCM_8, 128, INTEG_NONE }, 20, 0, 8, 8, 1 },
+	{ { ENCR_AES_GCM_12, 192, INTEG_NONE }, 28, 0, 8, 12, 1 },
+	{ { ENCR_AES_GCM_16, 256, INTEG_NONE }, 36, 0, 8, 16, 1 },
+	{ { ENCR_AES_CCM_8, 128, INTEG_NONE }, 19, 0, 8, 8, 1 },
+	{ { ENCR_AES_CCM_12, 192, INTEG_NONE }, 27, 0, 8, 12, 1 },
+	{ { ENCR_AES_CCM_16, 256, INTEG_NONE }, 35, 0, 8, 16, 1 },
+	{ { ENCR_NULL_AES_GMAC, 128, INTEG_NONE }, 20, 0, 8, 16, 1 },
+	{ { ENCR_CHACHA20_POLY1305, 0, INTEG_NONE }, 36, 0, 8, 16, 1 },
+};
+
+static void suites_have_their_sizes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(suites); i++) {
+		const struct suite_row *row = &suites[i];
+
+		assert_true(suite_known(&row->suite));
+		assert_int_equal(suite_encr_key_bytes(&row->suite), row->encr_key);
+		assert_int_equal(suite_integ_key_bytes(&row->suite), row->integ_key);
+		assert_int_equal(suite_iv_bytes(&row->suite), row->iv);
+		assert_int_equal(suite_icv_bytes(&row->suite), row->icv);
+		assert_int_equal(suite_block_bytes(&row->suite), row->block);
+		assert_int_equal(encr_is_aead(row->suite.encr), row->suite.integ == INTEG_NONE);
+	}
+}
+
+static void bad_combinations_are_unknown(void **state)
+{
+	static const struct seal_suite bad[] = {
+		{ ENCR_NULL, 0, INTEG_NONE },
+		{ ENCR_AES_CBC, 128, INTEG_NONE },
+		{ ENCR_AES_CBC, 0, INTEG_HMAC_SHA1_96 },
+		{ ENCR_AES_CBC, 129, INTEG_HMAC_SHA1_96 },
+		{ ENCR_AES_CBC, 128, 1 },
+		{ ENCR_3DES, 192, INTEG_HMAC_SHA1_96 },
+		{ ENCR_AES_GCM_16, 128, INTEG_HMAC_SHA1_96 },
+		{ ENCR_AES_GCM_16, 0, INTEG_NONE },
+		{ ENCR_CHACHA20_POLY1305, 256, INTEG_NONE },
+		{ 2, 0, INTEG_HMAC_SHA1_96 },
+		{ 0, 0, INTEG_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_false(suite_known(&bad[i]));
+	assert_false(encr_is_aead(0));
+	assert_false(encr_is_aead(ENCR_AES_CBC));
+	assert_true(encr_takes_key_bits(ENCR_AES_CCM_8, 192));
+	assert_false(encr_takes_key_bits(ENCR_AES_CCM_8, 64));
+	assert_true(encr_takes_key_bits(ENCR_3DES, 0));
+}
+
+/* Packets of each suite, from a seed. */
+
+static struct sealer *sealer_seeded(struct crypto *c, const struct seal_suite *suite, uint64_t seed)
+{
+	uint8_t keys[128];
+
+	seed_fill(&seed, keys, sizeof(keys));
+	return sealer_new(c, suite, BYTES(keys, suite_encr_key_bytes(suite)),
+		BYTES(keys + 64, suite_integ_key_bytes(suite)));
+}
+
+static struct packet packet_seeded(const struct seal_suite *suite, uint64_t seed, size_t text_size)
+{
+	struct packet p = {
+		.aad.size = 12,
+		.iv.size = suite_iv_bytes(suite),
+		.text.size = text_size,
+		.tail.size = encr_is_aead(suite->encr) ? 0 : 4,
+		.icv.size = suite_icv_bytes(suite),
+	};
+
+	seed_fill(&seed, p.aad.data, p.aad.size);
+	seed_fill(&seed, p.iv.data, p.iv.size);
+	seed_fill(&seed, p.text.data, p.text.size);
+	seed_fill(&seed, p.tail.data, p.tail.size);
+	return p;
+}
+
+static void assert_refused_when_altered(struct sealer *s, struct packet *p, struct vector *field)
+{
+	struct vector opened;
+
+	for (size_t i = 0; i < field->size; i++) {
+		field->data[i] ^= (uint8_t)(1u << (i % 8));
+		assert_int_equal(packet_open(s, p, &opened), -EBADMSG);
+		field->data[i] ^= (uint8_t)(1u << (i % 8));
+	}
+	assert_int_equal(packet_open(s, p, &opened), 0);
+}
+
+static void no_altered_octet_is_accepted(void **state)
+{
+	for (size_t i = 0; i < COUNT_OF(suites); i++) {
+		struct sealer *s = sealer_seeded(*state, &suites[i].suite, SEED);
+		struct packet p = packet_seeded(&suites[i].suite, SEED, 96);
+
+		assert_int_equal(packet_seal(s, &p), 0);
+		assert_refused_when_altered(s, &p, &p.aad);
+		assert_refused_when_altered(s, &p, &p.iv);
+		assert_refused_when_altered(s, &p, &p.text);
+		assert_refused_when_altered(s, &p, &p.tail);
+		assert_refused_when_altered(s, &p, &p.icv);
+		assert_int_equal(ERR_peek_error(), 0);
+		sealer_free(s);
+	}
+}
+
+static void a_packet_cut_short_is_refused(void **state)
+{
+	for (size_t i = 0; i < COUNT_OF(suites); i++) {
+		struct sealer *s = sealer_seeded(*state, &suites[i].suite, SEED);
+		struct packet p = packet_seeded(&suites[i].suite, SEED, 96);
+		struct vector opened;
+
+		assert_int_equal(packet_seal(s, &p), 0);
+		while (p.text.size > 0) {
+			p.text.size--;
+			assert_int_equal(packet_open(s, &p, &opened), -EBADMSG);
+		}
+		sealer_free(s);
+	}
+}
+
+/* Some AEADs decrypt before they know. */
+static void a_refused_aead_leaves_no_plaintext(void **state)
+{
+	static const uint8_t zeros[96];
+
+	for (size_t i = 0; i < COUNT_OF(suites); i++) {
+		struct sealer *s = sealer_seeded(*state, &suites[i].suite, SEED);
+		struct packet p = packet_seeded(&suites[i].suite, SEED, sizeof(zeros));
+		struct vector opened;
+
+		assert_int_equal(packet_seal(s, &p), 0);
+		p.icv.data[0] ^= 1;
+		assert_int_equal(packet_open(s, &p, &opened), -EBADMSG);
+		if (encr_is_aead(suites[i].suite.encr) &&
+			suites[i].suite.encr != ENCR_NULL_AES_GMAC)
+			assert_memory_equal(opened.data, zeros, sizeof(zeros));
+		else
+			assert_memory_equal(opened.data, p.text.data, p.text.size);
+		sealer_free(s);
+	}
+}
+
+/* Nothing of a packet may remain in a sealer: what one of them makes after a hundred others, a new
+ * one opens. */
+static void a_sealer_starts_afresh_with_every_packet(void **state)
+{
+	for (size_t i = 0; i < COUNT_OF(suites); i++) {
+		const struct seal_suite *suite = &suites[i].suite;
+		struct sealer *worn = sealer_seeded(*state, suite, SEED);
+
+		for (uint64_t n = 0; n < 100; n++) {
+			struct packet clear = packet_seeded(suite, n, 16 * (size_t)(n % 60));
+			struct packet p = clear;
+			struct sealer *fresh = sealer_seeded(*state, suite, SEED);
+			struct vector opened;
+
+			assert_int_equal(packet_seal(worn, &p), 0);
+			assert_int_equal(packet_open(fresh, &p, &opened), 0);
+			assert_memory_equal(opened.data, clear.text.data, clear.text.size);
+
+			p.icv.data[0] ^= (uint8_t)(n % 3 == 0);
+			assert_int_equal(packet_open(worn, &p, &opened), n % 3 == 0 ? -EBADMSG : 0);
+			sealer_free(fresh);
+		}
+		sealer_free(worn);
+	}
+}
+
+static void a_text_is_hidden_unless_the_suite_says_null(void **state)
+{
+	for (size_t i = 0; i < COUNT_OF(suites); i++) {
+		const uint16_t encr = suites[i].suite.encr;
+		struct sealer *s = sealer_seeded(*state, &suites[i].suite, SEED);
+		struct packet clear = packet_seeded(&suites[i].suite, SEED, 96);
+		struct packet p = clear;
+
+		assert_int_equal(packet_seal(s, &p), 0);
+		assert_int_equal(memcmp(p.text.data, clear.text.data, clear.text.size) == 0,
+			encr == ENCR_NULL || encr == ENCR_NULL_AES_GMAC);
+		assert_int_equal(sealer_suite(s)->encr, encr);
+		sealer_free(s);
+	}
+	sealer_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(known_answers_with_a_mac),
+		cmocka_unit_test(known_answers_of_aeads),
+		cmocka_unit_test(suites_have_their_sizes),
+		cmocka_unit_test(bad_combinations_are_unknown),
+		cmocka_unit_test(no_altered_octet_is_accepted),
+		cmocka_unit_test(a_packet_cut_short_is_refused),
+		cmocka_unit_test(a_refused_aead_leaves_no_plaintext),
+		cmocka_unit_test(a_sealer_starts_afresh_with_every_packet),
+		cmocka_unit_test(a_text_is_hidden_unless_the_suite_says_null),
+	};
+
+	return cmocka_run_group_tests(tests, open_crypto, close_crypto);
+}

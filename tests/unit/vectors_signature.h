@@ -1,0 +1,100 @@
+/* Signatures from RFCs. */
+#pragma once
+
+/* Seeds and signatures of RFC 8032 §7.1 and §7.4. */
+static const struct eddsa_vector {
+	const char *from;
+	bool is_ed448;
+	const char *seed;
+	const char *public_key;
+	const char *message;
+	const char *signature;
+} eddsa_vectors[] = {
+	{ "RFC 8032 §7.1 test 1", false,
+		"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+		"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+		"e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
+		"d25bf5f0595bbe24655141438e7a100b" },
+	{ "RFC 8032 §7.1 test 2", false,
+		"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+		"3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+		"92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c"
+		"387b2eaeb4302aeeb00d291612bb0c00" },
+	{ "RFC 8032 §7.1 test 3", false,
+		"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+		"fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+		"6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc659"
+		"4a7c15e9716ed28dc027beceea1ec40a" },
+	{ "RFC 8032 §7.4 blank", true,
+		"6c82a562cb808d10d632be89c8513ebf6c929f34ddfa8c9f63c9960ef6e348a3528c8a3fcc2f044e39a3fc5b94492f8f"
+		"032e7549a20098f95b",
+		"5fd7449b59b461fd2ce787ec616ad46a1da1342485a70e1f8a0ea75d80e96778edf124769b46c7061bd6783df1e50f6c"
+		"d1fa1abeafe8256180",
+		"",
+		"533a37f6bbe457251f023c0d88f976ae2dfb504a843e34d2074fd823d41a591f2b233f034f628281f2fd7a22ddd47d78"
+		"28c59bd0a21bfd3980ff0d2028d4b18a9df63e006c5d1c2d345b925d8dc00b4104852db99ac5c7cdda8530a113a0f4db"
+		"b61149f05a7363268c71d95808ff2e652600" },
+	{ "RFC 8032 §7.4 1 octet", true,
+		"c4eab05d357007c632f3dbb48489924d552b08fe0c353a0d4a1f00acda2c463afbea67c5e8d2877c5e3bc397a659949e"
+		"f8021e954e0a12274e",
+		"43ba28f430cdff456ae531545f7ecd0ac834a55d9358c0372bfa0c6c6798c0866aea01eb00742802b8438ea4cb82169c"
+		"235160627b4c3a9480",
+		"03",
+		"26b8f91727bd62897af15e41eb43c377efb9c610d48f2335cb0bd0087810f4352541b143c4b981b7e18f62de8ccdf633"
+		"fc1bf037ab7cd779805e0dbcc0aae1cbcee1afb2e027df36bc04dcecbf154336c19f0af7e0a6472905e799f1953d2a0f"
+		"f3348ab21aa4adafd1d234441cf807c03a00" },
+};
+
+/* RFC 4754 §8: the message is "abc", `info` begins a SubjectPublicKeyInfo on the curve, up to the point's 04. */
+static const struct ecdsa_vector {
+	uint8_t method;
+	const char *info;
+	const char *point;
+	const char *signature; /* r | s */
+} ecdsa_vectors[] = {
+	{ AUTH_ECDSA_256, "3059301306072a8648ce3d020106082a8648ce3d03010703420004",
+		"2442a5cc0ecd015fa3ca31dc8e2bbc70bf42d60cbca20085e0822cb04235e970"
+		"6fc98bd7e50211a4a27102fa3549df79ebcb4bf246b80945cddfe7d509bbfd7d",
+		"cb28e0999b9c7715fd0a80d8e47a77079716cbbf917dd72e97566ea1c066957c"
+		"86fa3bb4e26cad5bf90b7f81899256ce7594bb1ea0c89212748bff3b3d5b0315" },
+	{ AUTH_ECDSA_384, "3076301006072a8648ce3d020106052b8104002203620004",
+		"96281bf8dd5e0525ca049c048d345d3082968d10fedf5c5aca0c64e6465a97ea5ce10c9dfec21797415710721f437922"
+		"447688ba94708eb6e2e4d59f6ab6d7edff9301d249fe49c33096655f5d502fad3d383b91c5e7edaa2b714cc99d5743ca",
+		"fb017b914e29149432d8bac29a514640b46f53ddab2c69948084e2930f1c8f7e08e07c9c63f2d21a07dcb56a6af56eb3"
+		"b263a1305e057f984d38726a1b46874109f417bca112674c528262a40a629af1cbb9f516ce0fa7d2ff630863a00e8b9f" },
+	{ AUTH_ECDSA_521, "30819b301006072a8648ce3d020106052b810400230381860004",
+		"0151518f1af0f563517edd5485190df95a4bf57b5cba4cf2a9a3f6474725a35f7afe0a6ddeb8bedbcd6a197e592d4018"
+		"8901cecd650699c9b5e456aea5add19052a8"
+		"006f3b142ea1bfff7e2837ad44c9e4ff6d2d34c73184bbad90026dd5e6e85317d9df45cad7803c6c20035b2f3ff63aff"
+		"4e1ba64d1c077577da3f4286c58f0aeae643",
+		"0154fd3836af92d0dca57dd5341d3053988534fde8318fc6aaaab68e2e6f4339b19f2f281a7e0b22c269d93cf8794a92"
+		"78880ed7dbb8d9362caeacee544320552251"
+		"017705a7030290d1ceb605a9a1bb03ff9cdd521e87a696ec926c8c10c8362df4975367101f67d1cf9bccbf2f3d239534"
+		"fa509e70aac851ae01aac68d62f866472660" },
+};
+
+/* AlgorithmIdentifiers of RFC 7427 appendix A and RFC 8420 appendix A, as printed there. */
+#define BLOB_RSA_SHA1     "300d06092a864886f70d0101050500"
+#define BLOB_RSA_SHA256   "300d06092a864886f70d01010b0500"
+#define BLOB_RSA_SHA384   "300d06092a864886f70d01010c0500"
+#define BLOB_RSA_SHA512   "300d06092a864886f70d01010d0500"
+#define BLOB_ECDSA_SHA1   "300906072a8648ce3d0401"
+#define BLOB_ECDSA_SHA256 "300a06082a8648ce3d040302"
+#define BLOB_ECDSA_SHA384 "300a06082a8648ce3d040303"
+#define BLOB_ECDSA_SHA512 "300a06082a8648ce3d040304"
+#define BLOB_PSS_EMPTY    "300d06092a864886f70d01010a3000"
+#define BLOB_PSS_DEFAULT                                                                                         \
+	"303e06092a864886f70d01010a3031a00b300906052b0e03021a0500a118301606092a864886f70d010108300906052b0e0302" \
+	"1a0500a203020114a303020101"
+#define BLOB_PSS_SHA256                                                                                          \
+	"304606092a864886f70d01010a3039a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d0609" \
+	"6086480165030402010500a203020120a303020101"
+#define BLOB_ED25519 "300506032b6570"
+#define BLOB_ED448   "300506032b6571"
+
+/* The same without the trailer field, as RFC 4055 §3.1 wants it of a sender, and so for the longer hashes. */
+#define BLOB_PSS(hash, salt)                                                                       \
+	"304106092a864886f70d01010a3034a00f300d06096086480165030402" hash                          \
+	"0500a11c301a06092a864886f70d010108300d0609"                                               \
+	"6086480165030402" hash "0500a20302"                                                       \
+	"01" salt
