@@ -1,0 +1,40 @@
+# tern's front door. `sudo make demo` shows it, `sudo make test` tests it; both install what they need first.
+
+CLANG_SOURCES = find src include sim tests fuzz bench -name '*.[ch]' 2>/dev/null
+
+.PHONY: all build deps test unit story sim netns interop symbols demo fuzz format check-format clean
+
+all: build
+
+deps:
+	@tools/deps
+
+build: deps
+	@test -f build/build.ninja || meson setup build
+	@ninja -C build
+
+test: deps
+	@tests/run
+
+# One layer of the tests each.
+unit story sim symbols netns interop: deps
+	@tests/run $@
+
+demo: build
+	@demo/demo
+
+# The fuzz targets, in build-fuzz/fuzz; each takes libFuzzer's options, for example -max_total_time=600.
+fuzz: deps
+	@test -f build-fuzz/build.ninja || CC=clang meson setup build-fuzz -Dfuzz=true -Dtests=false \
+		-Db_sanitize=address,undefined -Db_lundef=false
+	@ninja -C build-fuzz
+	@find build-fuzz/fuzz -maxdepth 1 -type f -executable
+
+format: deps
+	@$(CLANG_SOURCES) | xargs -r clang-format -i
+
+check-format: deps
+	@$(CLANG_SOURCES) | xargs -r clang-format --dry-run --Werror
+
+clean:
+	@rm -rf build build-asan build-fuzz

@@ -1,0 +1,87 @@
+"""Rekeying and deletion between ternd (on moon) and charon (on sun), started by either end."""
+
+import pytest
+
+from lab import INNER, Tunnel, assert_agreement, assert_childless, assert_gone, wait_for
+
+PSK = Tunnel('psk')
+PFS = Tunnel('pfs', esp='aes128gcm16-x25519')
+CBC = Tunnel('aes-cbc-with-pfs', ike='aes256-sha256-modp2048', esp='aes256-sha256-modp2048')
+ENDS = ('tern', 'charon')
+
+
+def established(bench, row, first='tern'):
+    ends = dict(zip(ENDS, bench.start(row, moon='tern', sun='charon')))
+    ends[first].up()
+    bench.ping_both_ways()
+    return ends
+
+
+@pytest.mark.parametrize('first', ENDS)
+@pytest.mark.parametrize('rekeyer', ENDS)
+@pytest.mark.parametrize('row', [PSK, PFS, CBC], ids=str)
+def test_rekeying_a_child(bench, row, rekeyer, first):
+    ends = established(bench, row, first)
+    before = ends['tern'].the_child()
+    with bench.wire() as wire:
+        ping = bench.lab.start_ping('alice', INNER['bob', 4])
+        ends[rekeyer].rekey_child()
+        wait_for(lambda: all(before['spi-in'] not in str(end.children()) and end.children() for end in ends.values()),
+                 'new keys')
+        lost = bench.lab.lost_pings(ping)
+        bench.ping_both_ways()
+    assert lost == 0, ping.output()
+    assert_agreement(ends['tern'], ends['charon'], row)
+    assert ends['tern'].the_child()['spi-in'] != before['spi-in']
+    wire.assert_only_encrypted()
+
+
+@pytest.mark.parametrize('first', ENDS)
+@pytest.mark.parametrize('rekeyer', ENDS)
+@pytest.mark.parametrize('row', [PSK, CBC], ids=str)
+def test_rekeying_the_ike_sa(bench, row, rekeyer, first):
+    ends = established(bench, row, first)
+    before, child = ends['tern'].the_ike(), ends['tern'].the_child()
+    with bench.wire() as wire:
+        ping = bench.lab.start_ping('alice', INNER['bob', 4])
+        ends[rekeyer].rekey_ike()
+        wait_for(lambda: all(end.the_ike()['initiator-spi'] != before['initiator-spi'] for end in ends.values()),
+                 'a new IKE SA')
+        lost = bench.lab.lost_pings(ping)
+        bench.ping_both_ways()
+    assert lost == 0, ping.output()
+    assert_agreement(ends['tern'], ends['charon'], row)
+    assert ends['tern'].the_child()['spi-in'] == child['spi-in'], 'the child must move to the new IKE SA as it is'
+    wire.assert_only_encrypted()
+    ends[rekeyer].rekey_child()
+    wait_for(lambda: ends['tern'].the_child()['spi-in'] != child['spi-in'], 'a child rekeyed on the new IKE SA')
+    bench.ping_both_ways()
+
+
+@pytest.mark.parametrize('ender', ENDS)
+def test_deleting_the_child(bench, ender):
+    ends = established(bench, PSK)
+    ends[ender].end_child()
+    assert_childless(*ends.values())
+    assert bench.lab.ping('alice', INNER['bob', 4], '-W', '0.2', count=1).returncode != 0
+    ends[ender].up()
+    bench.ping_both_ways()
+    assert_agreement(ends['tern'], ends['charon'], PSK)
+
+
+@pytest.mark.parametrize('ender', ENDS)
+@pytest.mark.parametrize('first', ENDS)
+def test_deleting_the_ike_sa(bench, first, ender):
+    ends = established(bench, PSK, first)
+    ends[ender].end_ike()
+    assert_gone(*ends.values())
+    ends[first].up()
+    bench.ping_both_ways()
+
+
+def test_a_daemon_that_leaves_says_so(bench):
+    ends = established(bench, PSK)
+    ends['tern'].leave()
+    assert_gone(ends['charon'])
+    ends['tern'].start().up()
+    bench.ping_both_ways()
