@@ -61,6 +61,7 @@ static void make_world(struct world *w)
 		.loss_percent = (unsigned)world_random(w, 40),
 		.duplicate_percent = (unsigned)world_random(w, 40),
 		.reorder_percent = (unsigned)world_random(w, 40),
+		.corrupt_percent = world_random(w, 3) ? 0 : (unsigned)world_random(w, 20),
 		.delay_ns = (1 + world_random(w, 200)) * NS_PER_MS,
 		.answer_delay_ns = world_random(w, 3) ? 0 : world_random(w, 3000) * NS_PER_MS,
 	};

@@ -244,6 +244,11 @@ static void operate(struct host *h, const struct ike_operation *op)
 
 /* The network. */
 
+static bool chance(struct world *w, unsigned percent)
+{
+	return percent && world_random(w, 100) < percent;
+}
+
 static void packet_queue(
 	struct world *w, const struct ike_path *seen, struct bytes datagram, uint64_t delay)
 {
@@ -256,15 +261,12 @@ static void packet_queue(
 	p->path = *seen;
 	p->size = datagram.size;
 	memcpy(p->data, datagram.data, datagram.size);
+	if (p->size && chance(w, w->faults.corrupt_percent))
+		p->data[world_random(w, p->size)] ^= (uint8_t)(1u << world_random(w, 8));
 	while (*link && (*link)->due <= p->due)
 		link = &(*link)->next;
 	p->next = *link;
 	*link = p;
-}
-
-static bool chance(struct world *w, unsigned percent)
-{
-	return percent && world_random(w, 100) < percent;
 }
 
 static void network_send(struct world *w, const struct ike_path *path, struct bytes datagram)

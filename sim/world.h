@@ -10,7 +10,7 @@
 #define LADDER_LINES_MAX  4000
 
 struct network_faults {
-	unsigned loss_percent, duplicate_percent, reorder_percent;
+	unsigned loss_percent, duplicate_percent, reorder_percent, corrupt_percent;
 	uint64_t delay_ns;
 	uint64_t answer_delay_ns; /* of slow questions */
 	bool partition;

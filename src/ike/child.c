@@ -120,7 +120,7 @@ void child_kernel(struct child_sa *c, const struct ike_kernel_event *event)
 	case IKE_KERNEL_REFUSED:
 		child_tell(c, IKE_EVENT_FAILED, 0, "the data plane refused the SA: %s",
 			event->reason ? event->reason : "no reason given");
-		/* fall through */
+		__attribute__((fallthrough));
 	case IKE_KERNEL_EXPIRE_HARD:
 		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = c->id });
 		break;

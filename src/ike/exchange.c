@@ -244,16 +244,22 @@ static void exchange_finish(struct exchange *x)
 		intent_pump(sa);
 }
 
+/* Takes the exchange off its SA and lets its kind say what follows from its failure. */
+static void exchange_fail(struct exchange *x, const char *why)
+{
+	if (x->initiator)
+		x->sa->ours = NULL;
+	else
+		x->sa->theirs = NULL;
+	if (x->kind->failed)
+		x->kind->failed(x, why);
+}
+
 void exchange_abandon(struct exchange *x, const char *why)
 {
 	struct ike_sa *sa = x->sa;
 
-	if (x->initiator)
-		sa->ours = NULL;
-	else
-		sa->theirs = NULL;
-	if (x->kind->failed)
-		x->kind->failed(x, why);
+	exchange_fail(x, why);
 	exchange_free(x);
 	if (!sa->doomed)
 		intent_pump(sa);
@@ -270,8 +276,8 @@ static void refuse_for_good(struct exchange *x, const char *why)
 static void exchange_refuse(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
-	bool doom = x->reject.doom;
 	char why[REJECT_TEXT_MAX];
+	bool doom;
 
 	snprintf(why, sizeof(why), "%s", x->reject.text);
 	if (!x->initiator && x->reject.notify) {
@@ -282,11 +288,16 @@ static void exchange_refuse(struct exchange *x)
 	}
 	if (why[0])
 		sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", why);
-	if (doom && !x->initiator)
+	if (x->reject.doom && !x->initiator)
 		refuse_for_good(x, why);
-	exchange_abandon(x, why);
+	exchange_fail(x, why);
+	doom = x->reject
+		       .doom; /* failed() may have found something better than ending the SA at once */
+	exchange_free(x);
 	if (doom && !sa->gone)
 		sa_doom(sa, why);
+	else if (!sa->doomed)
+		intent_pump(sa);
 }
 
 static void exchange_dropped(struct exchange *x)

@@ -54,7 +54,7 @@ static inline struct story story_begin(
 {
 	static const struct story_config plain;
 	struct story s = { .w = world_new(seed) };
-	char text[4096];
+	char text[8192];
 
 	c = c ? c : &plain;
 	s.alice = world_host(s.w, "alice", c->alice_address ? c->alice_address : STORY_ALICE,

@@ -394,6 +394,69 @@ static void loss_and_duplication_are_overcome(void **state)
 	}
 }
 
+/* "10.1.0.0/24,10.1.1.0/24,…": so many that IKE_AUTH and its answer are longer than a packet should be. */
+static void many_selectors(const char *key, int network, char *out, size_t size)
+{
+	size_t used = (size_t)snprintf(out, size, "%s = ", key);
+
+	for (int i = 0; i < 60; i++)
+		used += (size_t)snprintf(
+			out + used, size - used, "%s10.%d.%d.0/24", i ? "," : "", network, 2 * i);
+	snprintf(out + used, size - used, "\n");
+}
+
+static struct story long_messages(const char *connection)
+{
+	char alice[3000], bob[3000];
+	struct story_config c = {
+		.connection = connection, .alice_child = alice, .bob_child = bob
+	};
+
+	many_selectors("local_ts", 1, alice, sizeof(alice));
+	many_selectors("remote_ts", 2, alice + strlen(alice), sizeof(alice) - strlen(alice));
+	many_selectors("local_ts", 2, bob, sizeof(bob));
+	many_selectors("remote_ts", 1, bob + strlen(bob), sizeof(bob) - strlen(bob));
+	return story_established(SEED, &c);
+}
+
+static void long_messages_travel_in_fragments(void **state)
+{
+	struct story s = long_messages("fragmentation = yes");
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_TRUE(s, laddered(&s, "fragments"));
+	story_end(&s);
+}
+
+static void fragments_are_not_sent_where_one_side_does_not_want_them(void **state)
+{
+	struct story s = long_messages("fragmentation = no");
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_TRUE(s, !laddered(&s, "fragments"));
+	story_end(&s);
+}
+
+static void flipped_bits_never_establish_what_should_not_be(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct story s = story_begin(seed, NULL, NULL);
+
+		s.w->faults.corrupt_percent = 60;
+		host_initiate(s.alice, "net");
+		world_run(s.w, 500 * NS_PER_SECOND);
+		s.w->faults.corrupt_percent = 0;
+		STORY_TRUE(s, world_same_keys(s.w) && !s.w->broken);
+		host_initiate(s.alice, "net");
+		world_run(s.w, 300 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +485,9 @@ int main(void)
 		cmocka_unit_test(lifetimes_bring_rekeying_by_themselves),
 		cmocka_unit_test(nothing_of_a_tunnel_is_left_when_nobody_answers),
 		cmocka_unit_test(loss_and_duplication_are_overcome),
+		cmocka_unit_test(long_messages_travel_in_fragments),
+		cmocka_unit_test(fragments_are_not_sent_where_one_side_does_not_want_them),
+		cmocka_unit_test(flipped_bits_never_establish_what_should_not_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

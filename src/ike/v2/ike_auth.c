@@ -266,7 +266,7 @@ static bool first_contact(const struct ike_sa *sa)
 		if (other != sa && !other->gone && other->established_at &&
 			other->connection == sa->connection)
 			return false;
-	return sa->connection->unique != UNIQUE_NEVER && sa->connection->unique != UNIQUE_NO;
+	return sa->connection->unique != UNIQUE_NEVER;
 }
 
 static void established(struct exchange *x)
