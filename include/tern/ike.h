@@ -278,6 +278,9 @@ struct ike_child_view {
 bool ike_next_sa(const struct ike_engine *e, size_t *position, struct ike_sa_view *ret_view);
 bool ike_next_child(const struct ike_engine *e, uint32_t ike_id, size_t *position,
 	struct ike_child_view *ret_view);
+/* One by its id; while outputs are being drained also those that they say are gone. */
+bool ike_view_sa(const struct ike_engine *e, uint32_t ike_id, struct ike_sa_view *ret_view);
+bool ike_view_child(const struct ike_engine *e, uint32_t child_id, struct ike_child_view *ret_view);
 const struct connection *ike_next_connection(const struct ike_engine *e, size_t *position);
 
 struct ike_stats {

@@ -155,7 +155,7 @@ static void tell_received(
 			.text = line,
 			.path = path,
 			.size = size,
-			.command = sa->command });
+			.command = sa_command(sa) });
 }
 
 /* Before keys: only the answer to our IKE_SA_INIT. */

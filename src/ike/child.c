@@ -46,6 +46,7 @@ static void child_unlink(struct child_sa *c)
 	}
 }
 
+/* Out of its SA now; the memory lasts until the host has drained the outputs that speak of it. */
 void child_free(struct child_sa *c)
 {
 	struct ike_engine *e = c->sa->engine;
@@ -53,11 +54,23 @@ void child_free(struct child_sa *c)
 	child_unlink(c);
 	timer_clear(&e->timers, &c->rekey_timer);
 	timer_clear(&e->timers, &c->expire_timer);
-	octets_clear(&c->peer_rekey_nonce);
-	connection_release(c->connection);
-	bytes_wipe(&c->spec, sizeof(c->spec));
+	c->state = IKE_CHILD_DELETING;
+	c->next = e->buried;
+	e->buried = c;
 	e->stats.children--;
-	free(c);
+}
+
+void children_reap(struct ike_engine *e)
+{
+	while (e->buried) {
+		struct child_sa *c = e->buried;
+
+		e->buried = c->next;
+		octets_clear(&c->peer_rekey_nonce);
+		connection_release(c->connection);
+		bytes_wipe(&c->spec, sizeof(c->spec));
+		free(c);
+	}
 }
 
 static void child_operate(struct child_sa *c, enum ike_operation_kind kind, bool rekeyed)
@@ -323,6 +336,44 @@ static bool take_spi(struct child_deal *deal)
 	return deal->spi_out >= 256;
 }
 
+/* Transport mode through a NAT, RFC 7296 §2.23.1: a selector with one address means the end of the path, whatever
+ * address its sender believes to have. The response says what the request said. */
+static void substitute(struct selectors *s, const struct address *real)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		struct selector *each = &s->list[i];
+
+		if (each->family == real->family && address_equal(&each->first, &each->last))
+			each->first = each->last = *real;
+	}
+}
+
+static bool transport_through_nat(const struct exchange *x, const struct child_deal *deal)
+{
+	return deal->mode == CHILD_TRANSPORT && (x->sa->nat_local || x->sa->nat_remote);
+}
+
+/* Chooses with the real addresses in place of those behind a NAT. */
+static uint16_t choose_through_nat(struct exchange *x, struct child_deal *deal)
+{
+	struct child_deal said = *deal;
+	uint16_t refused;
+
+	if (x->sa->nat_remote)
+		substitute(&deal->remote, dynamic_address(x->sa, false));
+	if (x->sa->nat_local)
+		substitute(&deal->local, dynamic_address(x->sa, true));
+	refused = choose_config(x, deal);
+	if (!refused && deal->mode != CHILD_TRANSPORT) {
+		*deal = said; /* it will be a tunnel: addresses mean what they say */
+		deal->mode = CHILD_TUNNEL;
+		return choose_config(x, deal);
+	}
+	deal->said_local = x->sa->nat_local ? said.local : deal->local;
+	deal->said_remote = x->sa->nat_remote ? said.remote : deal->remote;
+	return refused;
+}
+
 uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke)
 {
 	struct negotiation n;
@@ -336,7 +387,8 @@ uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke)
 	}
 	deal->mode = chain_notify(exchange_in(x), USE_TRANSPORT_MODE, &transport) ? CHILD_TRANSPORT
 										  : CHILD_TUNNEL;
-	refused = choose_config(x, deal);
+	refused = transport_through_nat(x, deal) ? choose_through_nat(x, deal)
+						 : choose_config(x, deal);
 	if (refused)
 		return refused;
 
@@ -361,8 +413,8 @@ void deal_response(struct exchange *x, struct child_deal *deal)
 		put_nonce(x, deal->nr);
 		put_ke(x, deal);
 	}
-	put_selectors(x, PAYLOAD_TSI, &deal->remote);
-	put_selectors(x, PAYLOAD_TSR, &deal->local);
+	put_selectors(x, PAYLOAD_TSI, deal->said_remote.count ? &deal->said_remote : &deal->remote);
+	put_selectors(x, PAYLOAD_TSR, deal->said_local.count ? &deal->said_local : &deal->local);
 }
 
 static uint16_t explain_error(struct exchange *x, const struct child_deal *deal, uint16_t error)

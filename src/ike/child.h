@@ -9,6 +9,7 @@ struct child_sa *child_find(struct ike_engine *e, uint32_t id);
 struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi);
 void child_free(struct child_sa *c); /* without an operation */
+void children_reap(struct ike_engine *e);
 
 /* Takes the SA out of the data plane and tells; the struct stays until its owner frees it. `rekeyed`: a successor carries
  * the traffic. */
@@ -33,6 +34,7 @@ struct child_deal {
 	struct proposal chosen;
 	enum child_mode mode;
 	struct selectors local, remote;
+	struct selectors said_local, said_remote; /* what the response says: see substitute() */
 	bool initiator;
 	uint32_t made; /* the child that came of it */
 };

@@ -91,9 +91,14 @@ static const struct connection *find_child(struct ike_engine *e, const struct ik
 
 static void expect(struct ike_engine *e, uint64_t id, uint32_t count)
 {
-	if (id)
-		e->pending[e->pending_next++ % PENDING_COMMANDS] =
+	for (size_t i = 0; id && i < PENDING_COMMANDS; i++) {
+		if (e->pending[i].id)
+			continue;
+		e->pending[i] =
 			(struct pending_command){ .id = id, .remaining = count, .ok = true };
+		return;
+	}
+	/* Where there are too many, the first part's end counts as the end. */
 }
 
 static void initiate(struct ike_engine *e, const struct ike_command *command)

@@ -60,6 +60,7 @@ void ike_engine_free(struct ike_engine *e)
 		next = sa->next;
 		sa_free(sa);
 	}
+	children_reap(e);
 	for (size_t i = 0; i < e->connection_count; i++)
 		connection_release(e->connections[i]);
 	free(e->connections);
@@ -172,8 +173,10 @@ void engine_tell(struct ike_engine *e, const struct ike_event *event)
 
 bool ike_next_output(struct ike_engine *e, struct ike_output *ret_output)
 {
-	if (e->output_at == e->output_count)
+	if (e->output_at == e->output_count) {
+		engine_reap(e); /* nobody looks at what is gone any more */
 		return false;
+	}
 
 	*ret_output = e->outputs[e->output_at++];
 	return true;
@@ -184,9 +187,27 @@ ike_time ike_next_deadline(const struct ike_engine *e)
 	return timers_next(&e->timers);
 }
 
+/* SAs that only linger to answer repeats don't hold up a shutdown. */
+static bool engine_live(const struct ike_engine *e)
+{
+	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		if (!sa->gone)
+			return true;
+
+	return false;
+}
+
+static void input_end(struct ike_engine *e)
+{
+	if (!e->shutting_down || engine_live(e))
+		return;
+	e->shutting_down = false;
+	command_done(e, e->shutdown_command, true, 0, "");
+}
+
 /* Inputs. */
 
-static void timer_fired(struct ike_engine *e, struct timer *t)
+static void timer_fired(struct timer *t)
 {
 	switch ((enum sa_timer)t->kind) {
 	case TIMER_QUESTION_OURS:
@@ -201,7 +222,6 @@ static void timer_fired(struct ike_engine *e, struct timer *t)
 		sa_timer_due(t->owner, (enum sa_timer)t->kind);
 		break;
 	}
-	engine_reap(e);
 }
 
 void ike_tick(struct ike_engine *e, ike_time now)
@@ -210,8 +230,8 @@ void ike_tick(struct ike_engine *e, ike_time now)
 
 	input_begin(e, now);
 	while ((t = timers_take_due(&e->timers, e->now)))
-		timer_fired(e, t);
-	engine_reap(e);
+		timer_fired(t);
+	input_end(e);
 }
 
 void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *answer)
@@ -224,7 +244,7 @@ void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *ans
 		exchange_answered(x, answer);
 	else
 		ke_private_free(answer->private); /* nobody waits any more */
-	engine_reap(e);
+	input_end(e);
 }
 
 void ike_datagram(
@@ -233,14 +253,14 @@ void ike_datagram(
 	input_begin(e, now);
 	e->stats.received++;
 	admit(e, path, datagram);
-	engine_reap(e);
+	input_end(e);
 }
 
 void ike_command(struct ike_engine *e, ike_time now, const struct ike_command *command)
 {
 	input_begin(e, now);
 	command_run(e, command);
-	engine_reap(e);
+	input_end(e);
 }
 
 void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_event *event)
@@ -251,7 +271,7 @@ void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_even
 	child = child_find(e, event->child_id);
 	if (child)
 		child_kernel(child, event);
-	engine_reap(e);
+	input_end(e);
 }
 
 void ike_set_certreqs(struct ike_engine *e, struct bytes hashes)
@@ -262,17 +282,7 @@ void ike_set_certreqs(struct ike_engine *e, struct bytes hashes)
 	e->certreqs = copy ? BYTES(copy, hashes.size) : BYTES_EMPTY;
 }
 
-/* SAs that only linger to answer repeats don't hold up a shutdown. */
-static bool engine_live(const struct ike_engine *e)
-{
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
-		if (!sa->gone)
-			return true;
-
-	return false;
-}
-
-/* Steps never free their SA: they doom it, and here it goes. */
+/* Steps never free their SA: they doom it, and here it goes, after the drain. */
 void engine_reap(struct ike_engine *e)
 {
 	struct ike_sa **link = &e->sas;
@@ -287,10 +297,7 @@ void engine_reap(struct ike_engine *e)
 			link = &sa->next;
 		}
 	}
-	if (e->shutting_down && !engine_live(e)) {
-		e->shutting_down = false;
-		command_done(e, e->shutdown_command, true, 0, "");
-	}
+	children_reap(e);
 }
 
 /* Connections: a short list in order of loading. */

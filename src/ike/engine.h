@@ -7,6 +7,7 @@
 #include "tern/ike.h"
 
 struct ike_sa;
+struct child_sa;
 struct exchange;
 
 #define CONNECTIONS_STEP 16
@@ -38,6 +39,7 @@ struct ike_engine {
 	struct table *by_init;     /* initiator's SPI and endpoint -> half-open SA that we answer */
 	struct table *by_question; /* id -> exchange */
 	struct ike_sa *sas;        /* all, newest first */
+	struct child_sa *buried;   /* children that are gone, until the drain is over */
 	struct table *half_open_by_address;
 	uint32_t half_open;
 
@@ -53,7 +55,6 @@ struct ike_engine {
 	uint64_t shutdown_command;
 	bool shutting_down;
 	struct pending_command pending[PENDING_COMMANDS];
-	size_t pending_next;
 
 	struct arena *output_arena; /* what outputs point to; ends with the next input */
 	struct ike_output *outputs;

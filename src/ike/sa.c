@@ -292,6 +292,13 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 	}
 }
 
+uint64_t sa_command(const struct ike_sa *sa)
+{
+	if (sa->command)
+		return sa->command;
+	return sa->ours && sa->ours->intent ? sa->ours->intent->command : 0;
+}
+
 /* Events. */
 
 void sa_tell(struct ike_sa *sa, enum ike_event_kind kind, uint8_t level, const char *format, ...)
@@ -309,7 +316,7 @@ void sa_tell(struct ike_sa *sa, enum ike_event_kind kind, uint8_t level, const c
 			.ike_name = sa_name(sa),
 			.text = text,
 			.path = &sa->path,
-			.command = sa->command });
+			.command = sa_command(sa) });
 }
 
 void child_tell(

@@ -166,6 +166,9 @@ struct opened;
 void sa_path_seen(struct ike_sa *sa,
 	const struct opened *message); /* follows the peer's address where that is right */
 
+uint64_t sa_command(
+	const struct ike_sa *sa); /* the command that what it does now serves; 0: none */
+
 /* Events of an SA or child, with names and ids filled in. */
 void sa_tell(struct ike_sa *sa, enum ike_event_kind kind, uint8_t level, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

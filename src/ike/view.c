@@ -1,4 +1,5 @@
 /* Reading the engine: views for list-sas, status and the checkers of the simulator. */
+#include "ike/child.h"
 #include "ike/exchange.h"
 
 static bool shown(const struct ike_sa *sa)
@@ -6,35 +7,56 @@ static bool shown(const struct ike_sa *sa)
 	return !sa->gone && sa->connection;
 }
 
+static struct ike_sa_view sa_view(const struct ike_sa *sa)
+{
+	return (struct ike_sa_view){
+		.id = sa->id,
+		.connection = sa->connection,
+		.state = sa->delete_sent ? IKE_DELETING : sa->state,
+		.initiator = sa->initiator,
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.path = sa->path,
+		.local_id = ike_id_payload(&sa->local_id),
+		.remote_id = ike_id_payload(&sa->remote_id),
+		.nat_local = sa->nat_local,
+		.nat_remote = sa->nat_remote,
+		.nat_fake = sa->nat_fake,
+		.chosen = sa->chosen,
+		.established_at = sa->established_at,
+		.rekey_at = sa->rekey_at,
+		.task = sa->ours ? sa->ours->kind->name : NULL,
+	};
+}
+
+static struct ike_child_view child_view(const struct child_sa *c)
+{
+	return (struct ike_child_view){
+		.id = c->id,
+		.ike_id = c->sa->id,
+		.config = c->config,
+		.state = c->state,
+		.spec = &c->spec,
+		.chosen = c->chosen,
+		.installed_at = c->installed_at,
+		.rekey_at = c->rekey_at,
+		.expire_at = c->expire_at,
+	};
+}
+
+/* A position is the address of the last one seen: nothing is freed before the next input. */
 bool ike_next_sa(const struct ike_engine *e, size_t *position, struct ike_sa_view *ret_view)
 {
-	size_t i = 0;
+	const struct ike_sa *last = (const struct ike_sa *)(uintptr_t)*position;
+	const struct ike_sa *sa = last ? last->next : e->sas;
 
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next) {
-		if (!shown(sa) || i++ < *position)
-			continue;
-		(*position)++;
-		*ret_view = (struct ike_sa_view){
-			.id = sa->id,
-			.connection = sa->connection,
-			.state = sa->delete_sent ? IKE_DELETING : sa->state,
-			.initiator = sa->initiator,
-			.spi_i = sa->spi_i,
-			.spi_r = sa->spi_r,
-			.path = sa->path,
-			.local_id = ike_id_payload(&sa->local_id),
-			.remote_id = ike_id_payload(&sa->remote_id),
-			.nat_local = sa->nat_local,
-			.nat_remote = sa->nat_remote,
-			.nat_fake = sa->nat_fake,
-			.chosen = sa->chosen,
-			.established_at = sa->established_at,
-			.rekey_at = sa->rekey_at,
-			.task = sa->ours ? sa->ours->kind->name : NULL,
-		};
-		return true;
-	}
-	return false;
+	while (sa && !shown(sa))
+		sa = sa->next;
+	if (!sa)
+		return false;
+	*position = (size_t)(uintptr_t)sa;
+	*ret_view = sa_view(sa);
+	return true;
 }
 
 static const struct ike_sa *sa_by_id(const struct ike_engine *e, uint32_t id)
@@ -49,27 +71,37 @@ static const struct ike_sa *sa_by_id(const struct ike_engine *e, uint32_t id)
 bool ike_next_child(const struct ike_engine *e, uint32_t ike_id, size_t *position,
 	struct ike_child_view *ret_view)
 {
-	const struct ike_sa *sa = sa_by_id(e, ike_id);
-	size_t i = 0;
+	const struct child_sa *last = (const struct child_sa *)(uintptr_t)*position;
+	const struct ike_sa *sa = last ? NULL : sa_by_id(e, ike_id);
+	const struct child_sa *c = last ? last->next : sa ? sa->children : NULL;
 
-	for (const struct child_sa *c = sa ? sa->children : NULL; c; c = c->next) {
-		if (i++ < *position)
-			continue;
-		(*position)++;
-		*ret_view = (struct ike_child_view){
-			.id = c->id,
-			.ike_id = ike_id,
-			.config = c->config,
-			.state = c->state,
-			.spec = &c->spec,
-			.chosen = c->chosen,
-			.installed_at = c->installed_at,
-			.rekey_at = c->rekey_at,
-			.expire_at = c->expire_at,
-		};
-		return true;
-	}
-	return false;
+	if (!c)
+		return false;
+	*position = (size_t)(uintptr_t)c;
+	*ret_view = child_view(c);
+	return true;
+}
+
+bool ike_view_sa(const struct ike_engine *e, uint32_t ike_id, struct ike_sa_view *ret_view)
+{
+	const struct ike_sa *sa = sa_by_id(e, ike_id);
+
+	if (!sa || !sa->connection)
+		return false;
+	*ret_view = sa_view(sa);
+	return true;
+}
+
+bool ike_view_child(const struct ike_engine *e, uint32_t child_id, struct ike_child_view *ret_view)
+{
+	const struct child_sa *c = child_find((struct ike_engine *)(uintptr_t)e, child_id);
+
+	for (const struct child_sa *b = c ? NULL : e->buried; b && !c; b = b->next)
+		c = b->id == child_id ? b : NULL;
+	if (!c)
+		return false;
+	*ret_view = child_view(c);
+	return true;
 }
 
 const struct connection *ike_next_connection(const struct ike_engine *e, size_t *position)

@@ -167,7 +167,7 @@ static void tell_sent(
 			.text = line,
 			.path = &x->path,
 			.size = size,
-			.command = x->sa->command });
+			.command = sa_command(x->sa) });
 	if (count > 1)
 		sa_tell(x->sa, IKE_EVENT_NOTE, 1, "split %zu octets into %zu fragments", size,
 			count);
