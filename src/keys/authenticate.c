@@ -1,95 +1,93 @@
-/* IKE_ASK_AUTHENTICATE: our AUTH payload, RFC 7296 §2.15. */
-#include <stdlib.h>
+/* Our AUTH, RFC 7296 §2.15: a MAC under a pre-shared key, or a signature and the certificates that vouch for its key. */
+#include <errno.h>
 
 #include "keys/internal.h"
 
-static void with_psk(struct task *t, const struct shared_entry *s)
+static void authenticate_by_psk(struct task *t)
 {
+	const struct ike_question *q = t->question;
+	const struct shared_entry *s = shared_find(t->keys, &q->local_id, &q->remote_id);
 	uint8_t auth[SECRET_BYTES_MAX];
 
-	if (psk_auth(t->crypto, s, t->question, auth) < 0) {
-		task_no(t, "the library refused the PRF");
+	if (!s) {
+		task_no_psk(t);
 		return;
 	}
-	if (task_give(t, &t->answer->auth, BYTES(auth, prf_output_bytes(t->question->prf))))
+	if (psk_auth(t->crypto, s, q, auth) < 0) {
+		task_no(t, "PRF %u is not supported, or the cryptographic library failed", q->prf);
+	} else if (task_give(t, &t->answer->auth, BYTES(auth, prf_output_bytes(q->prf)))) {
 		t->answer->method = AUTH_SHARED_KEY;
-}
-
-static bool give_cert(struct task *t, uint8_t encoding, struct bytes data)
-{
-	struct cert_payload *place = &t->answer->certs[t->answer->cert_count];
-
-	if (!task_give(t, &place->data, data))
-		return false;
-	place->encoding = encoding;
-	t->answer->cert_count++;
-	return true;
-}
-
-/* The end entity and what is above it, but the root: who doesn't have that already can't use it. */
-static void give_chain(struct task *t, const struct credential *c)
-{
-	struct certificate *above[IKE_CERTS_MAX - 1];
-	size_t count;
-
-	if (!c->cert) {
-		give_cert(t, CERT_RAW_PUBLIC_KEY, c->raw);
-		return;
+		task_yes(t);
 	}
-	count = chain_above(t->keys, c->cert, above, IKE_CERTS_MAX - 1);
-	if (!give_cert(t, CERT_X509_SIGNATURE, certificate_der(c->cert)))
-		return;
-	for (size_t i = 0; i < count && !certificate_is_self_signed(above[i]); i++)
-		if (!give_cert(t, CERT_X509_SIGNATURE, certificate_der(above[i])))
-			return;
 }
 
-static void with_key(struct task *t)
+/* The end entity and what stands between it and its root. The root is the peer's to have. */
+static bool give_chain(struct task *t, struct certificate *end)
 {
-	uint8_t signature[SIGNATURE_BYTES_MAX];
-	struct credential c;
+	struct certificate *above[IKE_CERTS_MAX];
+	size_t count = chain_above(t->keys, end, above, IKE_CERTS_MAX);
+	bool given = task_give_cert(t, CERT_X509_SIGNATURE, certificate_der(end));
+
+	for (size_t i = 0; given && i < count; i++) {
+		if (!certificate_is_self_signed(above[i]))
+			given = task_give_cert(t, CERT_X509_SIGNATURE, certificate_der(above[i]));
+	}
+	return given;
+}
+
+static bool give_signature(struct task *t, const struct credential *c)
+{
+	uint8_t auth[SIGNATURE_BYTES_MAX];
 	size_t size;
+	int r = signature_make(t->crypto, c->key->key, &c->form, t->question->parts,
+		IKE_SIGNED_PARTS, auth, &size);
+
+	if (!r)
+		return task_give(t, &t->answer->auth, BYTES(auth, size));
+
+	task_no(t, "our %s key from %s can't sign %s%s: %s",
+		key_type_name(private_key_type(c->key->key)), c->key->entry.source,
+		c->form.hash ? "with " : "as peers without RFC 7427 understand it",
+		c->form.hash ? hash_text(c->form.hash) : "",
+		r == -ENOTSUP ? "its curve or size does not allow it"
+			      : "the cryptographic library failed");
+	return false;
+}
+
+static void authenticate_by_key(struct task *t)
+{
+	struct credential c;
 
 	if (!credential_choose(t, &c))
 		return;
-	if (signature_make(t->crypto, c.key->key, &c.form, t->question->parts, IKE_SIGNED_PARTS,
-		    signature, &size) < 0)
-		task_no(t, "the library refused to sign with our %s key",
-			key_type_name(private_key_type(c.key->key)));
-	else if (task_give(t, &t->answer->auth, BYTES(signature, size)))
-		give_chain(t, &c);
-	t->answer->method = c.form.method;
+
+	if (give_signature(t, &c) &&
+		(c.cert ? give_chain(t, c.cert) : task_give_cert(t, CERT_RAW_PUBLIC_KEY, c.raw))) {
+		t->answer->method = c.form.method;
+		task_yes(t);
+	}
 	credential_close(&c);
-}
-
-/* `any` takes a key where the round has one, else a secret. */
-static bool wants_key(const struct task *t)
-{
-	const struct auth_round *r = t->round;
-
-	if (r->class == AUTH_CLASS_ANY)
-		return r->cert_count || r->pubkey_count ||
-			!shared_find(t->keys, &t->question->local_id, &t->question->remote_id);
-	return r->class == AUTH_CLASS_PUBKEY;
 }
 
 void authenticate(struct task *t)
 {
-	const struct shared_entry *s;
+	char where[WHERE_TEXT_MAX];
 
-	if (t->round->class != AUTH_CLASS_ANY && t->round->class != AUTH_CLASS_PSK &&
-		t->round->class != AUTH_CLASS_PUBKEY) {
-		task_no(t, "auth = %s is not supported yet",
-			t->round->auth_text ? t->round->auth_text : "?");
+	switch (t->round->class) {
+	case AUTH_CLASS_PSK:
+		authenticate_by_psk(t);
 		return;
-	}
-	if (wants_key(t)) {
-		with_key(t);
+	case AUTH_CLASS_PUBKEY:
+		authenticate_by_key(t);
 		return;
+	case AUTH_CLASS_ANY:
+		authenticate_by_key(t);
+		if (!task_is_yes(t))
+			authenticate_by_psk(t);
+		return;
+	default:
+		task_no(t,
+			"%s (%s) asks for EAP or XAuth, which is not supported; use psk or pubkey",
+			t->round->name, where_print(t->round->where, where, sizeof(where)));
 	}
-	s = shared_find(t->keys, &t->question->local_id, &t->question->remote_id);
-	if (s)
-		with_psk(t, s);
-	else
-		task_no_psk(t);
 }

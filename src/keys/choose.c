@@ -1,219 +1,285 @@
-/* Choosing what signs for us: a certificate or raw key of the round, else any loaded one that speaks for our identity,
- * with its private key; and the form of signature that the peer can check. */
+/* Which of our keys signs, and how: every certificate or raw key that the round allows is considered; those without a
+ * private key or without a form that the peer can verify fall out, the rest are ranked. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "keys/internal.h"
 
-#define CHAIN_MAX 8
+enum { RANK_USABLE = 1, RANK_ASKED_FOR = 2, RANK_VALID = 4, RANK_HAS_ID = 8 };
 
-static uint8_t default_hash(const struct private_key *key)
+static bool among(struct certificate *const *list, size_t count, const struct certificate *cert)
 {
-	unsigned bits = private_key_bits(key);
-
-	switch (private_key_type(key)) {
-	case KEY_ED25519:
-	case KEY_ED448:
-		return HASH_IDENTITY;
-	case KEY_RSA:
-		return bits > 7680 ? HASH_SHA2_512 : bits > 3072 ? HASH_SHA2_384 : HASH_SHA2_256;
-	default:
-		return bits > 384 ? HASH_SHA2_512 : bits > 256 ? HASH_SHA2_384 : HASH_SHA2_256;
-	}
-}
-
-static bool peer_checks(const struct ike_question *q, uint8_t hash)
-{
-	return hash_listed(q->hashes, q->hash_count, hash);
-}
-
-/* RFC 7427: the first hash of the round, else the key's own, else any that the peer knows. */
-static uint8_t digital_hash(const struct task *t, const struct private_key *key)
-{
-	static const uint8_t others[] = { HASH_SHA2_256, HASH_SHA2_384, HASH_SHA2_512 };
-	uint8_t own = default_hash(key);
-
-	if (own == HASH_IDENTITY)
-		return peer_checks(t->question, HASH_IDENTITY) ? HASH_IDENTITY : 0;
-	for (size_t i = 0; i < t->round->hash_count; i++)
-		if (peer_checks(t->question, t->round->hashes[i]))
-			return t->round->hashes[i];
-	if (t->round->hash_count)
-		return 0;
-	if (peer_checks(t->question, own))
-		return own;
-	for (size_t i = 0; i < sizeof(others); i++)
-		if (peer_checks(t->question, others[i]))
-			return others[i];
-	return 0;
-}
-
-/* The methods that came before RFC 7427; false for keys that have none. */
-static bool old_form(const struct private_key *key, struct signature_form *ret_form)
-{
-	unsigned bits = private_key_bits(key);
-
-	*ret_form = (struct signature_form){ 0 };
-	if (private_key_type(key) == KEY_RSA)
-		*ret_form =
-			(struct signature_form){ .method = AUTH_RSA_SIGNATURE, .hash = HASH_SHA1 };
-	else if (private_key_type(key) == KEY_ECDSA && bits == 256)
-		*ret_form =
-			(struct signature_form){ .method = AUTH_ECDSA_256, .hash = HASH_SHA2_256 };
-	else if (private_key_type(key) == KEY_ECDSA && bits == 384)
-		*ret_form =
-			(struct signature_form){ .method = AUTH_ECDSA_384, .hash = HASH_SHA2_384 };
-	else if (private_key_type(key) == KEY_ECDSA && bits == 521)
-		*ret_form =
-			(struct signature_form){ .method = AUTH_ECDSA_521, .hash = HASH_SHA2_512 };
-	return ret_form->method != 0;
-}
-
-static bool form_for(
-	const struct task *t, const struct private_key *key, struct signature_form *ret_form)
-{
-	uint8_t hash = t->question->hash_count ? digital_hash(t, key) : 0;
-
-	if (!hash)
-		return old_form(key, ret_form);
-	*ret_form = (struct signature_form){ .method = AUTH_DIGITAL_SIGNATURE,
-		.hash = hash,
-		.pss = t->round->pss && private_key_type(key) == KEY_RSA };
-	return true;
-}
-
-size_t chain_above(
-	const struct keys *k, const struct certificate *cert, struct certificate **out, size_t room)
-{
-	const struct certificate *at = cert;
-	size_t count = 0;
-
-	while (count < room && !certificate_is_self_signed(at)) {
-		const struct certificate *issuer = NULL;
-
-		for (size_t i = 0; i < k->certs.count && !issuer; i++) {
-			const struct cert_entry *c = cert_at(k, i);
-
-			if (c->cert && c->cert != at &&
-				bytes_equal(certificate_subject(c->cert), certificate_issuer(at)))
-				issuer = c->cert;
-		}
-		if (!issuer)
-			break;
-		out[count++] = (struct certificate *)(uintptr_t)issuer;
-		at = issuer;
-	}
-	return count;
-}
-
-/* Whether a CA that the peer named is above the certificate. */
-static bool requested(const struct task *t, const struct certificate *cert)
-{
-	struct certificate *above[CHAIN_MAX];
-	size_t count = chain_above(t->keys, cert, above, CHAIN_MAX);
-
 	for (size_t i = 0; i < count; i++) {
-		uint8_t hash[KEY_ID_BYTES];
-
-		public_key_info_hash(certificate_key(above[i]), hash);
-		for (size_t at = 0; at + KEY_ID_BYTES <= t->question->certreqs.size;
-			at += KEY_ID_BYTES)
-			if (memcmp(t->question->certreqs.data + at, hash, KEY_ID_BYTES) == 0)
-				return true;
+		if (bytes_equal(certificate_der(list[i]), certificate_der(cert)))
+			return true;
 	}
 	return false;
 }
 
-/* Puts a candidate in place of a lesser one. */
-static void consider(struct task *t, struct credential *best, struct certificate *cert,
-	struct public_key *key, unsigned rank)
+/* Two CAs of one name both count: which of them signed is for the peer to find out. */
+size_t chain_above(
+	const struct keys *k, const struct certificate *cert, struct certificate **out, size_t room)
 {
-	const struct key_entry *private = key_of(t->keys, key);
-	struct signature_form form;
+	const struct certificate *below = cert;
+	size_t count = 0;
 
-	if (!private || (t->round->key_type && public_key_type(key) != t->round->key_type) ||
-		!form_for(t, private->key, &form))
-		return;
-	rank += cert && requested(t, cert) ? 2 : 0;
-	if (rank <= best->rank)
-		return;
-	credential_close(best);
-	*best = (struct credential){ .key = private,
-		.cert = cert ? certificate_hold(cert) : NULL,
-		.form = form,
-		.rank = rank };
-	if (!cert)
-		best->raw = public_key_info(
-			key); /* the caller's to replace where the key does not last */
+	for (size_t next = 0; below; below = next < count ? out[next++] : NULL) {
+		struct bytes issuer = certificate_issuer(below);
+
+		for (size_t i = 0; i < k->certs.count && count < room; i++) {
+			struct certificate *above = cert_at(k, i)->cert;
+
+			if (above && above != below && certificate_is_ca(above) &&
+				name_equal(certificate_subject(above), issuer) &&
+				!among(out, count, above))
+				out[count++] = above;
+		}
+	}
+	return count;
 }
 
-static void consider_round(struct task *t, struct credential *best)
+static bool named_in(struct bytes certreqs, const struct certificate *ca)
 {
-	for (size_t i = 0; i < t->round->cert_count; i++) {
-		struct certificate *cert;
+	uint8_t hash[KEY_ID_BYTES];
 
-		if (certificate_load(t->crypto, t->round->certs[i], &cert) < 0)
+	public_key_info_hash(certificate_key(ca), hash);
+	for (size_t at = 0; at + KEY_ID_BYTES <= certreqs.size; at += KEY_ID_BYTES) {
+		if (memcmp(certreqs.data + at, hash, KEY_ID_BYTES) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool asked_for(const struct task *t, const struct certificate *cert)
+{
+	struct certificate *above[IKE_CERTS_MAX];
+	size_t count = chain_above(t->keys, cert, above, IKE_CERTS_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		if (named_in(t->question->certreqs, above[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The form of the signature. */
+
+/* As strong as the key: 128, 192 and 256 bits of security. */
+static uint8_t default_hash(const struct public_key *key)
+{
+	unsigned bits = public_key_bits(key);
+
+	if (public_key_type(key) == KEY_RSA)
+		return bits <= 3072 ? HASH_SHA2_256 : bits <= 7680 ? HASH_SHA2_384 : HASH_SHA2_512;
+	return bits <= 256 ? HASH_SHA2_256 : bits <= 384 ? HASH_SHA2_384 : HASH_SHA2_512;
+}
+
+/* Never SHA-1: RFC 8247 §3.2. */
+static bool usable_hash(const struct ike_question *q, uint8_t hash)
+{
+	return hash >= HASH_SHA2_256 && hash <= HASH_SHA2_512 &&
+		hash_listed(q->hashes, q->hash_count, hash);
+}
+
+static uint8_t choose_hash(const struct task *t, const struct public_key *key)
+{
+	const struct ike_question *q = t->question;
+	uint8_t hash = default_hash(key);
+
+	for (size_t i = 0; i < t->round->hash_count; i++) {
+		if (usable_hash(q, t->round->hashes[i]))
+			return t->round->hashes[i];
+	}
+	if (t->round->hash_count)
+		return 0;
+	if (usable_hash(q, hash))
+		return hash;
+	for (hash = HASH_SHA2_256; hash <= HASH_SHA2_512; hash++) {
+		if (usable_hash(q, hash))
+			return hash;
+	}
+	return 0;
+}
+
+/* What peers understand without RFC 7427. Returns NULL, or why not. */
+static const char *classic_form(
+	const struct task *t, const struct public_key *key, struct signature_form *ret_form)
+{
+	unsigned bits = public_key_bits(key);
+
+	switch (public_key_type(key)) {
+	case KEY_RSA:
+		*ret_form = (struct signature_form){ AUTH_RSA_SIGNATURE, HASH_SHA1, false };
+		return t->round->pss
+			? "the peer does not announce RFC 7427, so RSA can't be PSS as "
+			  "configured"
+			: NULL;
+	case KEY_ECDSA:
+		ret_form->method = bits <= 256 ? AUTH_ECDSA_256
+			: bits <= 384          ? AUTH_ECDSA_384
+					       : AUTH_ECDSA_521;
+		return NULL;
+	default:
+		return "the peer does not announce RFC 7427, without which there is no EdDSA; use "
+		       "an RSA or ECDSA key";
+	}
+}
+
+/* Returns NULL, or why the peer could not verify. */
+static const char *choose_form(
+	const struct task *t, const struct public_key *key, struct signature_form *ret_form)
+{
+	const struct ike_question *q = t->question;
+	enum key_type type = public_key_type(key);
+	uint8_t hash;
+
+	if (!q->hash_count)
+		return classic_form(t, key, ret_form);
+	if (type == KEY_ED25519 || type == KEY_ED448) {
+		*ret_form = (struct signature_form){ AUTH_DIGITAL_SIGNATURE, HASH_IDENTITY, false };
+		return hash_listed(q->hashes, q->hash_count, HASH_IDENTITY)
+			? NULL
+			: "the peer can't verify EdDSA (RFC 8420); use an RSA or ECDSA key";
+	}
+
+	hash = choose_hash(t, key);
+	*ret_form = (struct signature_form){ AUTH_DIGITAL_SIGNATURE, hash,
+		type == KEY_RSA && t->round->pss };
+	return hash ? NULL : "the peer announces no hash that auth allows and that is not SHA-1";
+}
+
+/* Considering. */
+
+static bool fits_round(const struct auth_round *round, const struct public_key *key)
+{
+	return (!round->key_type || round->key_type == public_key_type(key)) &&
+		public_key_bits(key) >= round->min_bits;
+}
+
+/* Finds the private key and the form for a public key; false, having said why, where there is none. */
+static bool prepare(struct task *t, const struct public_key *key, const char *what,
+	struct credential *credential)
+{
+	char text[KEY_TEXT_MAX], where[WHERE_TEXT_MAX];
+	const char *why;
+
+	key_print(key, text);
+	if (!fits_round(t->round, key)) {
+		task_no(t, "%s has a key of %s, but %s (%s) wants auth = %s", what, text,
+			t->round->name, where_print(t->round->where_auth, where, sizeof(where)),
+			t->round->auth_text);
+		return false;
+	}
+	credential->key = key_of(t->keys, key);
+	if (!credential->key) {
+		task_no(t, "the private key of %s (%s) is not loaded; put it into private/", what,
+			text);
+		return false;
+	}
+	why = choose_form(t, key, &credential->form);
+	if (why)
+		task_no(t, "%s (%s) can't be used: %s", what, text, why);
+	return !why;
+}
+
+static void keep_better(struct credential *best, const struct credential *c)
+{
+	if (c->rank <= best->rank)
+		return;
+
+	credential_close(best);
+	*best = *c;
+	if (c->cert)
+		certificate_hold(c->cert);
+}
+
+static void consider_cert(struct task *t, struct certificate *cert, struct credential *best)
+{
+	const struct id_payload *id = &t->question->local_id;
+	char subject[DN_TEXT_MAX], what[DN_TEXT_MAX + 24];
+	struct credential c = { .cert = cert, .rank = RANK_USABLE };
+
+	certificate_subject_text(cert, subject, sizeof(subject));
+	snprintf(what, sizeof(what), "our certificate %s", subject);
+	if (!prepare(t, certificate_key(cert), what, &c))
+		return;
+
+	if (certificate_has_id(cert, id->type, id->value))
+		c.rank |= RANK_HAS_ID;
+	if (t->wall >= certificate_not_before(cert) && t->wall <= certificate_not_after(cert))
+		c.rank |= RANK_VALID;
+	if (asked_for(t, cert))
+		c.rank |= RANK_ASKED_FOR;
+	keep_better(best, &c);
+}
+
+static void consider_raw(struct task *t, struct bytes info, struct credential *best)
+{
+	struct credential c = { .rank = RANK_USABLE, .raw = info };
+	struct public_key *key;
+
+	if (public_key_load(t->crypto, info, &key) < 0) {
+		task_no(t, "a raw public key of %s can't be read", t->round->name);
+		return;
+	}
+	if (prepare(t, key, "our raw public key", &c))
+		keep_better(best, &c);
+	public_key_free(key);
+}
+
+static void consider_configured(struct task *t, struct credential *best)
+{
+	struct certificate *cert;
+
+	for (size_t i = 0; i < t->round->cert_count; i++) {
+		if (certificate_load(t->crypto, t->round->certs[i], &cert) < 0) {
+			task_no(t, "a certificate of %s can't be read", t->round->name);
 			continue;
-		consider(t, best, cert, certificate_key(cert), 10);
+		}
+		consider_cert(t, cert, best);
 		certificate_free(cert);
 	}
+	for (size_t i = 0; i < t->round->pubkey_count; i++)
+		consider_raw(t, t->round->pubkeys[i], best);
 }
 
-/* Raw keys of the round: the store's entries of the same octets own the lasting views. */
-static void consider_raw(struct task *t, struct credential *best)
-{
-	for (size_t i = 0; i < t->round->pubkey_count; i++) {
-		struct public_key *key;
-
-		if (public_key_load(t->crypto, t->round->pubkeys[i], &key) < 0)
-			continue;
-		consider(t, best, NULL, key, 10);
-		if (best->key && !best->cert)
-			best->raw = t->round->pubkeys[i];
-		public_key_free(key);
-	}
-}
-
-static void consider_loaded(struct task *t, struct credential *best)
+static void consider_stored(struct task *t, struct credential *best)
 {
 	const struct id_payload *id = &t->question->local_id;
 
 	for (size_t i = 0; i < t->keys->certs.count; i++) {
-		const struct cert_entry *c = cert_at(t->keys, i);
+		const struct cert_entry *entry = cert_at(t->keys, i);
 
-		if (c->cert && c->kind == KEYS_CERT_END_ENTITY &&
-			certificate_has_id(c->cert, id->type, id->value))
-			consider(t, best, c->cert, c->key, 5);
+		if (entry->kind == KEYS_CERT_END_ENTITY &&
+			certificate_has_id(entry->cert, id->type, id->value))
+			consider_cert(t, entry->cert, best);
 	}
+}
+
+bool credential_choose(struct task *t, struct credential *ret_credential)
+{
+	struct credential best = { 0 };
+	char where[WHERE_TEXT_MAX];
+
+	if (t->round->cert_count || t->round->pubkey_count)
+		consider_configured(t, &best);
+	else
+		consider_stored(t, &best);
+	if (best.rank) {
+		*ret_credential = best;
+		return true;
+	}
+
+	if (t->round->class != AUTH_CLASS_ANY)
+		task_no(t,
+			"no certificate of ours speaks for '%s'; put one whose subject or "
+			"subjectAltName that is into x509/ and its key into private/, or name "
+			"another id or certs in %s (%s)",
+			t->local, t->round->name,
+			where_print(t->round->where, where, sizeof(where)));
+	return false;
 }
 
 void credential_close(struct credential *c)
 {
 	certificate_free(c->cert);
-	*c = (struct credential){ 0 };
-}
-
-bool credential_choose(struct task *t, struct credential *ret_credential)
-{
-	char where[160];
-
-	*ret_credential = (struct credential){ 0 };
-	consider_round(t, ret_credential);
-	if (!ret_credential->key)
-		consider_raw(t, ret_credential);
-	if (!ret_credential->key && !t->round->cert_count && !t->round->pubkey_count)
-		consider_loaded(t, ret_credential);
-	if (ret_credential->key)
-		return true;
-
-	where_print(t->round->where, where, sizeof(where));
-	if (t->round->cert_count || t->round->pubkey_count)
-		task_no(t,
-			"no private key for the certificate or public key of %s (%.100s), or its signatures are none that the peer announced; %zu private keys are loaded: put the right one into private/",
-			t->round->name, where, t->keys->keys.count);
-	else
-		task_no(t,
-			"no certificate for '%.80s' with a private key is loaded (%.100s): put the certificate into x509/ and name it in certs, the key into private/",
-			t->local, where);
-	return false;
 }

@@ -7,10 +7,11 @@
 #include "crypto/pki.h"
 #include "keys/keys.h"
 
-#define KEY_ID_BYTES 20
-#define SOURCE_VICI  "vici"
-#define ID_TEXT_MAX  100
-#define DN_TEXT_MAX  120
+#define KEY_ID_BYTES   20
+#define SOURCE_VICI    "vici"
+#define ID_TEXT_MAX    100
+#define DN_TEXT_MAX    120
+#define WHERE_TEXT_MAX 160
 
 /* What every credential has; the first member of each. */
 struct entry {
@@ -131,6 +132,15 @@ bool task_give_cert(struct task *t, uint8_t encoding, struct bytes data);
 
 void authenticate(struct task *t);
 void verify(struct task *t);
+void verify_certs(struct task *t);
+
+/* Whether the question's AUTH was made by `key` in a form that the round allows; refuses where not. `what` is whose key it
+ * is, for people. */
+bool signed_by(struct task *t, const struct public_key *key, const char *what);
+
+/* Says yes. The voucher is who stands behind the AUTH: "CN=moon (RSA 2048) by CN=tern CA". */
+#define VOUCHER_TEXT_MAX 320
+void task_accept(struct task *t, const char *voucher);
 
 /* What signs for us (choose.c). */
 struct credential {

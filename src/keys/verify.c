@@ -1,286 +1,227 @@
-/* IKE_ASK_VERIFY: the peer's AUTH payload, and whether who vouches for it may: RFC 7296 §2.15, RFC 4945. */
+/* The peer's AUTH, RFC 7296 §2.15 and RFC 7427: by its class, a MAC compared in constant time, or a signature by a key that
+ * somebody vouched for (verify_cert.c, or the round itself for a raw one, RFC 7670) in a form that the round allows. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "keys/internal.h"
 
-#define CANDIDATES_MAX 32
-#define ANCHORS_MAX    256
-
-static __thread char vouched[300]; /* of the answer being made: read before the thread's next one */
-
-/* Pre-shared keys. */
+void task_accept(struct task *t, const char *voucher)
+{
+	t->answer->credential = strdup(voucher);
+	task_yes(t);
+}
 
 static void verify_psk(struct task *t)
 {
-	const struct shared_entry *s =
-		shared_find(t->keys, &t->question->local_id, &t->question->remote_id);
-	uint8_t expected[SECRET_BYTES_MAX];
-	char secret[SECRET_TEXT_MAX];
-	bool good;
+	const struct ike_question *q = t->question;
+	const struct shared_entry *s = shared_find(t->keys, &q->local_id, &q->remote_id);
+	uint8_t auth[SECRET_BYTES_MAX];
+	char secret[SECRET_TEXT_MAX], voucher[VOUCHER_TEXT_MAX];
 
 	if (!s) {
 		task_no_psk(t);
 		return;
 	}
-	good = psk_auth(t->crypto, s, t->question, expected) == 0 &&
-		bytes_equal_secret(
-			t->question->auth, BYTES(expected, prf_output_bytes(t->question->prf)));
-	bytes_wipe(expected, sizeof(expected));
 	secret_print(s, secret);
-	if (!good)
+	if (psk_auth(t->crypto, s, q, auth) < 0) {
+		task_no(t, "PRF %u is not supported, or the cryptographic library failed", q->prf);
+	} else if (bytes_equal_secret(BYTES(auth, prf_output_bytes(q->prf)), q->auth)) {
+		snprintf(voucher, sizeof(voucher), "pre-shared key (%s)", secret);
+		task_accept(t, voucher);
+	} else {
 		task_no(t,
-			"the AUTH of '%.80s' does not match: the pre-shared keys of both ends differ (ours: %.150s)",
+			"AUTH of '%s' does not match: the pre-shared keys of both ends differ (%s)",
 			t->remote, secret);
-	snprintf(vouched, sizeof(vouched), "pre-shared key (%s)", secret);
-}
-
-/* Public keys: the signature, then what the round demands of it. */
-
-static void check_constraints(
-	struct task *t, const struct public_key *key, const struct signature_form *form)
-{
-	const struct auth_round *r = t->round;
-	char where[160], words[KEY_TEXT_MAX];
-
-	where_print(r->where_auth.file ? r->where_auth : r->where, where, sizeof(where));
-	key_print(key, words);
-	if (r->key_type && public_key_type(key) != r->key_type)
-		task_no(t, "'%.80s' has a key of type %s; auth wants %s (%.100s)", t->remote, words,
-			key_type_name(r->key_type), where);
-	else if (r->min_bits && public_key_bits(key) < r->min_bits)
-		task_no(t, "'%.80s' has a key of type %s; auth wants %u bits at least (%.100s)",
-			t->remote, words, r->min_bits, where);
-	else if (r->hash_count && form->hash != HASH_IDENTITY &&
-		!hash_listed(r->hashes, r->hash_count, form->hash))
-		task_no(t, "'%.80s' signed with %s, which auth does not list (%.100s)", t->remote,
-			hash_text(form->hash), where);
-	else if (form->hash == HASH_SHA1 && t->question->method == AUTH_DIGITAL_SIGNATURE &&
-		!hash_listed(r->hashes, r->hash_count, HASH_SHA1))
-		task_no(t, "'%.80s' signed with SHA-1: accepted only where auth names it (%.100s)",
-			t->remote, where);
-	else if (r->pss && public_key_type(key) == KEY_RSA && !form->pss)
-		task_no(t, "'%.80s' signed with PKCS#1 v1.5; auth wants PSS (%.100s)", t->remote,
-			where);
-}
-
-static void check_signature(struct task *t, const struct public_key *key)
-{
-	const struct ike_question *q = t->question;
-	struct signature_form form;
-	char words[KEY_TEXT_MAX];
-	int r = signature_check(
-		t->crypto, key, q->method, q->auth, q->parts, IKE_SIGNED_PARTS, &form);
-
-	if (r == -ENOTSUP)
-		task_no(t,
-			"the signature of '%.80s' is of a kind that we don't know or that its %s key does not make",
-			t->remote, key_print(key, words));
-	else if (r < 0)
-		task_no(t,
-			"the signature of '%.80s' is wrong: it does not hold the private key of its certificate",
-			t->remote);
-	else
-		check_constraints(t, key, &form);
-}
-
-/* The peer's certificate: the first that it sent, else one that we have. */
-static struct certificate *received_cert(struct task *t)
-{
-	struct certificate *cert = NULL;
-
-	for (size_t i = 0; i < t->question->cert_count && !cert; i++)
-		if (t->question->certs[i].encoding == CERT_X509_SIGNATURE)
-			if (certificate_load(t->crypto, t->question->certs[i].data, &cert) < 0)
-				cert = NULL;
-	return cert;
-}
-
-static struct certificate *configured_cert(struct task *t)
-{
-	const struct id_payload *id = &t->question->remote_id;
-	struct certificate *cert;
-
-	for (size_t i = 0; i < t->round->cert_count; i++) {
-		if (certificate_load(t->crypto, t->round->certs[i], &cert) < 0)
-			continue;
-		if (certificate_has_id(cert, id->type, id->value))
-			return cert;
-		certificate_free(cert);
 	}
-	for (size_t i = 0; i < t->keys->certs.count; i++) {
-		const struct cert_entry *c = cert_at(t->keys, i);
+	bytes_wipe(auth, sizeof(auth));
+}
 
-		if (c->cert && c->kind == KEYS_CERT_END_ENTITY &&
-			certificate_has_id(c->cert, id->type, id->value))
-			return certificate_hold(c->cert);
-	}
+/* Constraints on what the signature turned out to be. */
+
+static const char *hash_objection(const struct auth_round *round, const struct signature_form *form)
+{
+	if (round->hash_count)
+		return hash_listed(round->hashes, round->hash_count, form->hash)
+			? NULL
+			: "its hash is not among those that auth names";
+	if (form->method == AUTH_DIGITAL_SIGNATURE && form->hash == HASH_SHA1)
+		return "SHA-1 is accepted only where auth names it (RFC 8247 §3.2)";
 	return NULL;
 }
 
-/* Trust anchors: those of the round where it names some, else all. Held; the caller frees. */
-static size_t collect_anchors(struct task *t, struct certificate **out)
+static const char *form_objection(const struct auth_round *round, const struct public_key *key,
+	const struct signature_form *form)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < t->round->cacert_count && count < ANCHORS_MAX; i++)
-		if (certificate_load(t->crypto, t->round->cacerts[i], &out[count]) == 0)
-			count++;
-	if (t->round->cacert_count)
-		return count;
-	for (size_t i = 0; i < t->keys->certs.count && count < ANCHORS_MAX; i++)
-		if (cert_at(t->keys, i)->kind == KEYS_CERT_CA)
-			out[count++] = certificate_hold(cert_at(t->keys, i)->cert);
-	return count;
+	if (round->key_type && round->key_type != public_key_type(key))
+		return "its key is of another type than auth names";
+	if (public_key_bits(key) < round->min_bits)
+		return "its key is smaller than auth asks for";
+	if (round->pss && public_key_type(key) == KEY_RSA && !form->pss)
+		return "it is PKCS#1 where auth asks for PSS";
+	return hash_objection(round, form);
 }
 
-/* Intermediates: what the peer sent, and what we have. */
-static size_t collect_untrusted(struct task *t, struct certificate **out)
+static void signature_refused(
+	struct task *t, int error, const struct public_key *key, const char *what)
 {
-	size_t count = 0;
+	char text[KEY_TEXT_MAX], method[NAME_TEXT_MAX];
 
-	for (size_t i = 1; i < t->question->cert_count && count < CANDIDATES_MAX; i++)
-		if (t->question->certs[i].encoding == CERT_X509_SIGNATURE &&
-			certificate_load(t->crypto, t->question->certs[i].data, &out[count]) == 0)
-			count++;
-	for (size_t i = 0; i < t->keys->certs.count && count < CANDIDATES_MAX; i++)
-		if (cert_at(t->keys, i)->cert && certificate_is_ca(cert_at(t->keys, i)->cert))
-			out[count++] = certificate_hold(cert_at(t->keys, i)->cert);
-	return count;
+	key_print(key, text);
+	if (error == -EBADMSG)
+		task_no(t,
+			"AUTH of '%s' does not match the key (%s) of %s: the peer signed with "
+			"another private key, or IKE_SA_INIT was altered on the way",
+			t->remote, text, what);
+	else if (error == -ENOTSUP)
+		task_no(t,
+			"AUTH of '%s' by %s is of a kind that is not supported or does not fit the "
+			"key (%s) of %s",
+			t->remote, auth_method_name(t->question->method, method), text, what);
+	else
+		task_no(t, "the cryptographic library failed with AUTH of '%s'", t->remote);
 }
 
-static void release(struct certificate **list, size_t count)
+bool signed_by(struct task *t, const struct public_key *key, const char *what)
 {
-	for (size_t i = 0; i < count; i++)
-		certificate_free(list[i]);
+	const struct ike_question *q = t->question;
+	char text[KEY_TEXT_MAX], where[WHERE_TEXT_MAX];
+	struct signature_form form;
+	const char *objection;
+	int r = signature_check(
+		t->crypto, key, q->method, q->auth, q->parts, IKE_SIGNED_PARTS, &form);
+
+	if (r < 0) {
+		signature_refused(t, r, key, what);
+		return false;
+	}
+	objection = form_objection(t->round, key, &form);
+	if (objection)
+		task_no(t, "the signature of '%s' (%s, %s%s) is good, but %s: auth = %s (%s)",
+			t->remote, key_print(key, text), hash_text(form.hash),
+			form.pss ? ", PSS" : "", objection, t->round->auth_text,
+			where_print(t->round->where_auth, where, sizeof(where)));
+	return !objection;
 }
 
-/* A certificate that the round itself names needs no issuer: it is trusted as it is, while it is valid. */
-static bool pinned(struct task *t, const struct certificate *cert)
+/* Raw public keys. Whether the peer sent its own does not matter: only one that we know counts. */
+
+static bool verify_raw(struct task *t, const struct public_key *key)
 {
-	for (size_t i = 0; i < t->round->cert_count; i++)
-		if (bytes_equal(t->round->certs[i], certificate_der(cert)))
+	uint8_t id[KEY_ID_BYTES];
+	char hex[2 * KEY_ID_BYTES + 1], text[KEY_TEXT_MAX], what[80], voucher[VOUCHER_TEXT_MAX];
+
+	public_key_id(key, id);
+	bytes_to_hex(BYTES_OF(id), hex, sizeof(hex));
+	snprintf(what, sizeof(what), "raw public key %s", hex);
+	if (!signed_by(t, key, what))
+		return false;
+
+	snprintf(voucher, sizeof(voucher), "%s (%s)", what, key_print(key, text));
+	task_accept(t, voucher);
+	return true;
+}
+
+static void verify_configured_raw(struct task *t)
+{
+	bool done = false;
+
+	for (size_t i = 0; !done && i < t->round->pubkey_count; i++) {
+		struct public_key *key;
+
+		if (public_key_load(t->crypto, t->round->pubkeys[i], &key) < 0) {
+			task_no(t, "a raw public key of %s can't be read", t->round->name);
+			continue;
+		}
+		done = verify_raw(t, key);
+		public_key_free(key);
+	}
+}
+
+/* Without a round that names it, a key that is merely loaded speaks for its own key id only. */
+static void verify_stored_raw(struct task *t)
+{
+	const struct id_payload *id = &t->question->remote_id;
+	uint8_t key_id[KEY_ID_BYTES];
+	bool done = false;
+
+	for (size_t i = 0; !done && id->type == ID_KEY_ID && i < t->keys->certs.count; i++) {
+		const struct cert_entry *entry = cert_at(t->keys, i);
+
+		if (entry->kind != KEYS_PUBLIC_KEY)
+			continue;
+		public_key_id(entry->key, key_id);
+		if (bytes_equal(id->value, BYTES_OF(key_id)))
+			done = verify_raw(t, entry->key);
+	}
+	if (!done)
+		task_no(t,
+			"'%s' sent a raw public key, and %s names none; put it into pubkey/ and name "
+			"it in pubkeys there",
+			t->remote, t->round->name);
+}
+
+static bool received(const struct ike_question *q, uint8_t encoding)
+{
+	for (size_t i = 0; i < q->cert_count; i++) {
+		if (q->certs[i].encoding == encoding)
 			return true;
+	}
 	return false;
 }
 
-static void check_chain(struct task *t, struct certificate *cert)
+static void verify_signature(struct task *t)
 {
-	struct certificate *anchors[ANCHORS_MAX + 1], *untrusted[CANDIDATES_MAX];
-	size_t anchor_count = collect_anchors(t, anchors),
-	       untrusted_count = collect_untrusted(t, untrusted);
-	struct chain_result result = { 0 };
-	char where[160], issuer[120];
+	const struct auth_round *round = t->round;
+	bool raw = received(t->question, CERT_RAW_PUBLIC_KEY) &&
+		!received(t->question, CERT_X509_SIGNATURE);
 
-	if (pinned(t, cert) && anchor_count <= ANCHORS_MAX)
-		anchors[anchor_count++] = certificate_hold(cert);
-	if (certificate_check_chain(t->crypto, cert, untrusted, untrusted_count, anchors,
-		    anchor_count, t->wall, &result) < 0) {
-		where_print(t->round->where, where, sizeof(where));
-		if (result.problem == CHAIN_NO_ISSUER)
-			task_no(t,
-				"the certificate of '%.60s' is issued by %.90s, which is not among our %zu trusted CAs (x509ca/, or cacerts of %.80s)",
-				t->remote,
-				name_text(certificate_issuer(cert), issuer, sizeof(issuer)),
-				anchor_count, where);
-		else
-			task_no(t, "the certificate of '%.60s' is refused: %.90s: %.120s (%.80s)",
-				t->remote, result.subject, result.detail, where);
-	}
-	release(anchors, anchor_count);
-	release(untrusted, untrusted_count);
+	if (round->pubkey_count)
+		verify_configured_raw(t);
+	else if (raw && !round->cert_count && !round->cacert_count)
+		verify_stored_raw(t);
+	if (!task_is_yes(t) && (round->cert_count || !(raw || round->pubkey_count)))
+		verify_certs(t);
+	task_no(t, "'%s' sent a raw public key where %s wants a certificate", t->remote,
+		round->name);
 }
 
-static void verify_cert(struct task *t, struct certificate *cert)
+/* The class: what the peer did against what the round asks for. */
+
+static enum auth_class class_of(uint8_t method)
 {
-	const struct id_payload *id = &t->question->remote_id;
-	char subject[120], issuer[120], key[KEY_TEXT_MAX];
-
-	certificate_subject_text(cert, subject, sizeof(subject));
-	if (!certificate_has_id(cert, id->type, id->value)) {
-		task_no(t,
-			"the certificate %.100s does not speak for '%.80s': that must be its subject or a subjectAltName",
-			subject, t->remote);
-		return;
+	switch (method) {
+	case AUTH_SHARED_KEY:
+		return AUTH_CLASS_PSK;
+	case AUTH_RSA_SIGNATURE:
+	case AUTH_ECDSA_256:
+	case AUTH_ECDSA_384:
+	case AUTH_ECDSA_521:
+	case AUTH_DIGITAL_SIGNATURE:
+		return AUTH_CLASS_PUBKEY;
+	default:
+		return AUTH_CLASS_ANY; /* none that we verify */
 	}
-	check_chain(t, cert);
-	if (t->answer->status == IKE_ANSWER_OK)
-		check_signature(t, certificate_key(cert));
-	snprintf(vouched, sizeof(vouched), "%s (%s) by %s", subject,
-		key_print(certificate_key(cert), key),
-		name_text(certificate_issuer(cert), issuer, sizeof(issuer)));
-}
-
-/* Raw public keys: only those that the configuration names. */
-static void verify_raw(struct task *t)
-{
-	struct public_key *key;
-	char words[KEY_TEXT_MAX];
-
-	for (size_t i = 0; i < t->round->pubkey_count; i++) {
-		struct signature_form form;
-
-		if (public_key_load(t->crypto, t->round->pubkeys[i], &key) < 0)
-			continue;
-		if (signature_check(t->crypto, key, t->question->method, t->question->auth,
-			    t->question->parts, IKE_SIGNED_PARTS, &form) == 0) {
-			check_constraints(t, key, &form);
-			snprintf(vouched, sizeof(vouched), "raw public key (%s)",
-				key_print(key, words));
-			public_key_free(key);
-			return;
-		}
-		public_key_free(key);
-	}
-	task_no(t, "the signature of '%.80s' is by none of the %zu public keys of %s", t->remote,
-		t->round->pubkey_count, t->round->name);
-}
-
-static void verify_pubkey(struct task *t)
-{
-	struct certificate *cert;
-
-	if (t->round->pubkey_count) {
-		verify_raw(t);
-		return;
-	}
-	cert = received_cert(t);
-	if (!cert)
-		cert = configured_cert(t);
-	if (!cert) {
-		task_no(t,
-			"'%.80s' sent no certificate and we have none of it: it must send one, or put it into x509/ and name it in certs",
-			t->remote);
-		return;
-	}
-	verify_cert(t, cert);
-	certificate_free(cert);
 }
 
 void verify(struct task *t)
 {
-	uint8_t method = t->question->method;
-	bool psk = method == AUTH_SHARED_KEY;
-	bool key = method == AUTH_RSA_SIGNATURE || method == AUTH_DIGITAL_SIGNATURE ||
-		(method >= AUTH_ECDSA_256 && method <= AUTH_ECDSA_521);
-	char where[160];
+	const struct ike_question *q = t->question;
+	const struct auth_round *round = t->round;
+	enum auth_class class = class_of(q->method);
+	char method[NAME_TEXT_MAX], where[WHERE_TEXT_MAX];
 
-	vouched[0] = '\0';
-	where_print(t->round->where_auth.file ? t->round->where_auth : t->round->where, where,
-		sizeof(where));
-	if (psk && t->round->class == AUTH_CLASS_PUBKEY)
-		task_no(t, "'%.80s' used a pre-shared key; auth wants a public key (%.100s)",
-			t->remote, where);
-	else if (key && t->round->class == AUTH_CLASS_PSK)
-		task_no(t, "'%.80s' used a signature; auth wants a pre-shared key (%.100s)",
-			t->remote, where);
-	else if (!psk && !key)
-		task_no(t, "'%.80s' used authentication method %u, which is not supported",
-			t->remote, method);
-	else if (psk)
+	if (class == AUTH_CLASS_ANY)
+		task_no(t, "'%s' authenticated by %s, which is not supported; use psk or pubkey",
+			t->remote, auth_method_name(q->method, method));
+	else if (round->class != AUTH_CLASS_ANY && round->class != class)
+		task_no(t, "'%s' authenticated by %s, but %s wants auth = %s (%s)", t->remote,
+			class == AUTH_CLASS_PSK ? "a pre-shared key" : "a public key", round->name,
+			round->auth_text, where_print(round->where_auth, where, sizeof(where)));
+	else if (!conf_id_match(&round->id, &q->remote_id))
+		task_no(t, "the peer is '%s', but %s wants id = %s (%s)", t->remote, round->name,
+			round->id.text, where_print(round->where_id, where, sizeof(where)));
+	else if (class == AUTH_CLASS_PSK)
 		verify_psk(t);
 	else
-		verify_pubkey(t);
-	t->answer->credential = vouched;
+		verify_signature(t);
 }
