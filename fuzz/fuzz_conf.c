@@ -1,5 +1,5 @@
-/* A text as swanctl.conf: parsed, resolved, checked, and every connection in it loaded; then the same text as settings,
- * an identity, a proposal, a selector and a host. */
+/* A text as swanctl.conf: parsed, resolved, checked, and every connection in it loaded; then the
+ * same text as settings, an identity, a proposal, a selector and a host. */
 #include "conf/creds.h"
 #include "conf/parse.h"
 #include "conf/schema.h"

@@ -1,5 +1,5 @@
-/* The datagram: bytes from nobody into a fresh engine, as responder and in the middle of setting up as initiator. The
- * input is a run of datagrams, each with a 2-octet length. */
+/* The datagram: bytes from nobody into a fresh engine, as responder and in the middle of setting up
+ * as initiator. The input is a run of datagrams, each with a 2-octet length. */
 #include "sim/world.h"
 
 #include <stdio.h>

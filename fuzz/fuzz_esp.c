@@ -1,5 +1,6 @@
-/* ESP from both sides. The first octet chooses the child; the rest goes in as a datagram from the peer, as a packet of
- * the TUN device, and, correctly sealed, as what a hostile peer that has the keys could send. */
+/* ESP from both sides. The first octet chooses the child; the rest goes in as a datagram from the
+ * peer, as a packet of the TUN device, and, correctly sealed, as what a hostile peer that has the
+ * keys could send. */
 #include "esp/internal.h"
 #include "wire/ikev2.h"
 

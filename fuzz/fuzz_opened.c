@@ -1,5 +1,6 @@
-/* The opened message: mutated plaintext that is correctly sealed, into an SA that stands (or, first octet, into one that
- * awaits IKE_AUTH). The peer's keys are the engine's own: bob's sealer, taken from his SA. */
+/* The opened message: mutated plaintext that is correctly sealed, into an SA that stands (or, first
+ * octet, into one that awaits IKE_AUTH). The peer's keys are the engine's own: bob's sealer, taken
+ * from his SA. */
 #include <stdlib.h>
 
 #include "ike/sa.h"

@@ -1,6 +1,7 @@
-/* The simulator: a random world from a seed. Two hosts with random options and a bad network run random commands for a
- * while; then the faults stop, and within a bound of virtual time both ends must agree: no half-open SA, every child with
- * its other end, the same keys, and a tunnel that comes up when asked. `sim --seed N` replays with the ladder. */
+/* The simulator: a random world from a seed. Two hosts with random options and a bad network run
+ * random commands for a while; then the faults stop, and within a bound of virtual time both ends
+ * must agree: no half-open SA, every child with its other end, the same keys, and a tunnel that
+ * comes up when asked. `sim --seed N` replays with the ladder. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@
 
 #define FAULTY_NS (600 * NS_PER_SECOND)
 #define QUIET_NS                                                                                   \
-	(1500 * NS_PER_SECOND) /* the longest retransmission series, then liveness, then one more */
+	(1500 * NS_PER_SECOND) /* the longest retransmission series, then liveness, then one more  \
+				*/
 #define COMMANDS_MAX 14
 
 struct totals {

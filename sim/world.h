@@ -1,5 +1,5 @@
-/* A world for stories and the simulator: hosts of libike with virtual time, a network with loss, duplication and
- * reordering, and planes that only remember. Everything follows from the seed. */
+/* A world for stories and the simulator: hosts of libike with virtual time, a network with loss,
+ * duplication and reordering, and planes that only remember. Everything follows from the seed. */
 #pragma once
 
 #include "keys/keys.h"
@@ -70,8 +70,8 @@ struct world {
 struct world *world_new(uint64_t seed);
 void world_free(struct world *w);
 
-/* A host at an address, with swanctl.conf's text (connections and secrets of type ike). Ends the process with words where
- * the text is wrong. `options` may be NULL. */
+/* A host at an address, with swanctl.conf's text (connections and secrets of type ike). Ends the
+ * process with words where the text is wrong. `options` may be NULL. */
 struct host *world_host(struct world *w, const char *name, const char *address, const char *config,
 	const struct ike_options *options);
 
@@ -80,7 +80,8 @@ void host_terminate(struct host *h, const char *ike, const char *child);
 void host_rekey(struct host *h, const char *ike, const char *child);
 void host_datagram(struct host *h, const struct ike_path *path, struct bytes datagram);
 
-/* Runs until nothing is under way within `limit` of virtual time (packets, answers), or for exactly that long. */
+/* Runs until nothing is under way within `limit` of virtual time (packets, answers), or for exactly
+ * that long. */
 void world_settle(struct world *w, uint64_t limit_ns);
 void world_run(struct world *w, uint64_t duration_ns);
 
@@ -89,7 +90,8 @@ size_t host_sas(const struct host *h); /* established */
 size_t host_half_open(const struct host *h);
 size_t host_children(const struct host *h); /* installed in both directions */
 
-/* Both ends of every live child hold the same keys and complementary selectors; false and a text where not. */
+/* Both ends of every live child hold the same keys and complementary selectors; false and a text
+ * where not. */
 bool world_same_keys(struct world *w);
 
 void world_print_ladder(const struct world *w);

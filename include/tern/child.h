@@ -1,4 +1,5 @@
-/* A Child SA as the data planes see it: one struct that the user-space plane and XFRM both consume. */
+/* A Child SA as the data planes see it: one struct that the user-space plane and XFRM both consume.
+ */
 #pragma once
 
 #include "base/address.h"
@@ -38,8 +39,8 @@ struct child_spec {
 	struct selectors local;  /* what this side may send from */
 	struct selectors remote; /* what it may send to */
 	uint32_t replay_window;  /* packets, 0 (off) or 32..4096 */
-	uint32_t
-		tfc_padding; /* pad inner packets to this many octets; 0 off, UINT32_MAX to the MTU */
+	uint32_t tfc_padding; /* pad inner packets to this many octets; 0 off, UINT32_MAX to the MTU
+			       */
 	enum copy_df copy_df;
 	bool copy_ecn;
 	enum copy_dscp copy_dscp;

@@ -1,9 +1,10 @@
 /* libike: the IKE protocol without a socket, a clock, a thread or a file.
  *
- * Five inputs (datagram, tick, command, kernel event, answer) and four outputs (send, operate, ask, tell). After each
- * input drain ike_next_output() until it returns false. Pointers within an output stay valid until the next input;
- * those within a question until it is answered or its SA is gone, so a host that answers later copies with
- * ike_question_copy(). One engine is used by one thread at a time. */
+ * Five inputs (datagram, tick, command, kernel event, answer) and four outputs (send, operate, ask,
+ * tell). After each input drain ike_next_output() until it returns false. Pointers within an output
+ * stay valid until the next input; those within a question until it is answered or its SA is gone,
+ * so a host that answers later copies with ike_question_copy(). One engine is used by one thread at
+ * a time. */
 #pragma once
 
 #include "base/random.h"
@@ -25,21 +26,22 @@ struct ike_options {
 	uint32_t retransmit_jitter_percent;
 	uint64_t retransmit_limit_ns; /* 0: none */
 	uint64_t half_open_timeout_ns;
-	uint32_t cookie_threshold; /* half-open SAs above which cookies are asked for; 0: never */
-	uint32_t
-		block_threshold; /* half-open SAs of one address above which it gets silence; 0: never */
+	uint32_t cookie_threshold;  /* half-open SAs above which cookies are asked for; 0: never */
+	uint32_t block_threshold;   /* half-open SAs of one address above which it gets silence; 0:
+				       never */
 	uint32_t ike_sa_max;        /* 0: unlimited */
 	uint32_t fragment_size;     /* of the IP packet, 576..65535; 0: 1280 */
 	uint32_t message_bytes_max; /* reassembled or not */
 	uint32_t children_max;      /* per IKE SA */
-	uint64_t
-		response_kept_ns; /* how long a half-open SA's and a deleted SA's repeats are answered */
+	uint64_t response_kept_ns;  /* how long a half-open SA's and a deleted SA's repeats are
+				       answered */
 	bool send_vendor_id;
 	bool signature_authentication; /* RFC 7427 */
 	bool prefer_configured_proposals;
 };
 
-/* Fills in the defaults (retransmission 4 s × 1.8^n five times, half-open 30 s, cookies above 10, ...). */
+/* Fills in the defaults (retransmission 4 s × 1.8^n five times, half-open 30 s, cookies above 10,
+ * ...). */
 void ike_options_default(struct ike_options *o);
 
 struct ike_engine *ike_engine_new(const struct ike_options *options);
@@ -116,10 +118,11 @@ struct ike_question {
 		remote_id; /* what we sent or will send; what the peer claimed (or we expect) */
 	uint16_t prf;
 	struct bytes parts[IKE_SIGNED_PARTS]; /* RFC 7296 §2.15: message | nonce | prf(SK_p, ID') */
-	size_t hash_count; /* AUTHENTICATE: what the peer can verify, RFC 7427; none: methods 1, 9-11 */
+	size_t hash_count; /* AUTHENTICATE: what the peer can verify, RFC 7427; none: methods 1,
+			      9-11 */
 	uint8_t hashes[SIGNATURE_FORMS_MAX];
-	struct bytes
-		certreqs; /* AUTHENTICATE: concatenated SHA-1 of trusted CAs' keys; empty where none came */
+	struct bytes certreqs; /* AUTHENTICATE: concatenated SHA-1 of trusted CAs' keys; empty where
+				  none came */
 	bool certreq_came;
 	uint8_t method;    /* VERIFY */
 	struct bytes auth; /* VERIFY: the AUTH data */
@@ -138,25 +141,25 @@ enum ike_answer_status {
 struct ike_answer {
 	uint64_t id;
 	enum ike_answer_status status;
-	char reason
-		[IKE_REASON_TEXT_MAX]; /* for people, where it is no: what was tried, and what to do; never a secret */
-	struct ke_private *private; /* KE_BEGIN: ownership moves to the engine */
+	char reason[IKE_REASON_TEXT_MAX]; /* for people, where it is no: what was tried, and what to
+					     do; never a secret */
+	struct ke_private *private;       /* KE_BEGIN: ownership moves to the engine */
 	struct bytes public;
 	struct bytes secret; /* copied and the engine's copy wiped; the caller wipes its own */
 	uint8_t method;      /* AUTHENTICATE */
 	struct bytes auth;
 	size_t cert_count; /* to be sent, end entity first */
 	struct cert_payload certs[IKE_CERTS_MAX];
-	const char *
-		credential; /* VERIFY: what vouched: "CN=moon (RSA 2048) by CN=tern CA", for the log */
+	const char *credential; /* VERIFY: what vouched: "CN=moon (RSA 2048) by CN=tern CA", for the
+				   log */
 	uint32_t spi;
 	struct ike_path path;
 };
 
 void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *answer);
 
-/* A deep copy for a thread (one block of memory, with its own `private` borrowed and `connection` held); NULL where memory
- * ran out. */
+/* A deep copy for a thread (one block of memory, with its own `private` borrowed and `connection`
+ * held); NULL where memory ran out. */
 struct ike_question *ike_question_copy(const struct ike_question *q);
 void ike_question_free(struct ike_question *q); /* cleanses */
 
@@ -218,8 +221,8 @@ struct ike_output {
 	union {
 		struct {
 			struct ike_path path;
-			struct bytes
-				datagram; /* without the marker: the host adds it where path.local.port is port_nat_t */
+			struct bytes datagram; /* without the marker: the host adds it where
+						  path.local.port is port_nat_t */
 		} send;
 		struct ike_operation operate;
 		const struct ike_question *ask;

@@ -1,4 +1,5 @@
-/* A capped arena: many small allocations with one end. Memory is zeroed when given and cleansed when freed. */
+/* A capped arena: many small allocations with one end. Memory is zeroed when given and cleansed
+ * when freed. */
 #pragma once
 
 #include "base/bytes.h"

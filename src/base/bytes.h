@@ -1,5 +1,5 @@
-/* Bytes: a borrowed view, a reader and a writer with sticky failure. Every byte that a peer sends is
- * read through these, so a bound is checked in exactly one place. */
+/* Bytes: a borrowed view, a reader and a writer with sticky failure. Every byte that a peer sends
+ * is read through these, so a bound is checked in exactly one place. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +22,8 @@ static inline struct bytes bytes_of_text(const char *text)
 	return BYTES(text, strlen(text));
 }
 
-/* Compares contents, not in constant time: use secret_equal() or bytes_equal_secret() for secrets. */
+/* Compares contents, not in constant time: use secret_equal() or bytes_equal_secret() for secrets.
+ */
 bool bytes_equal(struct bytes a, struct bytes b);
 
 /* Compares in a time that depends on the sizes only. */
@@ -40,7 +41,8 @@ uint8_t *bytes_copy(struct bytes from);
 /* Lower-case hexadecimal of `from` into `out`, always terminated, cut to fit. Returns out. */
 char *bytes_to_hex(struct bytes from, char *out, size_t out_size);
 
-/* Reads hexadecimal (no separators) into out. Returns the number of octets, or -EINVAL / -ENOBUFS. */
+/* Reads hexadecimal (no separators) into out. Returns the number of octets, or -EINVAL / -ENOBUFS.
+ */
 int bytes_from_hex(const char *hex, uint8_t *out, size_t out_size);
 
 /* A cursor over received octets. After a read past the end `failed` stays set and reads give zeros,
@@ -109,7 +111,8 @@ void write_zeros(struct writer *w, size_t count);
 /* Room for `size` octets to be filled in place, or NULL and failure. */
 uint8_t *write_room(struct writer *w, size_t size);
 
-/* Overwrites what is already written, for lengths known only at the end. Does nothing after failure. */
+/* Overwrites what is already written, for lengths known only at the end. Does nothing after
+ * failure. */
 void write_u8_at(struct writer *w, size_t offset, uint8_t value);
 void write_u16_at(struct writer *w, size_t offset, uint16_t value);
 void write_u32_at(struct writer *w, size_t offset, uint32_t value);

@@ -1,4 +1,5 @@
-/* A secret of fixed capacity: visible in a type, compared in constant time, wiped by whoever declared it. */
+/* A secret of fixed capacity: visible in a type, compared in constant time, wiped by whoever
+ * declared it. */
 #pragma once
 
 #include "base/bytes.h"

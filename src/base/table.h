@@ -1,5 +1,6 @@
 /* A hash table from short keys of octets to pointers, keyed by SipHash so that a peer who chooses
- * SPIs can't choose collisions. Grows by itself; iteration order is insertion order only by chance. */
+ * SPIs can't choose collisions. Grows by itself; iteration order is insertion order only by chance.
+ */
 #pragma once
 
 #include "base/bytes.h"

@@ -28,7 +28,8 @@ struct timers {
 
 void timers_free(struct timers *t);
 
-/* Sets or moves a timer. IKE_TIME_NEVER clears it. Aborts where memory ran out: a few dozen octets. */
+/* Sets or moves a timer. IKE_TIME_NEVER clears it. Aborts where memory ran out: a few dozen octets.
+ */
 void timer_set(struct timers *t, struct timer *timer, ike_time due);
 void timer_clear(struct timers *t, struct timer *timer);
 

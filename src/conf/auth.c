@@ -1,4 +1,5 @@
-/* The value of `auth`: a class with constraints. "psk", "pubkey-sha384-sha512", "rsa-2048-sha256", "ike:rsa/pss-sha256". */
+/* The value of `auth`: a class with constraints. "psk", "pubkey-sha384-sha512", "rsa-2048-sha256",
+ * "ike:rsa/pss-sha256". */
 #include "conf/internal.h"
 
 #include <stdio.h>

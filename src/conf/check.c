@@ -1,4 +1,5 @@
-/* `tern check`: everything that loading would find, and what the credentials' files hold, without a daemon. */
+/* `tern check`: everything that loading would find, and what the credentials' files hold, without a
+ * daemon. */
 #include "conf/creds.h"
 
 #include "conf/creds_internal.h"
@@ -77,7 +78,8 @@ static void check_settings(const char *path, struct problems *problems)
 	settings_load(path, &settings, problems);
 }
 
-/* Whether a file holds settings rather than connections. What is wrong with it shows when it is read again. */
+/* Whether a file holds settings rather than connections. What is wrong with it shows when it is
+ * read again. */
 static bool is_settings(const char *path)
 {
 	struct problems ignored = { 0 };

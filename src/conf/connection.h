@@ -1,5 +1,5 @@
-/* One connection of the configuration, as the core uses it: immutable once loaded, reference counted; an SA keeps the one
- * it was born with. All memory is in its arena. */
+/* One connection of the configuration, as the core uses it: immutable once loaded, reference
+ * counted; an SA keeps the one it was born with. All memory is in its arena. */
 #pragma once
 
 #include "base/address.h"
@@ -26,8 +26,9 @@ struct host_list {
 	const struct host_pattern *list;
 };
 
-/* One configured proposal. `given` is one wire proposal with all its transforms in order of preference; AEAD and
- * MAC ciphers never stand in the same one (a text that mixes them is an error with a remedy). */
+/* One configured proposal. `given` is one wire proposal with all its transforms in order of
+ * preference; AEAD and MAC ciphers never stand in the same one (a text that mixes them is an error
+ * with a remedy). */
 struct conf_proposal {
 	struct proposal given;
 	const char *text; /* "aes128gcm16-prfsha256-x25519" or "default" */
@@ -51,7 +52,8 @@ struct identity {
 	uint8_t type; /* enum id_type; 0: any (not configured, or %any) */
 	struct bytes value;
 	const char *text;
-	bool wildcard; /* a '*' in an FQDN/RFC822 label or in RDN values of a DN: match with conf_id_match() */
+	bool wildcard; /* a '*' in an FQDN/RFC822 label or in RDN values of a DN: match with
+			  conf_id_match() */
 };
 
 #define SIGNATURE_FORMS_MAX 8
@@ -68,9 +70,10 @@ struct auth_round {
 	uint8_t hashes[SIGNATURE_FORMS_MAX];
 	bool pss; /* rsa/pss: RSA only as PSS */
 	struct identity id;
-	size_t cert_count; /* local: ours, the first that fits is used; remote: the peer must use one of them */
-	struct bytes *certs;   /* DER */
-	size_t cacert_count;   /* remote: the chain must end in one of them */
+	size_t cert_count;   /* local: ours, the first that fits is used; remote: the peer must use
+				one of them */
+	struct bytes *certs; /* DER */
+	size_t cacert_count; /* remote: the chain must end in one of them */
 	struct bytes *cacerts; /* DER */
 	size_t pubkey_count;   /* raw public keys, DER SubjectPublicKeyInfo */
 	struct bytes *pubkeys;
@@ -144,8 +147,8 @@ struct connection {
 	uint32_t keyingtries;                                           /* 0: for ever */
 	uint64_t rekey_time_s, reauth_time_s, over_time_s, rand_time_s; /* 0: never */
 	uint64_t dpd_delay_s, dpd_timeout_s;
-	uint8_t digest
-		[20]; /* of what was configured: an unchanged connection isn't replaced by a reload */
+	uint8_t digest[20]; /* of what was configured: an unchanged connection isn't replaced by a
+			       reload */
 };
 
 struct connection *connection_hold(const struct connection *c);
@@ -158,11 +161,13 @@ struct conf_facts {
 	struct address local, remote;
 	const struct id_payload *remote_id; /* IDi that the peer sent, or NULL */
 	const struct id_payload *local_id;  /* IDr that the peer asked for, or NULL */
-	uint8_t auth_method; /* enum auth_method of its AUTH payload, or 0; 255 where it wants EAP */
+	uint8_t auth_method; /* enum auth_method of its AUTH payload, or 0; 255 where it wants EAP
+			      */
 };
 
-/* How well a connection fits: 0 not at all, then higher is better (exact addresses before ranges before %any; exact
- * identities before wildcards). Where it does not fit, `why` (may be NULL) says so in words with file:line. */
+/* How well a connection fits: 0 not at all, then higher is better (exact addresses before ranges
+ * before %any; exact identities before wildcards). Where it does not fit, `why` (may be NULL) says
+ * so in words with file:line. */
 unsigned conf_match(
 	const struct connection *c, const struct conf_facts *facts, char *why, size_t why_size);
 

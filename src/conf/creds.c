@@ -206,7 +206,8 @@ void conf_directory_free(struct conf_directory *d)
 	free(d);
 }
 
-/* conf.d is for swanctl.conf to include, and Debian's does. One without any include gets it all the same. */
+/* conf.d is for swanctl.conf to include, and Debian's does. One without any include gets it all the
+ * same. */
 static void parse_with_fragments(struct tree *t, const char *file, struct problems *problems)
 {
 	char pattern[PATH_MAX];

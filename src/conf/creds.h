@@ -1,5 +1,6 @@
-/* A configuration directory in swanctl's layout: swanctl.conf with connections, secrets and authorities, and the files
- * of certificates and keys beside it. What is bad is a problem; the rest is loaded all the same. */
+/* A configuration directory in swanctl's layout: swanctl.conf with connections, secrets and
+ * authorities, and the files of certificates and keys beside it. What is bad is a problem; the rest
+ * is loaded all the same. */
 #pragma once
 
 #include "conf/load.h"
@@ -44,7 +45,8 @@ struct conf_directory {
 	struct conf_file *files;
 };
 
-/* `directory` such as /etc/tern. Always returns something unless memory ran out (-ENOMEM); look at problems->errors. */
+/* `directory` such as /etc/tern. Always returns something unless memory ran out (-ENOMEM); look at
+ * problems->errors. */
 int conf_load_directory(const char *directory, struct crypto *crypto, struct problems *problems,
 	struct conf_directory **ret_directory);
 void conf_directory_free(struct conf_directory *d); /* wipes; releases the connections */
@@ -52,6 +54,7 @@ void conf_directory_free(struct conf_directory *d); /* wipes; releases the conne
 /* Text, 0x hexadecimal or 0s Base64 as in `secret =`; the arena's memory. Returns 0 or -EINVAL. */
 int conf_secret_decode(struct arena *arena, const char *text, struct bytes *ret_data);
 
-/* `tern check`: a swanctl.conf (its directory is where names lead), a strongswan.conf or ternd.conf (told by its
- * sections), or a directory. Returns 0 where there are no errors, -EINVAL otherwise. */
+/* `tern check`: a swanctl.conf (its directory is where names lead), a strongswan.conf or ternd.conf
+ * (told by its sections), or a directory. Returns 0 where there are no errors, -EINVAL otherwise.
+ */
 int conf_check(const char *path, struct crypto *crypto, struct problems *problems);

@@ -1,5 +1,5 @@
-/* Identities as swanctl.conf writes them. Without a prefix the form decides: '=' a DN, '@' mail or (in front) a name,
- * digits and dots or colons an address, else a name. */
+/* Identities as swanctl.conf writes them. Without a prefix the form decides: '=' a DN, '@' mail or
+ * (in front) a name, digits and dots or colons an address, else a name. */
 #include "conf/load.h"
 
 #include "crypto/pki.h"

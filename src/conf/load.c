@@ -57,7 +57,8 @@ size_t items_count(const struct tree_node *node)
 	return count;
 }
 
-/* IKE lifetimes. With a reauth_time there is no rekeying unless it is asked for; over_time is a tenth of the longer. */
+/* IKE lifetimes. With a reauth_time there is no rekeying unless it is asked for; over_time is a
+ * tenth of the longer. */
 static void load_times(const struct tree_node *s, struct connection *c)
 {
 	uint64_t longer;
@@ -128,7 +129,8 @@ static void load_children(struct loader *l, const struct tree_node *s, struct co
 			load_child(l, n, &list[c->child_count++]);
 }
 
-/* The digest is over what was said, in its order, and over the certificates that names of files led to. */
+/* The digest is over what was said, in its order, and over the certificates that names of files led
+ * to. */
 struct digest {
 	struct crypto *crypto;
 	uint8_t state[20];
@@ -190,7 +192,8 @@ static bool connection_digest(
 	return !d.failed;
 }
 
-/* With a PSK for the peer and none for us (or the reverse) two defaults meet that were hardly meant. */
+/* With a PSK for the peer and none for us (or the reverse) two defaults meet that were hardly
+ * meant. */
 static void check_sense(struct loader *l, const struct connection *c)
 {
 	const struct auth_round *local = c->local, *remote = c->remote;

@@ -8,20 +8,21 @@
 /* Where names of files lead. */
 struct conf_sources {
 	struct crypto *crypto; /* to read certificates; borrowed */
-	const char *
-		directory; /* swanctl's layout: x509/, x509ca/, pubkey/ in it. NULL for VICI: lists hold the data */
+	const char *directory; /* swanctl's layout: x509/, x509ca/, pubkey/ in it. NULL for VICI:
+				  lists hold the data */
 };
 
-/* `section` is the connection's: its name is the connection's name. Returns 0 and a connection with one reference, or
- * -EINVAL with errors among the problems (it may add warnings either way), or -ENOMEM. */
+/* `section` is the connection's: its name is the connection's name. Returns 0 and a connection with
+ * one reference, or -EINVAL with errors among the problems (it may add warnings either way), or
+ * -ENOMEM. */
 int conf_load_connection(const struct tree_node *section, const struct conf_sources *sources,
 	struct problems *problems, struct connection **ret_connection);
 
-/* Parts, for others and for tests. Where they fail they return -EINVAL with words in `problem`, and leave the rest
- * alone. */
+/* Parts, for others and for tests. Where they fail they return -EINVAL with words in `problem`, and
+ * leave the rest alone. */
 
-/* An identity as written: "%any", "moon.example", "@moon", "@#6d6f6f6e", "a@b", "10.0.0.1", "C=CH, CN=moon",
- * "keyid:…", "fqdn:…", "{11}:…". Memory from the arena. */
+/* An identity as written: "%any", "moon.example", "@moon", "@#6d6f6f6e", "a@b", "10.0.0.1", "C=CH,
+ * CN=moon", "keyid:…", "fqdn:…", "{11}:…". Memory from the arena. */
 int conf_identity_parse(struct arena *arena, const char *text, struct identity *ret_id,
 	char *problem, size_t problem_size);
 

@@ -1,5 +1,5 @@
-/* Which connection a peer belongs to: pure, and able to say why not. Identities count for more than addresses, exact
- * ones for more than patterns. */
+/* Which connection a peer belongs to: pure, and able to say why not. Identities count for more than
+ * addresses, exact ones for more than patterns. */
 #include "conf/internal.h"
 
 #include <stdarg.h>
@@ -98,7 +98,8 @@ static bool rdn_has_type(struct bytes rdn, struct bytes type)
 	return reader_ok(&pair) && reader_done(&set) && bytes_equal(own, type);
 }
 
-/* Compares two RDNs as Names of one RDN, so that name_equal() has the only word on cases and string types. */
+/* Compares two RDNs as Names of one RDN, so that name_equal() has the only word on cases and string
+ * types. */
 static bool rdn_equal(struct bytes a, struct bytes b)
 {
 	uint8_t memory[2][NAME_BYTES_MAX + 4];

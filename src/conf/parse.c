@@ -1,10 +1,12 @@
-/* strongswan.conf(5): sections in braces, `key = value` to the end of the line, # comments, quoted strings, includes.
+/* strongswan.conf(5): sections in braces, `key = value` to the end of the line, # comments, quoted
+ *strings, includes.
  *
  *	statement := name [ ":" path { "," path } ] "{" { statement } "}"
  *	           | name "=" value newline
  *	           | "include" pattern newline
  *
- * The parser keeps its own stack of open sections, so that a file can't exhaust ours; only includes recurse. */
+ * The parser keeps its own stack of open sections, so that a file can't exhaust ours; only includes
+ *recurse. */
 #include "conf/parse.h"
 
 #include "conf/file.h"
@@ -31,9 +33,9 @@ struct parser {
 	const struct source *source;
 	struct where where; /* the line being read */
 	const char *at, *end;
-	uint8_t *
-		scratch; /* as large as the file: a value is never longer than the text that says it */
-	size_t open;     /* sections open within this file */
+	uint8_t *scratch; /* as large as the file: a value is never longer than the text that says
+			     it */
+	size_t open;      /* sections open within this file */
 	struct tree_node *sections[TREE_DEPTH_MAX + 1]; /* [0]: the one that the file extends */
 };
 
@@ -154,8 +156,8 @@ static void read_quoted(struct parser *p, struct writer *value)
 		p->at++;
 }
 
-/* A value: words and quoted strings up to the end of the line, a comment or the section's brace. Blanks around it
- * are dropped, but not those within quotes. */
+/* A value: words and quoted strings up to the end of the line, a comment or the section's brace.
+ * Blanks around it are dropped, but not those within quotes. */
 static void read_value(struct parser *p, struct writer *value)
 {
 	size_t keep = 0;
@@ -243,8 +245,8 @@ static void parse_section(struct parser *p, const char *name, struct where where
 	p->sections[++p->open] = section;
 }
 
-/* Relative patterns begin at the directory of the including file. No match is fine for a pattern, as conf.d/ may be
- * empty. */
+/* Relative patterns begin at the directory of the including file. No match is fine for a pattern,
+ * as conf.d/ may be empty. */
 static void include_pattern(struct parser *p, const char *pattern)
 {
 	char path[PATH_MAX];

@@ -152,7 +152,8 @@ void problems_free(struct problems *p)
 	*p = (struct problems){ 0 };
 }
 
-/* Levenshtein's distance with a swap counting as one edit; words beyond the bound are far from everything. */
+/* Levenshtein's distance with a swap counting as one edit; words beyond the bound are far from
+ * everything. */
 #define WORD_MAX 40
 
 static size_t word_distance(const char *a, const char *b)

@@ -1,4 +1,5 @@
-/* Proposals in strongSwan's words: "aes128gcm16-prfsha256-x25519". Weak algorithms are known but stand in no default. */
+/* Proposals in strongSwan's words: "aes128gcm16-prfsha256-x25519". Weak algorithms are known but
+ * stand in no default. */
 #include "conf/load.h"
 
 #include <errno.h>

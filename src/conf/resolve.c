@@ -1,6 +1,7 @@
-/* References: `moon : defaults, eap { … }` gives moon what the others hold and it does not. Every section is completed
- * once, depth first: first what is in it, then what it refers to; a section that is met again while it is being
- * completed refers to itself. Copies count against the tree's caps, so no nesting of references can explode. */
+/* References: `moon : defaults, eap { … }` gives moon what the others hold and it does not. Every
+ * section is completed once, depth first: first what is in it, then what it refers to; a section
+ * that is met again while it is being completed refers to itself. Copies count against the tree's
+ * caps, so no nesting of references can explode. */
 #include "conf/parse.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Authentication rounds: local* and remote* sections, in the order of `round`, with the certificates they name. */
+/* Authentication rounds: local* and remote* sections, in the order of `round`, with the
+ * certificates they name. */
 #include "conf/file.h"
 #include "conf/internal.h"
 

@@ -1,5 +1,5 @@
-/* Checking a tree against the table. Sections are told apart by patterns such as "connections.*.local*"; a step of a
- * pattern is a name, a prefix with '*', or '*' alone. */
+/* Checking a tree against the table. Sections are told apart by patterns such as
+ * "connections.*.local*"; a step of a pattern is a name, a prefix with '*', or '*' alone. */
 #include "conf/schema.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 #define PATTERN_MAX 96
 #define WORDS_MAX   200
 
-/* A section to check: where it stands in the tree and in the table. Settings are lenient: a strongswan.conf holds much
- * that is not for us. */
+/* A section to check: where it stands in the tree and in the table. Settings are lenient: a
+ * strongswan.conf holds much that is not for us. */
 struct check {
 	const struct tree_node *node;
 	const char *pattern;
@@ -66,7 +66,8 @@ static bool section_find(
 	return false;
 }
 
-/* "did you mean 'esp_proposals'?": the nearest key, or the nearest section where one was written. */
+/* "did you mean 'esp_proposals'?": the nearest key, or the nearest section where one was written.
+ */
 static const char *suggest(
 	const char *pattern, const struct tree_node *n, char *out, size_t out_size)
 {

@@ -1,5 +1,5 @@
-/* Every key that swanctl.conf and the daemon's settings may hold: one table for checking, for messages and for the
- * manual. */
+/* Every key that swanctl.conf and the daemon's settings may hold: one table for checking, for
+ * messages and for the manual. */
 #pragma once
 
 #include "conf/problems.h"
@@ -24,8 +24,9 @@ enum schema_type {
 enum schema_status {
 	SCHEMA_DONE,    /* we do it */
 	SCHEMA_IGNORED, /* accepted with a warning: not supported yet, ignored */
-	SCHEMA_REFUSED, /* ignoring it would weaken or change what was meant: an error, unless set to its default */
-	SCHEMA_QUIET, /* accepted and without effect here */
+	SCHEMA_REFUSED, /* ignoring it would weaken or change what was meant: an error, unless set
+			   to its default */
+	SCHEMA_QUIET,   /* accepted and without effect here */
 };
 
 struct schema_key {
@@ -45,9 +46,9 @@ extern const size_t conf_schema_count;
 /* The entry of a key within a section pattern, NULL where unknown. */
 const struct schema_key *schema_find(const char *section, const char *key);
 
-/* Checks a section, and those in it, against the table: unknown keys and sections, types, ranges, choices, what is
- * not supported. `section` is its pattern: "connections.*", "" for a whole swanctl.conf, "ternd" for settings.
- * Returns how many errors it added. */
+/* Checks a section, and those in it, against the table: unknown keys and sections, types, ranges,
+ * choices, what is not supported. `section` is its pattern: "connections.*", "" for a whole
+ * swanctl.conf, "ternd" for settings. Returns how many errors it added. */
 size_t schema_check(const struct tree_node *node, const char *section, struct problems *problems);
 
 /* Values by type. They return 0 and the value or -EINVAL. */
@@ -58,8 +59,8 @@ int schema_size(const char *text, uint64_t *ret_octets);
 int schema_choice(const char *choices, const char *text, unsigned *ret_index);
 int schema_decimal(const char *text, double *ret_value);
 
-/* A value of a section, or its default in the table; `key` must be in the table with this type (asserted). Where the
- * text is bad (which schema_check() has reported) the default. */
+/* A value of a section, or its default in the table; `key` must be in the table with this type
+ * (asserted). Where the text is bad (which schema_check() has reported) the default. */
 bool schema_get_bool(const struct tree_node *section, const char *pattern, const char *key);
 uint64_t schema_get_number(const struct tree_node *section, const char *pattern,
 	const char *key); /* also time and size */

@@ -67,7 +67,8 @@ void conf_schema_print(FILE *to)
 	for (size_t i = 0; i < conf_schema_count; i++) {
 		bool seen = false;
 
-		/* All keys of a section together, even where the table has another section between. */
+		/* All keys of a section together, even where the table has another section between.
+		 */
 		section = conf_schema[i].section;
 		for (size_t j = 0; j < i; j++)
 			seen = seen || !strcmp(conf_schema[j].section, section);

@@ -1,4 +1,5 @@
-/* Traffic selectors: "10.1.0.0/16[tcp/80]", "dynamic[udp/1000-2000]", "10.0.0.1..10.0.0.9", "dynamic[/domain]". */
+/* Traffic selectors: "10.1.0.0/16[tcp/80]", "dynamic[udp/1000-2000]", "10.0.0.1..10.0.0.9",
+ * "dynamic[/domain]". */
 #include "conf/internal.h"
 
 #include <arpa/inet.h>

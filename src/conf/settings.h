@@ -26,14 +26,14 @@ struct settings {
 	bool rsa_pss;                       /* no */
 	bool prefer_configured_proposals;   /* yes */
 	enum { DATA_PLANE_AUTO, DATA_PLANE_USER, DATA_PLANE_KERNEL } data_plane;
-	char vici_path
-		[108]; /* "/run/tern/vici.sock"; from plugins.vici.socket or vici.socket, without unix:// */
+	char vici_path[108]; /* "/run/tern/vici.sock"; from plugins.vici.socket or vici.socket,
+				without unix:// */
 };
 
 void settings_default(struct settings *ret_settings);
 
-/* Returns 0 (also with warnings), -ENOENT where the file is not there (no problem is added: the caller knows whether it
- * must be), -EINVAL with errors; what is good is set in any case. */
+/* Returns 0 (also with warnings), -ENOENT where the file is not there (no problem is added: the
+ * caller knows whether it must be), -EINVAL with errors; what is good is set in any case. */
 int settings_load(const char *path, struct settings *ret_settings, struct problems *problems);
 
 /* From the section itself (`ternd` or `charon`; NULL: defaults only). */

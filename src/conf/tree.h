@@ -1,8 +1,10 @@
-/* One tree for swanctl.conf, strongswan.conf and VICI messages: sections hold sections, values and lists, in order, and
- * every node knows where it was said. All memory is in one capped arena, wiped at the end, as values may be secrets.
+/* One tree for swanctl.conf, strongswan.conf and VICI messages: sections hold sections, values and
+ * lists, in order, and every node knows where it was said. All memory is in one capped arena, wiped
+ * at the end, as values may be secrets.
  *
- * A VICI decoder builds with tree_section(), tree_value(), tree_list(), tree_item(), keeping the open section itself.
- * After the cap was reached the builders return NULL and `failed` stays set; they accept NULL for the parent. */
+ * A VICI decoder builds with tree_section(), tree_value(), tree_list(), tree_item(), keeping the
+ * open section itself. After the cap was reached the builders return NULL and `failed` stays set;
+ * they accept NULL for the parent. */
 #pragma once
 
 #include "base/arena.h"
@@ -20,8 +22,8 @@ struct tree_node {
 	enum tree_kind kind;
 	const char *name; /* "" of the root and of a list's items */
 	struct where where;
-	struct bytes
-		value; /* of a TREE_VALUE; a NUL octet follows it, so that text can be used as it is */
+	struct bytes value; /* of a TREE_VALUE; a NUL octet follows it, so that text can be used as
+			       it is */
 	struct tree_node *first, *last;    /* what a section or list holds */
 	struct tree_node *next;            /* the following one within the same section */
 	struct tree_reference *references; /* sections, until tree_resolve() */
@@ -69,14 +71,15 @@ void tree_refer(struct tree *t, struct tree_node *section, const char *path, str
 const struct tree_node *tree_child(const struct tree_node *section, const char *name);
 const struct tree_node *tree_find(const struct tree_node *section, const char *path); /* "a.b.c" */
 
-/* The text of a value; NULL where it is absent, cleared (`key =`), a section, or holds a NUL. A list of one item counts
- * as a value. */
+/* The text of a value; NULL where it is absent, cleared (`key =`), a section, or holds a NUL. A
+ * list of one item counts as a value. */
 const char *tree_text(const struct tree_node *section, const char *name);
 
 /* Whether a node says anything: false for NULL, cleared values, lists without items. */
 bool tree_said(const struct tree_node *node);
 
-/* The items of a list, or those of a text separated by commas, trimmed; empty ones are skipped. Views. */
+/* The items of a list, or those of a text separated by commas, trimmed; empty ones are skipped.
+ * Views. */
 struct tree_items {
 	const struct tree_node *item;
 	struct bytes rest;

@@ -1,6 +1,7 @@
-/* AlgorithmIdentifiers of digital signatures (RFC 7427 §3, appendix A): what we send is a constant, what a peer sends
- * goes through OpenSSL's decoder and must be wholly understood. SHA-1 is never sent (RFC 8247 §3.2); of a peer we read
- * it with PKCS#1 alone and leave the verdict to the caller. */
+/* AlgorithmIdentifiers of digital signatures (RFC 7427 §3, appendix A): what we send is a constant,
+ * what a peer sends goes through OpenSSL's decoder and must be wholly understood. SHA-1 is never
+ * sent (RFC 8247 §3.2); of a peer we read it with PKCS#1 alone and leave the verdict to the caller.
+ */
 #include "crypto/pki_internal.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@
 /* sha*WithRSAEncryption with the NULL that RFC 4055 §5 wants. */
 #define RSA_PKCS1(last) DER(0x30, 0x0d, RSA_OID(last), 0x05, 0x00)
 
-/* RSASSA-PSS: hash, MGF1 with the same, salt as long as the hash. A default trailerField is omitted: RFC 4055 §3.1,
- * which binds over the example of RFC 7427 §A.4.3. */
+/* RSASSA-PSS: hash, MGF1 with the same, salt as long as the hash. A default trailerField is
+ * omitted: RFC 4055 §3.1, which binds over the example of RFC 7427 §A.4.3. */
 #define RSA_PSS(hash, salt)                                                                        \
 	DER(0x30, 0x41, RSA_OID(0x0a), 0x30, 0x34, 0xa0, 0x0f, SHA2_OID(hash), 0xa1, 0x1c, 0x30,   \
 		0x1a, RSA_OID(0x08), SHA2_OID(hash), 0xa2, 0x03, 0x02, 0x01, salt)
@@ -73,7 +74,8 @@ static bool parameters_empty(const X509_ALGOR *a, bool null_allowed)
 	return type == V_ASN1_UNDEF || (null_allowed && type == V_ASN1_NULL);
 }
 
-/* One of the SHA-2 hashes; 0 for any other, and for none, which means SHA-1 (RFC 8247 §3.2: MUST NOT). */
+/* One of the SHA-2 hashes; 0 for any other, and for none, which means SHA-1 (RFC 8247 §3.2: MUST
+ * NOT). */
 static uint8_t hash_of(const X509_ALGOR *a)
 {
 	const ASN1_OBJECT *object;

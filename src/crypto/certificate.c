@@ -1,5 +1,6 @@
-/* Certificates, decoded once and shared by reference. Whatever is asked more than once (key, names, dates, whether it is
- * a CA) is worked out on loading, so that a certificate that loads has no surprises left. */
+/* Certificates, decoded once and shared by reference. Whatever is asked more than once (key, names,
+ * dates, whether it is a CA) is worked out on loading, so that a certificate that loads has no
+ * surprises left. */
 #include "crypto/pki_internal.h"
 
 #include <errno.h>
@@ -29,7 +30,8 @@ static bool name_der(const X509_NAME *name, struct bytes *ret_der)
 	return true;
 }
 
-/* Exactly one certificate, its extensions well-formed: OpenSSL parses those late, so have it do that now. */
+/* Exactly one certificate, its extensions well-formed: OpenSSL parses those late, so have it do
+ * that now. */
 static X509 *x509_decode(struct crypto *c, struct bytes der)
 {
 	const unsigned char *at = der.data;

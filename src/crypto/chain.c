@@ -1,5 +1,6 @@
-/* Paths from an end entity to a trust anchor. OpenSSL builds and checks them (RFC 5280 §6); we say how strictly, add what
- * IKE asks of the end entity (RFC 4945 §5.1.3), and put its verdict into words that tell an administrator what to do. */
+/* Paths from an end entity to a trust anchor. OpenSSL builds and checks them (RFC 5280 §6); we say
+ * how strictly, add what IKE asks of the end entity (RFC 4945 §5.1.3), and put its verdict into
+ * words that tell an administrator what to do. */
 #include "crypto/pki_internal.h"
 
 #include <errno.h>
@@ -13,11 +14,13 @@
 #define INTERMEDIATES_MAX 8
 #define SECURITY_LEVEL    2 /* 112 bits: RSA from 2048, no signature with MD5 or SHA-1 */
 
-/* Anchors are trusted as given, self-signed or not. Policies are checked, so that a CA which asks for them is heard. */
+/* Anchors are trusted as given, self-signed or not. Policies are checked, so that a CA which asks
+ * for them is heard. */
 #define CHAIN_FLAGS                                                                                \
 	(X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_POLICY_CHECK)
 
-/* OpenSSL's errors that say all there is to say; the others are put into words by functions below. */
+/* OpenSSL's errors that say all there is to say; the others are put into words by functions below.
+ */
 static const struct verdict {
 	int error;
 	enum chain_problem problem;
@@ -177,7 +180,8 @@ static void explain(struct chain_result *result, int error, X509 *at_fault)
 	set_detail(result, "%s", X509_verify_cert_error_string(error));
 }
 
-/* Beyond OpenSSL: every issuer has basicConstraints, an anchor of X.509 version 1 included (RFC 4945 §5.1.3.9). */
+/* Beyond OpenSSL: every issuer has basicConstraints, an anchor of X.509 version 1 included (RFC
+ * 4945 §5.1.3.9). */
 static bool issuers_are_cas(STACK_OF(X509) * chain, struct chain_result *result)
 {
 	for (int i = 1; i < sk_X509_num(chain); i++) {
@@ -220,7 +224,8 @@ static bool purpose_serves_ike(const ASN1_OBJECT *purpose)
 	}
 }
 
-/* RFC 4945 §5.1.3.12 wants ipsecIKE or any; TLS certificates and the three old purposes are too common to refuse. */
+/* RFC 4945 §5.1.3.12 wants ipsecIKE or any; TLS certificates and the three old purposes are too
+ * common to refuse. */
 static bool purpose_allows_ike(X509 *end, struct chain_result *result)
 {
 	EXTENDED_KEY_USAGE *purposes = X509_get_ext_d2i(end, NID_ext_key_usage, NULL, NULL);
@@ -238,8 +243,8 @@ static bool purpose_allows_ike(X509 *end, struct chain_result *result)
 	return false;
 }
 
-/* Where several CAs share a name and nothing else tells them apart, the one whose key fits is the issuer. Costs a
- * signature for every candidate, hence only on the second try. */
+/* Where several CAs share a name and nothing else tells them apart, the one whose key fits is the
+ * issuer. Costs a signature for every candidate, hence only on the second try. */
 static int issued_and_signed(X509_STORE_CTX *context, X509 *subject, X509 *issuer)
 {
 	int error = X509_check_issued(issuer, subject);
@@ -287,7 +292,8 @@ static void path_configure(const struct path *p, X509_STORE_CTX *context)
 	X509_VERIFY_PARAM_set_time(param, (time_t)p->wall);
 	X509_VERIFY_PARAM_set_depth(param, INTERMEDIATES_MAX);
 	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-	/* A commonName is no DNS name to us (RFC 4945 §3.1.9), so constraints on those don't bind it. */
+	/* A commonName is no DNS name to us (RFC 4945 §3.1.9), so constraints on those don't bind
+	 * it. */
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 }
 

@@ -1,6 +1,7 @@
-/* Symmetric cryptography and key exchange over OpenSSL 3. One `struct crypto` per thread-confined user (an engine, a
- * worker of the pool): it owns the library context and what was fetched from it. Nothing here blocks or logs;
- * OpenSSL's error queue is drained before a function returns. Algorithm numbers are IKEv2's (wire/ikev2.h). */
+/* Symmetric cryptography and key exchange over OpenSSL 3. One `struct crypto` per thread-confined
+ * user (an engine, a worker of the pool): it owns the library context and what was fetched from it.
+ * Nothing here blocks or logs; OpenSSL's error queue is drained before a function returns.
+ * Algorithm numbers are IKEv2's (wire/ikev2.h). */
 #pragma once
 
 #include "base/bytes.h"
@@ -9,10 +10,11 @@
 
 struct crypto;
 
-/* `random`: where every key and nonce of this context comes from (copied); NULL takes OpenSSL's own generator.
- * With a source given, everything is repeatable: a seeded RAND provider sits on a private OSSL_LIB_CTX, and every call
- * passes that context. NULL where OpenSSL could not be set up. Free what was made with a context (sealers, halves of
- * key exchanges, keys, certificates) before the context itself. */
+/* `random`: where every key and nonce of this context comes from (copied); NULL takes OpenSSL's own
+ * generator. With a source given, everything is repeatable: a seeded RAND provider sits on a
+ * private OSSL_LIB_CTX, and every call passes that context. NULL where OpenSSL could not be set up.
+ * Free what was made with a context (sealers, halves of key exchanges, keys, certificates) before
+ * the context itself. */
 struct crypto *crypto_new(const struct random_source *random);
 void crypto_free(struct crypto *c);
 
@@ -20,16 +22,20 @@ void crypto_free(struct crypto *c);
 
 bool prf_known(uint16_t prf);
 size_t prf_output_bytes(uint16_t prf); /* 0 where unknown */
-size_t prf_key_bytes(uint16_t prf);    /* preferred key size; for XCBC and CMAC 16: other sizes are adapted by RFC 4434 §2 and RFC 4615 §3 */
+size_t prf_key_bytes(uint16_t prf);    /* preferred key size; for XCBC and CMAC 16: other sizes are
+					  adapted by RFC 4434 §2 and RFC 4615 §3 */
 
 /* prf(key, parts[0] | parts[1] | ...). `out` has prf_output_bytes(). Returns 0 or -EIO. */
-int prf(struct crypto *c, uint16_t prf_id, struct bytes key, const struct bytes *parts, size_t part_count, uint8_t *out);
+int prf(struct crypto *c, uint16_t prf_id, struct bytes key, const struct bytes *parts,
+	size_t part_count, uint8_t *out);
 
 /* prf+(key, seed) -> out_size octets, at most 255 blocks (asserted). */
-int prf_plus(struct crypto *c, uint16_t prf_id, struct bytes key, struct bytes seed, uint8_t *out, size_t out_size);
+int prf_plus(struct crypto *c, uint16_t prf_id, struct bytes key, struct bytes seed, uint8_t *out,
+	size_t out_size);
 
-/* Sealing: encryption and integrity of one SA in one direction, AEAD or encrypt-then-MAC, for SK payloads and for ESP.
- * One context per SA and direction, kept and reused: a context per packet doubles the cost of AES-GCM. */
+/* Sealing: encryption and integrity of one SA in one direction, AEAD or encrypt-then-MAC, for SK
+ * payloads and for ESP. One context per SA and direction, kept and reused: a context per packet
+ * doubles the cost of AES-GCM. */
 
 struct seal_suite {
 	uint16_t encr;     /* enum encr_id */
@@ -39,36 +45,48 @@ struct seal_suite {
 
 bool suite_known(const struct seal_suite *s);
 bool encr_is_aead(uint16_t encr);
-bool encr_takes_key_bits(uint16_t encr, uint16_t key_bits); /* is the key length valid: AES 128/192/256; others 0 */
-size_t suite_encr_key_bytes(const struct seal_suite *s);  /* with the salt (GCM 4, CCM 3, CTR 4 nonce, ChaCha 4) */
+bool encr_takes_key_bits(
+	uint16_t encr, uint16_t key_bits); /* is the key length valid: AES 128/192/256; others 0 */
+size_t suite_encr_key_bytes(
+	const struct seal_suite *s); /* with the salt (GCM 4, CCM 3, CTR 4 nonce, ChaCha 4) */
 size_t suite_integ_key_bytes(const struct seal_suite *s); /* 0 with an AEAD */
-size_t suite_iv_bytes(const struct seal_suite *s);        /* explicit in each packet: CBC 16, 3DES 8, counter modes 8, NULL 0 */
+size_t suite_iv_bytes(const struct seal_suite
+		*s); /* explicit in each packet: CBC 16, 3DES 8, counter modes 8, NULL 0 */
 size_t suite_icv_bytes(const struct seal_suite *s);
-size_t suite_block_bytes(const struct seal_suite *s);     /* what plaintext must be a multiple of: 16, 8, 1 */
+size_t suite_block_bytes(
+	const struct seal_suite *s); /* what plaintext must be a multiple of: 16, 8, 1 */
 
 struct sealer;
 
 /* `encr_key` and `integ_key` have exactly the sizes above (asserted). NULL where OpenSSL refuses.
  * A sealer is used by one thread at a time and serves either direction. */
-struct sealer *sealer_new(struct crypto *c, const struct seal_suite *suite, struct bytes encr_key, struct bytes integ_key);
+struct sealer *sealer_new(struct crypto *c, const struct seal_suite *suite, struct bytes encr_key,
+	struct bytes integ_key);
 void sealer_free(struct sealer *s);
 const struct seal_suite *sealer_suite(const struct sealer *s);
 
-/* Seals in place: `text` becomes ciphertext, the ICV is written to icv. `aad` is authenticated before the IV
- * (RFC 7296 §3.14, RFC 5282 §5.1: for an AEAD the aad; for encrypt-then-MAC the MAC covers aad | iv | ciphertext | tail).
- * `tail` is ESP's implicit upper sequence number with a MAC (RFC 4303 §2.2.1); empty otherwise.
- * `iv`: suite_iv_bytes(); for CBC it must be unpredictable (the caller takes random), for counter modes unique (a counter). */
-int sealer_seal(struct sealer *s, struct bytes aad, const uint8_t *iv, uint8_t *text, size_t text_size, struct bytes tail, uint8_t *icv);
+/* Seals in place: `text` becomes ciphertext, the ICV is written to icv. `aad` is authenticated
+ * before the IV (RFC 7296 §3.14, RFC 5282 §5.1: for an AEAD the aad; for encrypt-then-MAC the MAC
+ * covers aad | iv | ciphertext | tail). `tail` is ESP's implicit upper sequence number with a MAC
+ * (RFC 4303 §2.2.1); empty otherwise. `iv`: suite_iv_bytes(); for CBC it must be unpredictable (the
+ * caller takes random), for counter modes unique (a counter). */
+int sealer_seal(struct sealer *s, struct bytes aad, const uint8_t *iv, uint8_t *text,
+	size_t text_size, struct bytes tail, uint8_t *icv);
 
-/* The reverse. Returns 0, or -EBADMSG where the ICV does not match; then `text` is not to be used. Constant time. */
-int sealer_open(struct sealer *s, struct bytes aad, const uint8_t *iv, uint8_t *text, size_t text_size, struct bytes tail, const uint8_t *icv);
+/* The reverse. Returns 0, or -EBADMSG where the ICV does not match; then `text` is not to be used.
+ * Constant time. */
+int sealer_open(struct sealer *s, struct bytes aad, const uint8_t *iv, uint8_t *text,
+	size_t text_size, struct bytes tail, const uint8_t *icv);
 
 /* Hashes: SHA-1 for NAT detection and certificate requests, SHA-2 for the rest. */
-int hash_sha1(struct crypto *c, const struct bytes *parts, size_t part_count, uint8_t out[static 20]);
-int hash_sha256(struct crypto *c, const struct bytes *parts, size_t part_count, uint8_t out[static 32]);
+int hash_sha1(
+	struct crypto *c, const struct bytes *parts, size_t part_count, uint8_t out[static 20]);
+int hash_sha256(
+	struct crypto *c, const struct bytes *parts, size_t part_count, uint8_t out[static 32]);
 
-/* Key exchange. Slow: run from questions only. Shaped so that a KEM fits: the initiator begins and finishes, the
- * responder does its part in one step. Values and secrets always have the group's full length (leading zeros kept). */
+/* Key exchange. Slow: run from questions only. Shaped so that a KEM fits: the initiator begins and
+ * finishes, the responder does its part in one step. Values and secrets always have the group's
+ * full length (leading zeros kept). */
 
 #define KE_BYTES_MAX 1600 /* modp8192 needs 1024, ML-KEM-1024 1568 */
 
@@ -78,17 +96,22 @@ size_t ke_public_bytes(uint16_t group); /* of the value in the KE payload; 0 whe
 struct ke_private; /* the initiator's half-finished exchange */
 
 /* Makes a key pair. `public` has room for KE_BYTES_MAX. Returns 0, -ENOTSUP or -EIO. */
-int ke_begin(struct crypto *c, uint16_t group, struct ke_private **ret_private, uint8_t *public, size_t *ret_public_size);
+int ke_begin(struct crypto *c, uint16_t group, struct ke_private **ret_private, uint8_t *public,
+	size_t *ret_public_size);
 
-/* Computes the secret after the checks of RFC 6989 (range, point on curve, order where required; all-zero results for
- * x25519 and x448, RFC 7748 §6). Returns 0, -EBADMSG where the peer's value is bad, or -EIO.
- * Doesn't free the private part; `secret` has room for KE_BYTES_MAX. May run on another context than ke_begin() did
- * (a worker of the pool), as long as the first one still lives. */
-int ke_finish(struct crypto *c, const struct ke_private *private, struct bytes peer, uint8_t *secret, size_t *ret_secret_size);
-struct ke_private *ke_private_hold(const struct ke_private *private); /* one more reference (atomic): a question on another thread */
-void ke_private_free(struct ke_private *private);                        /* drops one; the last cleanses */
+/* Computes the secret after the checks of RFC 6989 (range, point on curve, order where required;
+ * all-zero results for x25519 and x448, RFC 7748 §6). Returns 0, -EBADMSG where the peer's value is
+ * bad, or -EIO. Doesn't free the private part; `secret` has room for KE_BYTES_MAX. May run on
+ * another context than ke_begin() did (a worker of the pool), as long as the first one still lives.
+ */
+int ke_finish(struct crypto *c, const struct ke_private *private, struct bytes peer,
+	uint8_t *secret, size_t *ret_secret_size);
+struct ke_private *ke_private_hold(const struct ke_private
+		*private); /* one more reference (atomic): a question on another thread */
+void ke_private_free(struct ke_private *private); /* drops one; the last cleanses */
 
-int ke_respond(struct crypto *c, uint16_t group, struct bytes peer, uint8_t *public, size_t *ret_public_size, uint8_t *secret, size_t *ret_secret_size);
+int ke_respond(struct crypto *c, uint16_t group, struct bytes peer, uint8_t *public,
+	size_t *ret_public_size, uint8_t *secret, size_t *ret_secret_size);
 
 /* Random octets from this context's generator. */
 int crypto_random(struct crypto *c, void *out, size_t size);

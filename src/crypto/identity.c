@@ -1,5 +1,6 @@
-/* Whether a certificate speaks for the identity that a peer claims (RFC 4945 §3.1, §5.1.3.6). Nothing but an exact match
- * counts: no wildcards, no substrings, no names found somewhere in the subject. */
+/* Whether a certificate speaks for the identity that a peer claims (RFC 4945 §3.1, §5.1.3.6).
+ * Nothing but an exact match counts: no wildcards, no substrings, no names found somewhere in the
+ * subject. */
 #include "crypto/pki_internal.h"
 
 #include <string.h>

@@ -90,7 +90,7 @@ int ke_finish(struct crypto *c, const struct ke_private *private, struct bytes p
 
 struct ke_private *ke_private_hold(const struct ke_private *private)
 {
-	struct ke_private *held = (struct ke_private *)(uintptr_t)private;
+	struct ke_private *held = (struct ke_private *)(uintptr_t) private;
 
 	if (held)
 		atomic_fetch_add(&held->references, 1);

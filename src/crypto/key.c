@@ -1,4 +1,5 @@
-/* What private and public keys have in common: their kind, and the identifiers that others know them by. */
+/* What private and public keys have in common: their kind, and the identifiers that others know
+ * them by. */
 #include "crypto/pki_internal.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@ static const int curves[] = {
 	NID_brainpoolP512r1,
 };
 
-/* A curve by its name: explicit parameters are refused, however familiar they look (RFC 5480 §2.1.1). */
+/* A curve by its name: explicit parameters are refused, however familiar they look (RFC 5480
+ * §2.1.1). */
 static int curve_of(EVP_PKEY *pkey)
 {
 	char name[80];

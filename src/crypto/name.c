@@ -1,6 +1,7 @@
-/* Distinguished names between DER and text. The words for attributes are strongSwan's, so that names in an existing
- * swanctl.conf mean what they meant: "SN" is a serial number there and "S" a surname. The order is the encoded one.
- * Commas and the like belong to a value after '\' or within quotes; '\' and two hexadecimal digits stand for an octet. */
+/* Distinguished names between DER and text. The words for attributes are strongSwan's, so that
+ * names in an existing swanctl.conf mean what they meant: "SN" is a serial number there and "S" a
+ * surname. The order is the encoded one. Commas and the like belong to a value after '\' or within
+ * quotes; '\' and two hexadecimal digits stand for an octet. */
 #include "crypto/pki_internal.h"
 
 #include <ctype.h>
@@ -109,7 +110,8 @@ static bool is_control(const uint8_t *at, size_t left)
 	return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && left > 1 && at[1] < 0xa0);
 }
 
-/* One character of UTF-8 so escaped that it can't be taken for structure, nor for a command to a terminal. */
+/* One character of UTF-8 so escaped that it can't be taken for structure, nor for a command to a
+ * terminal. */
 static size_t line_add_character(struct line *l, const uint8_t *at, size_t left, bool first)
 {
 	size_t size = 1;
@@ -204,7 +206,8 @@ struct dn {
 struct value {
 	uint8_t octets[VALUE_BYTES_MAX];
 	size_t size;
-	size_t kept; /* up to here spaces count: they were escaped or quoted, or something came after them */
+	size_t kept; /* up to here spaces count: they were escaped or quoted, or something came
+			after them */
 };
 
 /* The attribute that a word stands for, as an object to be freed; NULL where unknown. */
@@ -317,7 +320,8 @@ static int value_read(struct dn *dn, struct value *v)
 	return r;
 }
 
-/* The string type as strongSwan chooses it: Printable where the characters allow, so that DER compares equal too. */
+/* The string type as strongSwan chooses it: Printable where the characters allow, so that DER
+ * compares equal too. */
 static int string_type(const struct value *v, bool ia5)
 {
 	int least = ASN1_PRINTABLE_type(v->octets, (int)v->kept);

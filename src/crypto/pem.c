@@ -1,4 +1,5 @@
-/* PEM: text around DER. Files may hold several blocks and words between them; we take the first that fits. */
+/* PEM: text around DER. Files may hold several blocks and words between them; we take the first
+ * that fits. */
 #include "crypto/pki_internal.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@ static bool label_known(const char *label, const char *const *labels, size_t *re
 	return false;
 }
 
-/* Reads one block. Returns whether there was one; then *ret_der may still be NULL, where it is not for us. */
+/* Reads one block. Returns whether there was one; then *ret_der may still be NULL, where it is not
+ * for us. */
 static bool block_read(
 	BIO *bio, const char *const *labels, uint8_t **ret_der, size_t *ret_size, size_t *ret_label)
 {

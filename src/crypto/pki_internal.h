@@ -49,8 +49,8 @@ struct certificate {
 	atomic_uint references;
 };
 
-/* Fills *ret_key from a decoded key (takes its own reference) and its SubjectPublicKeyInfo (copied). Returns 0, or
- * -EBADMSG where it is of no kind, curve or size that we support. */
+/* Fills *ret_key from a decoded key (takes its own reference) and its SubjectPublicKeyInfo
+ * (copied). Returns 0, or -EBADMSG where it is of no kind, curve or size that we support. */
 int key_open(struct crypto *c, EVP_PKEY *pkey, struct bytes info, struct key *ret_key);
 void key_close(struct key *k);
 
@@ -58,8 +58,8 @@ void key_close(struct key *k);
 int public_key_wrap(
 	struct crypto *c, EVP_PKEY *pkey, struct bytes info, struct public_key **ret_key);
 
-/* The content of the first PEM block whose label is in `labels` (ends with NULL), to be freed with OPENSSL_free(), and
- * the label's index. Returns 0, or -EBADMSG where there is none. */
+/* The content of the first PEM block whose label is in `labels` (ends with NULL), to be freed with
+ * OPENSSL_free(), and the label's index. Returns 0, or -EBADMSG where there is none. */
 int pem_find(struct bytes text, const char *const *labels, uint8_t **ret_der, size_t *ret_size,
 	size_t *ret_label);
 
@@ -77,8 +77,10 @@ struct scheme {
 	int salt_bytes; /* of PSS */
 };
 
-/* The DER AlgorithmIdentifier that we send for a scheme; empty where we send none (SHA-1, or no such thing). */
+/* The DER AlgorithmIdentifier that we send for a scheme; empty where we send none (SHA-1, or no
+ * such thing). */
 struct bytes algorithm_der(const struct scheme *s);
 
-/* What a peer's AlgorithmIdentifier asks for. Returns 0, -EBADMSG where it is malformed, -ENOTSUP where unknown. */
+/* What a peer's AlgorithmIdentifier asks for. Returns 0, -EBADMSG where it is malformed, -ENOTSUP
+ * where unknown. */
 int algorithm_parse(struct bytes der, struct scheme *ret_scheme);

@@ -1,5 +1,5 @@
-/* Private keys. OpenSSL's decoder recognises the form (PKCS#8, PKCS#1, SEC1; PEM or DER); we only watch whether it asked
- * for a passphrase, to tell a locked key from what is no key at all. */
+/* Private keys. OpenSSL's decoder recognises the form (PKCS#8, PKCS#1, SEC1; PEM or DER); we only
+ * watch whether it asked for a passphrase, to tell a locked key from what is no key at all. */
 #include "crypto/pki_internal.h"
 
 #include <errno.h>
@@ -31,7 +31,8 @@ static int passphrase_give(
 	return 1;
 }
 
-/* A file may begin with other blocks (EC PARAMETERS, a certificate): go on while the decoder gets further. */
+/* A file may begin with other blocks (EC PARAMETERS, a certificate): go on while the decoder gets
+ * further. */
 static void decode_blocks(
 	OSSL_DECODER_CTX *decoder, BIO *bio, EVP_PKEY *const *pkey, const bool *asked)
 {

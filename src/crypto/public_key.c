@@ -1,4 +1,5 @@
-/* Public keys: a SubjectPublicKeyInfo as the raw public keys of RFC 7670 carry it, or PKCS#1 for RSA. */
+/* Public keys: a SubjectPublicKeyInfo as the raw public keys of RFC 7670 carry it, or PKCS#1 for
+ * RSA. */
 #include "crypto/pki_internal.h"
 
 #include <errno.h>

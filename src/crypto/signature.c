@@ -1,5 +1,6 @@
-/* Signatures of AUTH payloads: PKCS#1 under method 1 (RFC 7296 §2.15), raw ECDSA under 9 to 11 (RFC 4754), and anything
- * that names itself under 14 (RFC 7427). Each comes down to a scheme, one call of OpenSSL and a wrapping. */
+/* Signatures of AUTH payloads: PKCS#1 under method 1 (RFC 7296 §2.15), raw ECDSA under 9 to 11 (RFC
+ * 4754), and anything that names itself under 14 (RFC 7427). Each comes down to a scheme, one call
+ * of OpenSSL and a wrapping. */
 #include "crypto/pki_internal.h"
 
 #include <assert.h>
@@ -81,7 +82,8 @@ static bool padding_set(EVP_PKEY_CTX *context, const struct scheme *s)
 		EVP_PKEY_CTX_set_rsa_pss_saltlen(context, s->salt_bytes) == 1;
 }
 
-/* The library context of the caller, not of the key: this is where the nonce, salt and blinding come from. */
+/* The library context of the caller, not of the key: this is where the nonce, salt and blinding
+ * come from. */
 static int sign(struct crypto *c, const struct key *k, const struct scheme *s, struct bytes text,
 	uint8_t *out, size_t *size)
 {
@@ -117,7 +119,8 @@ static int check(struct crypto *c, const struct key *k, const struct scheme *s, 
 	return r;
 }
 
-/* ECDSA between r | s of fixed size, as the old methods have it, and the DER that OpenSSL speaks. */
+/* ECDSA between r | s of fixed size, as the old methods have it, and the DER that OpenSSL speaks.
+ */
 
 static int raw_from_der(struct bytes der, size_t half_bytes, uint8_t *out)
 {
@@ -187,7 +190,8 @@ static int ecdsa_make(struct crypto *c, const struct key *k, const struct ecdsa_
 	return raw_from_der(BYTES(der, size), m->half_bytes, write_room(out, 2 * m->half_bytes));
 }
 
-/* RFC 7427 §3: the length of the AlgorithmIdentifier in an octet, the AlgorithmIdentifier, the signature. */
+/* RFC 7427 §3: the length of the AlgorithmIdentifier in an octet, the AlgorithmIdentifier, the
+ * signature. */
 static int digital_make(struct crypto *c, const struct key *k, const struct signature_form *form,
 	struct bytes text, struct writer *out)
 {
@@ -247,8 +251,8 @@ int signature_make(struct crypto *c, const struct private_key *k, const struct s
 
 /* Checking: first what the AUTH data says it is, then one verification. */
 
-/* Method 1 leaves the hash to the DigestInfo inside. Its size tells the hash; that it is the right DigestInfo, whole and
- * well padded, is for check() to find out. */
+/* Method 1 leaves the hash to the DigestInfo inside. Its size tells the hash; that it is the right
+ * DigestInfo, whole and well padded, is for check() to find out. */
 static int rsa_hash(struct crypto *c, const struct key *k, struct bytes data, uint8_t *ret_hash)
 {
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(c->lib, k->pkey, NULL);

@@ -1,17 +1,21 @@
-/* The user-space ESP plane (RFC 4303), without a socket, a thread or a clock: packets in arrays go in,
- * packets in arrays come out. It holds the SAD and the SPD, and both directions enforce the SPD.
+/* The user-space ESP plane (RFC 4303), without a socket, a thread or a clock: packets in arrays go
+ * in, packets in arrays come out. It holds the SAD and the SPD, and both directions enforce the
+ * SPD.
  *
- * Outer IP and UDP headers are the host's: a sealed packet starts at its SPI and comes with the path, TOS and
- * DF of the datagram that carries it: ESP in UDP where `encap`, else raw IP protocol 50.
+ * Outer IP and UDP headers are the host's: a sealed packet starts at its SPI and comes with the
+ * path, TOS and DF of the datagram that carries it: ESP in UDP where `encap`, else raw IP
+ * protocol 50.
  *
- * Transport mode through a TUN device: outbound, the packet's own IP header (and IPv6 extension headers before the
- * upper protocol: none are taken) is stripped and its payload sealed, to path.remote; a packet whose
- * destination is a selector's but not path.remote (the peer behind a NAT) goes there all the same. Inbound, an IP
- * header is built in front of the payload: source and destination are path.remote's and path.local's addresses
- * where the selectors have them, else the single address of the selectors (a NAT between us, RFC 3948 §3.1.2). TCP and UDP
- * checksums are then computed anew.
+ * Transport mode through a TUN device: outbound, the packet's own IP header (and IPv6 extension
+ * headers before the upper protocol: none are taken) is stripped and its payload sealed, to
+ * path.remote; a packet whose destination is a selector's but not path.remote (the peer behind a
+ * NAT) goes there all the same. Inbound, an IP header is built in front of the payload: source and
+ * destination are path.remote's and path.local's addresses where the selectors have them, else the
+ * single address of the selectors (a NAT between us, RFC 3948 §3.1.2). TCP and UDP checksums are
+ * then computed anew.
  *
- * One plane is one thread's. Every function returns 0 or a negative errno unless it says otherwise. */
+ * One plane is one thread's. Every function returns 0 or a negative errno unless it says otherwise.
+ */
 #pragma once
 
 #include "base/random.h"
@@ -37,19 +41,21 @@ void esp_free(struct esp *esp);                         /* wipes keys */
 int esp_allocate_spi(struct esp *esp, uint32_t *ret_spi);
 void esp_release_spi(struct esp *esp, uint32_t spi);
 
-/* The inbound SA and, with the first of its reqid, the policies. -EEXIST: child_id or SPI is in use;
- * -EINVAL: the spec makes no sense; -ENOMEM; -EIO: the key was refused. */
+/* The inbound SA and, with the first of its reqid, the policies. -EEXIST: child_id or SPI is in
+ * use; -EINVAL: the spec makes no sense; -ENOMEM; -EIO: the key was refused. */
 int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec);
 
-/* The outbound SA, of a child whose inbound SA is there: it carries its reqid's traffic from now on. */
+/* The outbound SA, of a child whose inbound SA is there: it carries its reqid's traffic from now
+ * on. */
 int esp_install_out(struct esp *esp, ike_time now, const struct child_spec *spec);
 int esp_update_path(struct esp *esp, const struct child_spec *spec); /* path and encap */
 int esp_remove_out(struct esp *esp, uint32_t child_id); /* the newest that is left takes over */
 int esp_remove(struct esp *esp,
 	uint32_t child_id); /* both; and the policies with the last of the reqid. -ENOENT */
 
-/* What the host learned of a path: the biggest outer IP packet that reaches `remote`. 0 forgets. Values below
- * 576 (IPv4) or 1280 (IPv6) are taken as these. Applies to the SAs there are and, kept with the path, follows updates. */
+/* What the host learned of a path: the biggest outer IP packet that reaches `remote`. 0 forgets.
+ * Values below 576 (IPv4) or 1280 (IPv6) are taken as these. Applies to the SAs there are and, kept
+ * with the path, follows updates. */
 void esp_set_pmtu(struct esp *esp, const struct address *remote, uint32_t mtu);
 
 /* Packets. */
@@ -72,10 +78,13 @@ enum esp_reason {
 	ESP_REASON_PADDING,
 	ESP_REASON_SELECTORS, /* inbound: authenticated, but not what was negotiated */
 	ESP_REASON_DUMMY,     /* inbound: next header 59: no fault, RFC 4303 §2.6 */
-	ESP_REASON_ECN, /* inbound: congestion experienced over a transport that can't hear it, RFC 6040 §4.2 */
+	ESP_REASON_ECN, /* inbound: congestion experienced over a transport that can't hear it, RFC
+			   6040 §4.2 */
 	ESP_REASON_FRAGMENT, /* of a packet where none is taken: transport mode */
-	ESP_REASON_TOO_BIG, /* outbound: and the ICMP message about it was over the rate, or not due */
-	ESP_REASON_ENCAP, /* inbound: of the other outer family than the SA's (either encapsulation is taken: RFC 7296 §2.23) */
+	ESP_REASON_TOO_BIG, /* outbound: and the ICMP message about it was over the rate, or not due
+			     */
+	ESP_REASON_ENCAP, /* inbound: of the other outer family than the SA's (either encapsulation
+			     is taken: RFC 7296 §2.23) */
 	ESP_REASON_NO_ROOM, /* the buffer given is too small */
 	ESP_REASON_CRYPTO,  /* OpenSSL refused */
 	ESP_REASONS,
@@ -86,7 +95,8 @@ const char *esp_reason_name(enum esp_reason reason); /* "no-policy" */
 /* What an output buffer needs beyond the packet that goes in. */
 #define ESP_OVERHEAD_MAX 128
 
-/* One output. The caller gives memory (ESP_OVERHEAD_MAX more than the longest packet); the rest is filled in. */
+/* One output. The caller gives memory (ESP_OVERHEAD_MAX more than the longest packet); the rest is
+ * filled in. */
 struct esp_out {
 	uint8_t *memory;
 	size_t memory_size;
@@ -102,9 +112,9 @@ struct esp_out {
 	uint8_t tos;            /* ESP_SEND: DSCP and ECN of the outer header */
 };
 
-/* Seals plaintext IP packets. Each makes at least one output (a drop is one, too), several where it is
- * fragmented. Returns how many of `in` were consumed: less than `count` where `out` is used up (drain it, call again with
- * the rest); 256 outputs are always enough for one packet. */
+/* Seals plaintext IP packets. Each makes at least one output (a drop is one, too), several where it
+ * is fragmented. Returns how many of `in` were consumed: less than `count` where `out` is used up
+ * (drain it, call again with the rest); 256 outputs are always enough for one packet. */
 size_t esp_outbound(struct esp *esp, ike_time now, const struct bytes *in, size_t count,
 	struct esp_out *out, size_t out_count, size_t *ret_used);
 
@@ -120,12 +130,14 @@ struct esp_in {
 void esp_inbound(
 	struct esp *esp, ike_time now, const struct esp_in *in, size_t count, struct esp_out *out);
 
-/* Events. Drain after each batch. At most 64 are kept; what didn't fit is told again by a later packet. */
+/* Events. Drain after each batch. At most 64 are kept; what didn't fit is told again by a later
+ * packet. */
 
 enum esp_event_kind {
 	ESP_EVENT_SOFT, /* a soft limit, or sequence numbers nearly used up: once per direction */
 	ESP_EVENT_HARD, /* a hard limit: nothing passes any more */
-	ESP_EVENT_MAPPING, /* encap only: the newest authenticated packet came from `remote`, not path.remote */
+	ESP_EVENT_MAPPING, /* encap only: the newest authenticated packet came from `remote`, not
+			      path.remote */
 };
 
 struct esp_event {
@@ -136,7 +148,8 @@ struct esp_event {
 
 bool esp_next_event(struct esp *esp, struct esp_event *ret_event);
 
-/* Counters. Octets are those of the IP packets inside (with transport mode as on the TUN device). */
+/* Counters. Octets are those of the IP packets inside (with transport mode as on the TUN device).
+ */
 
 struct esp_counters {
 	uint64_t bytes, packets;

@@ -1,5 +1,6 @@
-/* Reading an IP packet for the SPD: addresses, upper protocol and ports, behind IPv4 options and IPv6
- * extension headers. Everything here may be hostile: a packet is read after decapsulation as well. */
+/* Reading an IP packet for the SPD: addresses, upper protocol and ports, behind IPv4 options and
+ * IPv6 extension headers. Everything here may be hostile: a packet is read after decapsulation as
+ * well. */
 #include "esp/internal.h"
 
 #define EXTENSIONS_MAX 8

@@ -14,7 +14,8 @@ struct flow {
 	bool fragment;    /* part of a packet */
 	bool first;       /* whole, or with the beginning of the upper layer */
 	bool ports_known;
-	bool ports_paired; /* source and destination; else source_port is type << 8 | code, of ICMP and its like */
+	bool ports_paired; /* source and destination; else source_port is type << 8 | code, of ICMP
+			      and its like */
 	uint16_t source_port;
 	uint16_t destination_port;
 	struct address source;

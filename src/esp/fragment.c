@@ -1,4 +1,5 @@
-/* Fragmenting an inner IPv4 packet before it is sealed, where its sender allows it: RFC 791 §3.2. */
+/* Fragmenting an inner IPv4 packet before it is sealed, where its sender allows it: RFC 791 §3.2.
+ */
 #include "esp/internal.h"
 
 #include <assert.h>

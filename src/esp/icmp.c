@@ -1,5 +1,6 @@
-/* "Too big" replies towards the sender inside: RFC 1191 §4 and RFC 4443 §3.2. They come from the address that
- * the packet was for: it is routed into the tunnel device, so the reply passes the reverse path filter. */
+/* "Too big" replies towards the sender inside: RFC 1191 §4 and RFC 4443 §3.2. They come from the
+ * address that the packet was for: it is routed into the tunnel device, so the reply passes the
+ * reverse path filter. */
 #include "esp/internal.h"
 
 #define ICMP_HEADER_BYTES 8
@@ -14,7 +15,8 @@ static bool is_multicast(const struct address *a)
 	return a->family == 4 ? a->octets[0] >= 224 : a->octets[0] == 0xff;
 }
 
-/* ICMP never answers errors, later fragments or what has no one sender: RFC 1122 §3.2.2, RFC 4443 §2.4. */
+/* ICMP never answers errors, later fragments or what has no one sender: RFC 1122 §3.2.2, RFC 4443
+ * §2.4. */
 static bool reply_is_due(const struct flow *f)
 {
 	uint8_t type = (uint8_t)(f->source_port >> 8);

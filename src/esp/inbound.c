@@ -1,5 +1,6 @@
-/* From the peer to the TUN device: find the SA, judge the sequence number, verify and open, note the number,
- * unpad, and see that what came out is what the SA was made for. RFC 4303 §3.4, RFC 4301 §5.2. */
+/* From the peer to the TUN device: find the SA, judge the sequence number, verify and open, note
+ * the number, unpad, and see that what came out is what the SA was made for. RFC 4303 §3.4, RFC
+ * 4301 §5.2. */
 #include "esp/internal.h"
 
 #define HOPS            64
@@ -114,7 +115,8 @@ static enum esp_reason inbound_tunnel(struct inbound *x)
 	return ESP_REASON_NONE;
 }
 
-/* An end as the selectors know it: the path's address, or behind a NAT the one that was negotiated. */
+/* An end as the selectors know it: the path's address, or behind a NAT the one that was negotiated.
+ */
 static struct address end_address(const struct address *path, const struct selectors *s)
 {
 	if (selectors_have(s, path) || s->count == 0 ||
@@ -150,7 +152,8 @@ static void write_header(
 		ipv4_checksum(x->packet, IPV4_HEADER_BYTES);
 }
 
-/* The sender summed over addresses that a NAT has changed since: RFC 3948 §3.1.2. ESP's ICV vouches for the data. */
+/* The sender summed over addresses that a NAT has changed since: RFC 3948 §3.1.2. ESP's ICV vouches
+ * for the data. */
 static void fix_checksum(struct inbound *x)
 {
 	size_t size = x->flow.size - x->flow.upper, at = 0;

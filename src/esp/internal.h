@@ -43,17 +43,17 @@ struct child {
 	struct child_spec spec; /* without keys and name */
 	struct policy *policy;
 	struct sa in, out;
-	uint64_t
-		out_order; /* of the outbound SA's installation: the greatest of a reqid carries the traffic */
-	uint64_t sequence; /* last sent; never goes back */
+	uint64_t out_order; /* of the outbound SA's installation: the greatest of a reqid carries
+			       the traffic */
+	uint64_t sequence;  /* last sent; never goes back */
 	struct replay replay;
 	struct endpoint mapping_told; /* family 0: none */
 	uint64_t replayed, failed;
 	uint32_t path_mtu;
 };
 
-/* The policies of a reqid: the selectors of the child that carries its traffic, or until there is one
- * of the first child. */
+/* The policies of a reqid: the selectors of the child that carries its traffic, or until there is
+ * one of the first child. */
 struct policy {
 	struct policy *next;
 	uint32_t reqid;
@@ -89,7 +89,8 @@ struct esp {
 /* False where the events are full: then it is to be told again. */
 bool plane_tell(struct esp *esp, const struct esp_event *event);
 
-/* Whether another packet may pass: no hard limit is reached, and there is a sequence number. Tells where not. */
+/* Whether another packet may pass: no hard limit is reached, and there is a sequence number. Tells
+ * where not. */
 bool sa_may_pass(struct esp *esp, const struct child *c, struct sa *sa);
 void sa_count(struct esp *esp, ike_time now, const struct child *c, struct sa *sa, size_t size);
 void out_drop(struct esp *esp, struct esp_out *out, enum esp_reason reason);
@@ -116,8 +117,8 @@ uint32_t child_mtu(const struct child *c, uint8_t family);
 size_t payload_offset(const struct child *c);
 size_t sealed_size(const struct child *c, size_t payload_size);
 
-/* Seals what lies at payload_offset(): adds header, IV, padding and ICV. `size` includes TFC padding.
- * Takes a sequence number. Returns the size of the whole, or 0 where OpenSSL refused. */
+/* Seals what lies at payload_offset(): adds header, IV, padding and ICV. `size` includes TFC
+ * padding. Takes a sequence number. Returns the size of the whole, or 0 where OpenSSL refused. */
 size_t packet_seal(
 	struct esp *esp, struct child *c, uint8_t *packet, size_t size, uint8_t next_header);
 
@@ -138,7 +139,8 @@ void tos_set(uint8_t *packet, uint8_t tos);
 
 /* mss.c */
 
-/* Lowers the MSS of a SYN to what fits into `mtu`. The packet must be whole and well formed up to TCP. */
+/* Lowers the MSS of a SYN to what fits into `mtu`. The packet must be whole and well formed up to
+ * TCP. */
 void mss_clamp(uint8_t *tcp, size_t size, uint8_t family, uint32_t mtu);
 
 /* icmp.c */
@@ -150,7 +152,7 @@ bool icmp_may_send(struct esp *esp, ike_time now);
 
 /* fragment.c */
 
-/* Pieces of an IPv4 packet of at most `mtu` octets each. Start with offset 0; writes one piece and moves the offset.
- * Returns the size of the piece, or 0 after the last. */
+/* Pieces of an IPv4 packet of at most `mtu` octets each. Start with offset 0; writes one piece and
+ * moves the offset. Returns the size of the piece, or 0 after the last. */
 size_t fragment_next(struct bytes packet, size_t mtu, size_t *offset, uint8_t *out);
 size_t fragment_count(struct bytes packet, size_t mtu);

@@ -1,5 +1,5 @@
-/* The MSS of TCP's SYN, lowered so that segments fit into the tunnel: the ICMP messages that would say so
- * are lost too often. */
+/* The MSS of TCP's SYN, lowered so that segments fit into the tunnel: the ICMP messages that would
+ * say so are lost too often. */
 #include "esp/internal.h"
 
 #define TCP_HEADER_BYTES 20

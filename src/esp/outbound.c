@@ -1,5 +1,5 @@
-/* From the TUN device to the peer: read the packet, find its policy and the SA that carries it, see that it fits,
- * copy it behind room for ESP's header, clamp, pad, seal. */
+/* From the TUN device to the peer: read the packet, find its policy and the SA that carries it, see
+ * that it fits, copy it behind room for ESP's header, clamp, pad, seal. */
 #include "esp/internal.h"
 
 #include <assert.h>
@@ -43,7 +43,8 @@ static enum outcome drop(struct outbound *o, const struct child *c, enum esp_rea
 	return OUTCOME_DONE;
 }
 
-/* How long the payload is with traffic flow confidentiality: tunnels alone, whose inner length tells where it ends. */
+/* How long the payload is with traffic flow confidentiality: tunnels alone, whose inner length
+ * tells where it ends. */
 static size_t padded_size(const struct child *c, size_t size, size_t memory_size)
 {
 	size_t room = payload_room(c), want = c->spec.tfc_padding;
@@ -146,7 +147,8 @@ static enum outcome send_whole(struct outbound *o, struct load *l, struct bytes 
 	return OUTCOME_DONE;
 }
 
-/* Whether transport mode can carry it. Extension headers that routers read would have to stay outside. */
+/* Whether transport mode can carry it. Extension headers that routers read would have to stay
+ * outside. */
 static enum esp_reason judge_transport(
 	const struct child *c, const struct flow *f, struct bytes packet)
 {
@@ -181,7 +183,8 @@ static enum outcome carry(
 	if (f->size > mtu && c->spec.mode == CHILD_TUNNEL)
 		return send_fragments(o, &l, packet, mtu);
 
-	/* An IPv6 packet of 1280 octets passes in any case: in outer fragments where it must (RFC 2473 §7.1). */
+	/* An IPv6 packet of 1280 octets passes in any case: in outer fragments where it must (RFC
+	 * 2473 §7.1). */
 	if (c->spec.mode == CHILD_TUNNEL && f->size > payload_room(c))
 		l.df = false;
 	return send_whole(o, &l, packet);

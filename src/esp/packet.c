@@ -1,6 +1,6 @@
-/* One ESP packet, RFC 4303 §2: SPI | sequence | IV | payload | TFC padding | 1, 2, 3 … | pad length | next
- * header | ICV. A MAC covers the upper half of an extended sequence number as if it followed, an AEAD
- * within its additional data (RFC 4106 §5). */
+/* One ESP packet, RFC 4303 §2: SPI | sequence | IV | payload | TFC padding | 1, 2, 3 … | pad length
+ * | next header | ICV. A MAC covers the upper half of an extended sequence number as if it
+ * followed, an AEAD within its additional data (RFC 4106 §5). */
 #include "esp/internal.h"
 
 #include <assert.h>
@@ -75,8 +75,8 @@ static struct authenticated authenticated_of(
 	return a;
 }
 
-/* Counter modes must never repeat an IV under a key, and the sequence number doesn't; CBC's must not be
- * foreseen. */
+/* Counter modes must never repeat an IV under a key, and the sequence number doesn't; CBC's must
+ * not be foreseen. */
 static void write_iv(const struct esp *esp, const struct child *c, uint8_t *iv)
 {
 	size_t size = suite_iv_bytes(&c->spec.suite);

@@ -1,5 +1,6 @@
-/* The plane: which SAs and policies there are. Children are found by the SPI that the peer sends and by the
- * engine's id; policies belong to reqids and outlive the children that a rekeying replaces. */
+/* The plane: which SAs and policies there are. Children are found by the SPI that the peer sends
+ * and by the engine's id; policies belong to reqids and outlive the children that a rekeying
+ * replaces. */
 #include "esp/internal.h"
 #include "wire/ikev2.h"
 

@@ -1,5 +1,5 @@
-/* The SPD: which reqid an outbound packet belongs to, and whether a packet is what an SA was made for.
- * The lookup is linear for now and hidden behind policy_find(). */
+/* The SPD: which reqid an outbound packet belongs to, and whether a packet is what an SA was made
+ * for. The lookup is linear for now and hidden behind policy_find(). */
 #include "esp/internal.h"
 
 /* Priorities that a configuration gives come before those that follow from the selectors. */

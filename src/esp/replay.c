@@ -3,7 +3,8 @@
 
 #include <assert.h>
 
-/* Without a window ESN still has to guess the upper half: this many behind the top count as late. */
+/* Without a window ESN still has to guess the upper half: this many behind the top count as late.
+ */
 #define LATE_WITHOUT_WINDOW 4096
 
 #define WORD_BITS 64

@@ -1,5 +1,6 @@
 /* Raw sockets for ESP. The kernel builds the IP header: source, TOS and DF are told beside the
- * packet. Without an ESP handler of its own the kernel gives every packet of protocol 50 to them. */
+ * packet. Without an ESP handler of its own the kernel gives every packet of protocol 50 to them.
+ */
 #include "host/raw.h"
 
 #include <errno.h>

@@ -82,7 +82,8 @@ int udp_open(struct udp *u, const struct udp_options *options, char *problem, si
 			udp_close(u);
 			return r;
 		}
-		*port = s->port; /* what the kernel chose where it was 0: IPv6 then takes the same */
+		*port = s->port; /* what the kernel chose where it was 0: IPv6 then takes the same
+				  */
 	}
 	return 0;
 }

@@ -15,7 +15,8 @@ struct udp {
 	uint16_t port, port_nat_t;
 };
 
-/* Returns 0, or a negative errno with words for people in `problem`. A host without IPv6 is fine. */
+/* Returns 0, or a negative errno with words for people in `problem`. A host without IPv6 is fine.
+ */
 int udp_open(struct udp *u, const struct udp_options *options, char *problem, size_t problem_size);
 void udp_close(struct udp *u);
 

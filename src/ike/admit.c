@@ -23,7 +23,8 @@ static void drop(struct ike_engine *e, const struct ike_path *path, size_t size,
 			.size = size });
 }
 
-/* The address-and-SPI key of a half-open SA that we answer: repeats of its IKE_SA_INIT find it by this. */
+/* The address-and-SPI key of a half-open SA that we answer: repeats of its IKE_SA_INIT find it by
+ * this. */
 #define INIT_KEY_BYTES 27
 
 static struct bytes init_key(
@@ -182,7 +183,8 @@ static void admit_unprotected(struct ike_sa *sa, const struct ike_path *path,
 		return;
 	}
 	tell_received(sa, path, message, datagram.size);
-	/* The window stays open until the exchange accepts the response: a forged one must not end it. */
+	/* The window stays open until the exchange accepts the response: a forged one must not end
+	 * it. */
 	exchange_resume(sa->ours, arena, message);
 }
 
@@ -298,7 +300,8 @@ void admit(struct ike_engine *e, const struct ike_path *path, struct bytes datag
 		return;
 	}
 	if (header.version >> 4 != 2) {
-		/* RFC 7296 §2.5: tell a newer major version what we speak; say nothing to a response. */
+		/* RFC 7296 §2.5: tell a newer major version what we speak; say nothing to a
+		 * response. */
 		if (header.version >> 4 > 2 && !(header.flags & FLAG_RESPONSE))
 			send_stray_notify(e, path, &header, INVALID_MAJOR_VERSION, BYTES_EMPTY);
 		drop(e, path, datagram.size, "its IKE version is not one that we speak");

@@ -223,7 +223,8 @@ void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke)
 	put_selectors(x, PAYLOAD_TSR, &s);
 }
 
-/* How well a configured child fits what the peer asks: 0 not, 1 narrowed, 2 as asked; 2 more for the mode. */
+/* How well a configured child fits what the peer asks: 0 not, 1 narrowed, 2 as asked; 2 more for
+ * the mode. */
 static unsigned child_fit(struct exchange *x, const struct child_config *config,
 	const struct child_deal *asked, struct child_deal *ret)
 {
@@ -336,8 +337,8 @@ static bool take_spi(struct child_deal *deal)
 	return deal->spi_out >= 256;
 }
 
-/* Transport mode through a NAT, RFC 7296 §2.23.1: a selector with one address means the end of the path, whatever
- * address its sender believes to have. The response says what the request said. */
+/* Transport mode through a NAT, RFC 7296 §2.23.1: a selector with one address means the end of the
+ * path, whatever address its sender believes to have. The response says what the request said. */
 static void substitute(struct selectors *s, const struct address *real)
 {
 	for (size_t i = 0; i < s->count; i++) {
@@ -583,7 +584,8 @@ struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
 	c->state = IKE_CHILD_INSTALLED;
 	c->installed_in = true;
 	child_operate(c, IKE_OPERATE_INSTALL_IN, false);
-	/* A responder that rekeys keeps sending on the old SA until the peer shows that it has the new one: it deletes the old. */
+	/* A responder that rekeys keeps sending on the old SA until the peer shows that it has the
+	 * new one: it deletes the old. */
 	if (x->initiator || !deal->rekeys)
 		child_use_outbound(c);
 	child_arm(c);

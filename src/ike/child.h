@@ -11,8 +11,8 @@ struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi);
 void child_free(struct child_sa *c); /* without an operation */
 void children_reap(struct ike_engine *e);
 
-/* Takes the SA out of the data plane and tells; the struct stays until its owner frees it. `rekeyed`: a successor carries
- * the traffic. */
+/* Takes the SA out of the data plane and tells; the struct stays until its owner frees it.
+ * `rekeyed`: a successor carries the traffic. */
 void child_remove(struct child_sa *c, const char *why, bool rekeyed);
 void child_path_changed(struct child_sa *c);
 void child_timer_due(struct child_sa *c, enum sa_timer kind);
@@ -20,7 +20,8 @@ struct ike_kernel_event;
 void child_kernel(struct child_sa *c, const struct ike_kernel_event *event);
 void child_move(struct child_sa *c, struct ike_sa *to); /* to the rekeyed IKE SA */
 
-/* What is being agreed about one child, by either side, in IKE_AUTH or CREATE_CHILD_SA. Lives in the exchange's arena. */
+/* What is being agreed about one child, by either side, in IKE_AUTH or CREATE_CHILD_SA. Lives in
+ * the exchange's arena. */
 struct child_deal {
 	const struct child_config *config;
 	struct child_sa *rekeys; /* or NULL */
@@ -39,19 +40,22 @@ struct child_deal {
 	uint32_t made; /* the child that came of it */
 };
 
-/* The request. `with_ke`: the proposals of CREATE_CHILD_SA have key exchange methods, those of IKE_AUTH don't. */
+/* The request. `with_ke`: the proposals of CREATE_CHILD_SA have key exchange methods, those of
+ * IKE_AUTH don't. */
 void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke);
 uint16_t deal_first_group(const struct child_config *config);
 
-/* As responder: chooses the configuration, proposal, selectors and mode. Returns 0, or the notify to refuse with, its
- * explanation in x->reject.text. */
+/* As responder: chooses the configuration, proposal, selectors and mode. Returns 0, or the notify
+ * to refuse with, its explanation in x->reject.text. */
 uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke);
 void deal_response(struct exchange *x, struct child_deal *deal); /* SA, TSi, TSr, N(transport) */
 
-/* As initiator: reads the response. Returns 0, or the error notify received or deserved, explained in x->reject.text. */
+/* As initiator: reads the response. Returns 0, or the error notify received or deserved, explained
+ * in x->reject.text. */
 uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool with_ke);
 
-/* Derives keys and installs. The responder installs both directions before it answers (its outbound SA is used only after,
- * when rekeying); the initiator when it has the answer. Returns the child, or NULL. */
+/* Derives keys and installs. The responder installs both directions before it answers (its outbound
+ * SA is used only after, when rekeying); the initiator when it has the answer. Returns the child,
+ * or NULL. */
 struct child_sa *deal_install(struct exchange *x, struct child_deal *deal);
 void child_use_outbound(struct child_sa *c); /* from now on it sends */

@@ -1,4 +1,5 @@
-/* Commands: what an operator asks of the engine, by name or by id. Each that somebody waits for ends in one IKE_EVENT_DONE. */
+/* Commands: what an operator asks of the engine, by name or by id. Each that somebody waits for
+ * ends in one IKE_EVENT_DONE. */
 #include "ike/command.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Cookies, RFC 7296 §2.6: version | HMAC-SHA2-256(secret, Ni | IPi | SPIi). One hash and no memory per spoofed request. */
+/* Cookies, RFC 7296 §2.6: version | HMAC-SHA2-256(secret, Ni | IPi | SPIi). One hash and no memory
+ * per spoofed request. */
 #pragma once
 
 #include "ike/engine.h"

@@ -357,7 +357,8 @@ uint64_t engine_new_spi(struct ike_engine *e)
 	return spi;
 }
 
-/* The same for each instance of a configured child within an SA's life; children of several peers differ. */
+/* The same for each instance of a configured child within an SA's life; children of several peers
+ * differ. */
 uint32_t engine_reqid(struct ike_engine *e, const struct child_config *config)
 {
 	return config->reqid ? config->reqid : ++e->last_reqid;

@@ -78,7 +78,8 @@ static const struct payload_rule *rule_of(const struct message_rule *rule, uint8
 	return NULL;
 }
 
-/* RFC 7296 §3.1: payloads that have no business in a message are ignored; too few or too many are an error. */
+/* RFC 7296 §3.1: payloads that have no business in a message are ignored; too few or too many are
+ * an error. */
 static const char *rule_broken(const struct message_rule *rule, const struct payload_chain *chain)
 {
 	for (const struct payload_rule *p = rule->payloads; p->type; p++) {
@@ -171,7 +172,8 @@ void *exchange_take(struct exchange *x, size_t size)
 {
 	void *memory = arena_take(x->arena, size ? size : 1);
 
-	assert(memory); /* the cap is far above what one exchange may keep: messages are bounded before */
+	assert(memory); /* the cap is far above what one exchange may keep: messages are bounded
+			   before */
 	return memory;
 }
 
@@ -272,7 +274,8 @@ static void refuse_for_good(struct exchange *x, const char *why)
 	sa_linger(x->sa, why);
 }
 
-/* A refusal: as responder the notify goes out as the whole response; as initiator the exchange failed. */
+/* A refusal: as responder the notify goes out as the whole response; as initiator the exchange
+ * failed. */
 static void exchange_refuse(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -291,8 +294,8 @@ static void exchange_refuse(struct exchange *x)
 	if (x->reject.doom && !x->initiator)
 		refuse_for_good(x, why);
 	exchange_fail(x, why);
-	doom = x->reject
-		       .doom; /* failed() may have found something better than ending the SA at once */
+	doom = x->reject.doom; /* failed() may have found something better than ending the SA at
+				  once */
 	exchange_free(x);
 	if (doom && !sa->gone)
 		sa_doom(sa, why);

@@ -1,5 +1,5 @@
-/* The exchange runner: an exchange is a table of rounds, a round is a message expected, steps, and a message emitted. A
- * step that asks a question waits; it runs again when the answer is there. */
+/* The exchange runner: an exchange is a table of rounds, a round is a message expected, steps, and
+ * a message emitted. A step that asks a question waits; it runs again when the answer is there. */
 #pragma once
 
 #include "ike/receive.h"
@@ -13,7 +13,8 @@ enum step {
 	STEP_REJECT, /* the message is refused: x->reject says with what */
 	STEP_DROP,   /* as if the message had not come */
 	STEP_AGAIN,  /* from the first round on: the peer wants the same request otherwise */
-	STEP_END, /* the exchange is over here: later steps and rounds are skipped, nothing is emitted */
+	STEP_END,    /* the exchange is over here: later steps and rounds are skipped, nothing is
+			emitted */
 };
 
 typedef enum step step_fn(struct exchange *x);
@@ -41,8 +42,8 @@ struct exchange_kind {
 	const struct round *rounds;
 	size_t round_count;
 	size_t data_size; /* of the exchange's own struct */
-	/* Called once when it ends without having run to its end: abandoned by the window, refused by the peer, its SA gone.
-	 * `why` is for people. */
+	/* Called once when it ends without having run to its end: abandoned by the window, refused
+	 * by the peer, its SA gone. `why` is for people. */
 	void (*failed)(struct exchange *x, const char *why);
 	/* Called after the last message was emitted or the last step done. */
 	void (*finished)(struct exchange *x);
@@ -104,8 +105,9 @@ enum step exchange_ask(
 	struct exchange *x, struct ike_question *question); /* copied into the arena; STEP_WAIT */
 enum step exchange_reject(struct exchange *x, uint16_t notify, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-void *exchange_take(struct exchange *x,
-	size_t size); /* from the arena; never NULL: ends the process by assert only where the cap is ours */
+void *exchange_take(
+	struct exchange *x, size_t size); /* from the arena; never NULL: ends the process by assert
+					     only where the cap is ours */
 struct bytes exchange_keep(struct exchange *x, struct bytes from);
 
 /* Building the message of this round. */

@@ -1,5 +1,5 @@
-/* Intents: small values that say what an SA wants next. One exchange of ours runs at a time (a window of one); the next
- * begins when it ends. */
+/* Intents: small values that say what an SA wants next. One exchange of ours runs at a time (a
+ * window of one); the next begins when it ends. */
 #include <stdlib.h>
 
 #include "ike/exchange.h"

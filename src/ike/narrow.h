@@ -3,7 +3,8 @@
 
 #include "conf/connection.h"
 
-/* The configured selectors of one side with `dynamic` put in place: its address as a single host. */
+/* The configured selectors of one side with `dynamic` put in place: its address as a single host.
+ */
 void selectors_configured(const struct conf_selector *list, size_t count,
 	const struct address *dynamic, struct selectors *ret);
 

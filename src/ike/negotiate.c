@@ -39,7 +39,8 @@ static bool allows_none(const struct proposal *p, uint8_t type)
 	return count_type(p, type) == 0 || find_transform(p, &(struct transform){ .type = type });
 }
 
-/* The first transform of a type in `preferred` that is also in `other`; NULL with *ret_none where both go without. */
+/* The first transform of a type in `preferred` that is also in `other`; NULL with *ret_none where
+ * both go without. */
 static const struct transform *choose_type(const struct proposal *preferred,
 	const struct proposal *other, uint8_t type, bool *ret_none)
 {

@@ -12,11 +12,12 @@ struct negotiation {
 	bool prefer_ours; /* our order decides; else theirs */
 };
 
-/* Returns 1 with one transform of each type in *ret_chosen (number and SPI are theirs), 0 where nothing fits, -EBADMSG
- * where the payload is malformed. */
+/* Returns 1 with one transform of each type in *ret_chosen (number and SPI are theirs), 0 where
+ * nothing fits, -EBADMSG where the payload is malformed. */
 int negotiate(const struct negotiation *n, struct proposal *ret_chosen);
 
-/* Likewise for the response to our offer: one proposal, one transform of each type, all of them offered by us. */
+/* Likewise for the response to our offer: one proposal, one transform of each type, all of them
+ * offered by us. */
 int negotiate_response(const struct negotiation *n, struct proposal *ret_chosen);
 
 /* Whether an already chosen proposal would also have been acceptable to another list. */

@@ -1,5 +1,5 @@
-/* A message that passed its integrity check, and the only ways to get one. Code that changes an SA takes a
- * `const struct opened *`. */
+/* A message that passed its integrity check, and the only ways to get one. Code that changes an SA
+ * takes a `const struct opened *`. */
 #pragma once
 
 #include "base/arena.h"
@@ -14,13 +14,14 @@ struct opened {
 	struct bytes raw;           /* the datagram, for AUTH over IKE_SA_INIT */
 	struct ike_path path;
 	bool authenticated;
-	bool critical_unknown; /* a critical payload of an unknown type: answer with it, RFC 7296 §2.5 */
+	bool critical_unknown; /* a critical payload of an unknown type: answer with it, RFC 7296
+				  §2.5 */
 	uint8_t critical_type;
 	bool malformed; /* authentic, but not well formed: INVALID_SYNTAX */
 };
 
-/* Decrypts and verifies; gathers fragments. Returns 1 and a message in `arena`, 0 while fragments are missing, or a
- * negative errno where the message is to be dropped (with a word why). */
+/* Decrypts and verifies; gathers fragments. Returns 1 and a message in `arena`, 0 while fragments
+ * are missing, or a negative errno where the message is to be dropped (with a word why). */
 int receive_open(struct ike_sa *sa, const struct ike_path *path, const struct ike_header *header,
 	struct bytes datagram, struct arena *arena, struct opened **ret_opened,
 	const char **ret_why);

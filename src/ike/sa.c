@@ -219,8 +219,8 @@ static void sa_move(struct ike_sa *sa, const struct ike_path *path)
 		child_path_changed(c);
 }
 
-/* While setting up, the peer may float to the port of NAT traversal; later a NAT in front of it may rebind
- * (RFC 7296 §2.23), which we follow unless we are behind one ourselves. */
+/* While setting up, the peer may float to the port of NAT traversal; later a NAT in front of it may
+ * rebind (RFC 7296 §2.23), which we follow unless we are behind one ourselves. */
 void sa_path_seen(struct ike_sa *sa, const struct opened *message)
 {
 	bool same = endpoint_equal(&sa->path.remote, &message->path.remote) &&

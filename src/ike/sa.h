@@ -86,11 +86,11 @@ struct child_sa {
 	ike_time installed_at, rekey_at, expire_at;
 	struct timer rekey_timer, expire_timer;
 	bool installed_in, installed_out;
-	bool redundant;       /* lost a rekey collision: its end is the peer's to say */
-	uint32_t successor;   /* what replaced it, or 0 */
-	uint32_t predecessor; /* what it replaces, or 0 */
-	struct octets
-		peer_rekey_nonce; /* the lowest nonce of the peer's rekeying of this child, while ours is under way */
+	bool redundant;                 /* lost a rekey collision: its end is the peer's to say */
+	uint32_t successor;             /* what replaced it, or 0 */
+	uint32_t predecessor;           /* what it replaces, or 0 */
+	struct octets peer_rekey_nonce; /* the lowest nonce of the peer's rekeying of this child,
+					   while ours is under way */
 	uint32_t peer_rekey_child;
 	uint64_t command;
 };

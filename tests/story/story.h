@@ -1,4 +1,5 @@
-/* Two hosts, ALICE and BOB, in a world of virtual time; a story that fails prints the ladder of its messages. */
+/* Two hosts, ALICE and BOB, in a world of virtual time; a story that fails prints the ladder of its
+ * messages. */
 #pragma once
 
 #include <setjmp.h>

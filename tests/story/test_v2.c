@@ -1,4 +1,5 @@
-/* The life of an IKEv2 tunnel, told between two engines: set up, refused, rekeyed, deleted, with a good network and a bad. */
+/* The life of an IKEv2 tunnel, told between two engines: set up, refused, rekeyed, deleted, with a
+ * good network and a bad. */
 #include "tests/story/story.h"
 
 #include <string.h>
@@ -394,7 +395,8 @@ static void loss_and_duplication_are_overcome(void **state)
 	}
 }
 
-/* "10.1.0.0/24,10.1.1.0/24,…": so many that IKE_AUTH and its answer are longer than a packet should be. */
+/* "10.1.0.0/24,10.1.1.0/24,…": so many that IKE_AUTH and its answer are longer than a packet should
+ * be. */
 static void many_selectors(const char *key, int network, char *out, size_t size)
 {
 	size_t used = (size_t)snprintf(out, size, "%s = ", key);

@@ -20,7 +20,7 @@ struct collision_facts {
 /* 0: go on; else the notify to refuse with. */
 uint16_t collision_judge(const struct collision_facts *f);
 
-/* Both sides rekeyed the same SA: whose exchange holds the lowest of the four nonces loses (§2.8.1). Each argument is the
- * lower nonce of one exchange. */
+/* Both sides rekeyed the same SA: whose exchange holds the lowest of the four nonces loses
+ * (§2.8.1). Each argument is the lower nonce of one exchange. */
 bool collision_ours_lost(struct bytes ours, struct bytes theirs);
 struct bytes lower_nonce(struct bytes a, struct bytes b);

@@ -1,5 +1,6 @@
-/* CREATE_CHILD_SA for children, RFC 7296 §1.3.1 and §1.3.3: a new one, or one in place of another. The initiator installs
- * with the response; the responder before it, and goes on sending on the old SA until the peer deletes it. */
+/* CREATE_CHILD_SA for children, RFC 7296 §1.3.1 and §1.3.3: a new one, or one in place of another.
+ * The initiator installs with the response; the responder before it, and goes on sending on the old
+ * SA until the peer deletes it. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -212,7 +213,8 @@ static enum step finish_group(struct exchange *x)
 	return STEP_NEXT;
 }
 
-/* The old child goes, unless the peer rekeyed it too and its exchange won: then our new one goes, §2.8.1. */
+/* The old child goes, unless the peer rekeyed it too and its exchange won: then our new one goes,
+ * §2.8.1. */
 static void settle_rekey(struct exchange *x, struct child_sa *old, struct child_sa *made)
 {
 	struct create_data *d = x->data;

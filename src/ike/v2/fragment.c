@@ -12,7 +12,8 @@ void fragments_clear(struct fragments *f)
 	*f = (struct fragments){ 0 };
 }
 
-/* RFC 7383 §2.6: a larger total replaces what came before (the peer fragments smaller now); a smaller one is refused. */
+/* RFC 7383 §2.6: a larger total replaces what came before (the peer fragments smaller now); a
+ * smaller one is refused. */
 static int fragments_prepare(struct fragments *f, const struct fragment *part)
 {
 	bool same = f->total && f->message_id == part->message_id && f->response == part->response;

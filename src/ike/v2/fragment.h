@@ -24,8 +24,9 @@ struct fragment {
 	struct bytes plain;
 };
 
-/* Adds a verified fragment. Returns 1 when the message is complete, 0 while parts are missing, -EBADMSG where it does
- * not fit (a smaller total than that seen, RFC 7383 §2.6), -E2BIG over bytes_max. */
+/* Adds a verified fragment. Returns 1 when the message is complete, 0 while parts are missing,
+ * -EBADMSG where it does not fit (a smaller total than that seen, RFC 7383 §2.6), -E2BIG over
+ * bytes_max. */
 int fragments_add(struct fragments *f, const struct fragment *part, size_t bytes_max);
 /* The whole plaintext, into out (f->bytes octets); then clears. */
 void fragments_join(struct fragments *f, uint8_t *out);

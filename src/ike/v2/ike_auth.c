@@ -1,5 +1,6 @@
-/* IKE_AUTH, RFC 7296 §1.2 and §2.15: each side says who it is and proves it over its IKE_SA_INIT message, and the first
- * child is agreed on the way. The IKE SA stands when both have verified; a child that can't be agreed on doesn't undo it. */
+/* IKE_AUTH, RFC 7296 §1.2 and §2.15: each side says who it is and proves it over its IKE_SA_INIT
+ * message, and the first child is agreed on the way. The IKE SA stands when both have verified; a
+ * child that can't be agreed on doesn't undo it. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,7 +60,8 @@ static void set_id(struct ike_id *id, const struct id_payload *from)
 	octets_set(&id->value, from->value);
 }
 
-/* What we call ourselves: as configured, as our certificate says (the loader put that in), or our address. */
+/* What we call ourselves: as configured, as our certificate says (the loader put that in), or our
+ * address. */
 static void set_local_id(struct ike_sa *sa)
 {
 	const struct identity *id = &sa->connection->local[0].id;
@@ -72,7 +74,8 @@ static void set_local_id(struct ike_sa *sa)
 	set_id(&sa->local_id, &ours);
 }
 
-/* The octets that one side's AUTH covers: its message, the other's nonce, the MAC of its identity. */
+/* The octets that one side's AUTH covers: its message, the other's nonce, the MAC of its identity.
+ */
 static void auth_parts(struct exchange *x, bool ours, struct bytes parts[static IKE_SIGNED_PARTS])
 {
 	struct ike_setup *setup = x->sa->setup;
@@ -398,7 +401,8 @@ static void initiator_done(struct exchange *x)
 	command_done(x->engine, command, !d->child_error, 0, d->child_text);
 }
 
-/* Our verification failed: the peer believes in an SA that we don't, so tell it, RFC 7296 §2.21.2. */
+/* Our verification failed: the peer believes in an SA that we don't, so tell it, RFC 7296 §2.21.2.
+ */
 static void initiator_failed(struct exchange *x, const char *why)
 {
 	struct ike_sa *sa = x->sa;
@@ -472,7 +476,8 @@ static struct conf_facts peer_facts(
 	};
 }
 
-/* The connection that fits the identities, the addresses and the method best and would have chosen the same proposal. */
+/* The connection that fits the identities, the addresses and the method best and would have chosen
+ * the same proposal. */
 static enum step find_connection(struct exchange *x)
 {
 	struct id_payload idi = ike_id_payload(&x->sa->remote_id), idr = { 0 };

@@ -1,6 +1,7 @@
-/* IKE_SA_INIT, RFC 7296 §1.2: proposals, Diffie-Hellman values and nonces cross in the clear; afterwards both sides have
- * keys and know whether a NAT is between them. The initiator may be asked to come again, with a cookie (§2.6) or with
- * another group (§1.2); nothing here is authenticated yet, so nothing here is believed for longer than IKE_AUTH takes. */
+/* IKE_SA_INIT, RFC 7296 §1.2: proposals, Diffie-Hellman values and nonces cross in the clear;
+ * afterwards both sides have keys and know whether a NAT is between them. The initiator may be
+ * asked to come again, with a cookie (§2.6) or with another group (§1.2); nothing here is
+ * authenticated yet, so nothing here is believed for longer than IKE_AUTH takes. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -355,7 +356,8 @@ const struct exchange_kind ike_sa_init_initiator = {
 
 /* The responder. */
 
-/* The connection whose addresses fit best among those that share a proposal; which one it really is, IKE_AUTH says. */
+/* The connection whose addresses fit best among those that share a proposal; which one it really
+ * is, IKE_AUTH says. */
 static const struct connection *choose_connection(struct exchange *x, struct proposal *ret_chosen)
 {
 	struct conf_facts facts = { .local = x->path.local.address,

@@ -1,4 +1,5 @@
-/* INFORMATIONAL, RFC 7296 §1.4: deletes, liveness, and errors that have nowhere else to go; and the dispatch of requests. */
+/* INFORMATIONAL, RFC 7296 §1.4: deletes, liveness, and errors that have nowhere else to go; and the
+ * dispatch of requests. */
 #include <stdio.h>
 
 #include "ike/v2/exchanges.h"
@@ -159,7 +160,8 @@ struct informational_data {
 	bool auth_failed;
 };
 
-/* The peer deletes the SA that it receives on: our outbound one. A successor takes over before it goes. */
+/* The peer deletes the SA that it receives on: our outbound one. A successor takes over before it
+ * goes. */
 static bool delete_named(struct ike_sa *sa, uint32_t spi, uint32_t *ret_ours)
 {
 	struct child_sa *c = child_by_spi_out(sa, spi);
@@ -173,7 +175,8 @@ static bool delete_named(struct ike_sa *sa, uint32_t spi, uint32_t *ret_ours)
 		child_use_outbound(successor);
 	*ret_ours = c->spec.spi_in;
 	if (ours)
-		return false; /* both delete at once, §1.4.1: the other exchange ends it, and names nothing here */
+		return false; /* both delete at once, §1.4.1: the other exchange ends it, and names
+				 nothing here */
 	child_remove(c, "deleted by the peer", c->successor != 0);
 	child_free(c);
 	return true;

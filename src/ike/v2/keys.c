@@ -33,8 +33,8 @@ struct seal_suite proposal_suite(const struct proposal *p)
 	};
 }
 
-/* SKEYSEED = prf(Ni | Nr, g^ir), or prf(SK_d(old), g^ir | Ni | Nr) when rekeying (§2.18). PRFs with a key of fixed size
- * take the first 64 bits of each nonce as key (§2.14). */
+/* SKEYSEED = prf(Ni | Nr, g^ir), or prf(SK_d(old), g^ir | Ni | Nr) when rekeying (§2.18). PRFs with
+ * a key of fixed size take the first 64 bits of each nonce as key (§2.14). */
 static int skeyseed(struct ike_sa *sa, const struct key_inputs *in, struct secret *ret_seed)
 {
 	uint16_t id = in->old_sk_d ? in->old_prf : proposal_id(&sa->chosen, TRANSFORM_PRF);

@@ -15,10 +15,12 @@ struct key_inputs {
 	uint16_t old_prf;
 };
 
-/* Derives the SK_ keys for sa->chosen and sa's SPIs and puts them into sa->keys. Returns 0 or -EIO. */
+/* Derives the SK_ keys for sa->chosen and sa's SPIs and puts them into sa->keys. Returns 0 or -EIO.
+ */
 int keys_derive_ike(struct ike_sa *sa, const struct key_inputs *in);
 
-/* KEYMAT of a child: fills spec's keys. `initiator`: of the exchange that made it. `shared` empty without PFS. */
+/* KEYMAT of a child: fills spec's keys. `initiator`: of the exchange that made it. `shared` empty
+ * without PFS. */
 int keys_derive_child(struct ike_sa *sa, struct child_spec *spec, bool initiator,
 	struct bytes shared, struct bytes ni, struct bytes nr);
 

@@ -7,7 +7,8 @@
 
 #define PAYLOAD_HEADER_BYTES 4
 
-/* What the SK or SKF payload of a datagram holds. The payload must be the last and reach the end. */
+/* What the SK or SKF payload of a datagram holds. The payload must be the last and reach the end.
+ */
 struct sealed {
 	struct bytes aad;  /* from the header to the IV */
 	struct bytes body; /* IV, ciphertext, ICV */

@@ -1,5 +1,5 @@
-/* Rekeying the IKE SA, RFC 7296 §1.3.2 and §2.18: a new SA with its own SPIs, keys and message IDs takes over the children
- * and what the old one still wanted; the initiator deletes the old one. */
+/* Rekeying the IKE SA, RFC 7296 §1.3.2 and §2.18: a new SA with its own SPIs, keys and message IDs
+ * takes over the children and what the old one still wanted; the initiator deletes the old one. */
 #include <stdio.h>
 #include <stdlib.h>
 

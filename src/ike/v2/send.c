@@ -45,7 +45,8 @@ static void fill_iv(struct ike_sa *sa, const struct seal_suite *suite, uint8_t *
 		random_fill(&sa->engine->options.random, iv, size);
 }
 
-/* One SK or SKF message around `plain`. Returns the datagram, in the exchange's arena. RFC 7296 §3.14, RFC 7383 §2.5. */
+/* One SK or SKF message around `plain`. Returns the datagram, in the exchange's arena. RFC 7296
+ * §3.14, RFC 7383 §2.5. */
 static struct bytes seal_one(struct sealing *s, struct bytes plain)
 {
 	struct ike_sa *sa = s->x->sa;

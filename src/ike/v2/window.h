@@ -1,5 +1,6 @@
-/* The window of one: RFC 7296 §2.1-2.3. We send one request at a time and take the peer's one by one. The window freezes
- * what was emitted, owns the retransmission timer and answers repeats; exchanges never see either. */
+/* The window of one: RFC 7296 §2.1-2.3. We send one request at a time and take the peer's one by
+ * one. The window freezes what was emitted, owns the retransmission timer and answers repeats;
+ * exchanges never see either. */
 #pragma once
 
 #include "base/timer.h"
@@ -26,7 +27,8 @@ struct window {
 
 enum window_verdict { WINDOW_NEW, WINDOW_REPEAT, WINDOW_WORKING, WINDOW_STALE, WINDOW_AHEAD };
 
-/* Pure: what a message is to us, by its header alone. For responses NEW means: answers our request. */
+/* Pure: what a message is to us, by its header alone. For responses NEW means: answers our request.
+ */
 enum window_verdict window_judge(const struct window *w, const struct ike_header *header);
 
 void frozen_take(
