@@ -1,25 +1,104 @@
-/* The control socket, until src/vici is there: nothing listens. What VICI is to be joined with: its
- * commands are host_command() with ids above CONTROL_ID_HOST; after load-conn
- * host_start_children(); after anything that changes credentials host_credentials_changed(); reload
- * is config_load(); counters are esp_stats(plane_esp(h->plane), …); its `log` event is a subscriber
- * in h->log. */
+/* The control socket: VICI, joined to the daemon. VICI's commands are host_command() with ids from CONTROL_ID_HOST on;
+ * what it loads goes where config_load() puts the same from files. */
 #include "host/control.h"
 
+#include <stdio.h>
+
+#include "host/config.h"
 #include "host/host.h"
+#include "vici/pipe.h"
+
+static ike_time now(void *context)
+{
+	return host_now(context);
+}
+
+static void command(void *context, const struct ike_command *c)
+{
+	host_command(context, c);
+}
+
+static void start_children(void *context, const struct connection *c)
+{
+	host_start_children(context, c);
+}
+
+static void credentials_changed(void *context)
+{
+	host_credentials_changed(context);
+}
+
+static int reload(void *context)
+{
+	return config_load(context);
+}
+
+static int child_stats(void *context, uint32_t child_id, struct esp_child_stats *ret_stats)
+{
+	struct host *h = context;
+
+	return esp_stats(plane_esp(h->plane), child_id, ret_stats);
+}
+
+/* Only lines without an event: events reach VICI by themselves. */
+static void log_line(void *context, const struct log_line *line)
+{
+	struct host *h = context;
+	struct vici_log_line l = {
+		.group = line->group,
+		.ike_name = line->ike_name,
+		.text = line->text,
+		.level = line->level,
+		.ike_id = line->ike_id,
+	};
+
+	if (h->vici && !h->telling)
+		vici_log(vici_server_vici(h->vici), &l);
+}
 
 int control_open(struct host *h)
 {
-	log_text(&h->log, "DMN", 0, "this build has no control socket");
+	struct vici_host lent = {
+		.engine = h->engine,
+		.keys = h->keys,
+		.crypto = h->crypto,
+		.started_at = h->started_at,
+		.first_id = CONTROL_ID_HOST + 1,
+		.context = h,
+		.now = now,
+		.command = command,
+		.start_children = start_children,
+		.credentials_changed = credentials_changed,
+		.reload = reload,
+		.reload_settings = reload,
+		.child_stats = child_stats,
+	};
+	char problem[300] = "";
+	int r = vici_server_open(
+		&h->loop, h->settings.vici_path, &lent, &h->vici, problem, sizeof(problem));
+
+	if (r) {
+		log_text(&h->log, "DMN", 0, "%s", problem);
+		return r;
+	}
+	h->log.subscriber = log_line;
+	h->log.context = h;
 	return 0;
 }
 
 void control_close(struct host *h)
 {
-	(void)h;
+	h->log.subscriber = NULL;
+	vici_server_close(h->vici);
+	h->vici = NULL;
 }
 
 void control_event(struct host *h, const struct ike_event *event)
 {
-	(void)h;
-	(void)event;
+	char line[LOG_LINE_MAX];
+
+	if (!h->vici)
+		return;
+	vici_event(vici_server_vici(h->vici), event, log_group(event->kind),
+		log_render(event, line, sizeof(line)));
 }

@@ -5,7 +5,7 @@
 
 struct host;
 
-/* Ids of commands below this one are the daemon's own; VICI counts from it. */
+/* The id of the daemon's own command; VICI's come after it. */
 #define CONTROL_ID_HOST 1u
 
 int control_open(struct host *h); /* says in the log what is wrong */

@@ -1,0 +1,283 @@
+/* SAs as sections, in the order of fields that scripts match across; and the events that carry them. */
+#include "vici/internal.h"
+
+#include <stdio.h>
+
+#include "wire/ikev2.h"
+
+static uint64_t seconds_since(struct vici *v, ike_time then)
+{
+	ike_time now = v->host.now(v->host.context);
+
+	return now > then ? (now - then) / NS_PER_SECOND : 0;
+}
+
+static uint64_t seconds_until(struct vici *v, ike_time then)
+{
+	ike_time now = v->host.now(v->host.context);
+
+	return then > now ? (then - now) / NS_PER_SECOND : 0;
+}
+
+static const struct transform *chosen(const struct proposal *p, uint8_t type)
+{
+	for (size_t i = 0; i < p->transform_count; i++) {
+		if (p->transforms[i].type == type && (p->transforms[i].id || type == TRANSFORM_ESN))
+			return &p->transforms[i];
+	}
+	return NULL;
+}
+
+static void write_transform(struct vici_buffer *b, const struct proposal *p, uint8_t type,
+	const char *name, const char *name_keysize)
+{
+	const struct transform *t = chosen(p, type);
+	char scratch[NAME_TEXT_MAX];
+
+	if (!t)
+		return;
+	vici_text(b, name, transform_name(type, t->id, scratch));
+	if (name_keysize && t->key_bits)
+		vici_printf(b, name_keysize, "%u", t->key_bits);
+}
+
+static void write_algorithms(struct vici_buffer *b, const struct proposal *p)
+{
+	write_transform(b, p, TRANSFORM_ENCR, "encr-alg", "encr-keysize");
+	write_transform(b, p, TRANSFORM_INTEG, "integ-alg", "integ-keysize");
+	write_transform(b, p, TRANSFORM_PRF, "prf-alg", NULL);
+	write_transform(b, p, TRANSFORM_KE, "dh-group", NULL);
+}
+
+static void write_end(struct vici_buffer *b, const char *side, const struct endpoint *e,
+	const struct id_payload *id)
+{
+	char name[32], address[ADDRESS_TEXT_MAX], text[1024];
+
+	snprintf(name, sizeof(name), "%s-host", side);
+	vici_text(b, name, e->address.family ? address_print(&e->address, address) : "%any");
+	snprintf(name, sizeof(name), "%s-port", side);
+	vici_printf(b, name, "%u", e->port);
+	snprintf(name, sizeof(name), "%s-id", side);
+	vici_text(b, name, id_print(id, text, sizeof(text)));
+}
+
+static void write_ike_times(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa)
+{
+	if (!sa->established_at)
+		return;
+	vici_printf(b, "established", "%" PRIu64, seconds_since(v, sa->established_at));
+	if (sa->rekey_at != IKE_TIME_NEVER && sa->rekey_at)
+		vici_printf(b, "rekey-time", "%" PRIu64, seconds_until(v, sa->rekey_at));
+}
+
+/* Within the section that is named like the connection; child-sas is the caller's. */
+void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa)
+{
+	vici_printf(b, "uniqueid", "%u", sa->id);
+	vici_text(b, "version", "2");
+	vici_text(b, "state", ike_state_name(sa->state));
+	write_end(b, "local", &sa->path.local, &sa->local_id);
+	write_end(b, "remote", &sa->path.remote, &sa->remote_id);
+	if (sa->initiator)
+		vici_bool(b, "initiator", true);
+	vici_printf(b, "initiator-spi", "%016" PRIx64, sa->spi_i);
+	vici_printf(b, "responder-spi", "%016" PRIx64, sa->spi_r);
+	if (sa->nat_local)
+		vici_bool(b, "nat-local", true);
+	if (sa->nat_remote)
+		vici_bool(b, "nat-remote", true);
+	if (sa->nat_fake)
+		vici_bool(b, "nat-fake", true);
+	if (sa->nat_local || sa->nat_remote || sa->nat_fake)
+		vici_bool(b, "nat-any", true);
+	write_algorithms(b, &sa->chosen);
+	write_ike_times(v, b, sa);
+	if (sa->task) {
+		vici_list(b, "tasks-active");
+		vici_item_text(b, sa->task);
+		vici_list_end(b);
+	}
+}
+
+/* Child SAs. */
+
+static void write_direction(
+	struct vici *v, struct vici_buffer *b, const char *way, const struct esp_counters *c)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "bytes-%s", way);
+	vici_printf(b, name, "%" PRIu64, c->bytes);
+	snprintf(name, sizeof(name), "packets-%s", way);
+	vici_printf(b, name, "%" PRIu64, c->packets);
+	snprintf(name, sizeof(name), "use-%s", way);
+	if (c->last_used)
+		vici_printf(b, name, "%" PRIu64, seconds_since(v, c->last_used));
+}
+
+static void write_child_times(
+	struct vici *v, struct vici_buffer *b, const struct ike_child_view *child)
+{
+	if (!child->installed_at)
+		return;
+	if (child->rekey_at != IKE_TIME_NEVER && child->rekey_at)
+		vici_printf(b, "rekey-time", "%" PRIu64, seconds_until(v, child->rekey_at));
+	if (child->expire_at != IKE_TIME_NEVER && child->expire_at)
+		vici_printf(b, "life-time", "%" PRIu64, seconds_until(v, child->expire_at));
+	vici_printf(b, "install-time", "%" PRIu64, seconds_since(v, child->installed_at));
+}
+
+static void write_ts(struct vici_buffer *b, const char *name, const struct selectors *list)
+{
+	char text[SELECTOR_TEXT_MAX];
+
+	vici_list(b, name);
+	for (size_t i = 0; i < list->count; i++)
+		vici_item_text(b, selector_print(&list->list[i], text));
+	vici_list_end(b);
+}
+
+/* Within its section. */
+void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_child_view *child)
+{
+	const struct child_spec *spec = child->spec;
+	struct esp_child_stats stats = { 0 };
+
+	(void)v->host.child_stats(v->host.context, child->id, &stats);
+	vici_text(b, "name", child->config->name);
+	vici_printf(b, "uniqueid", "%u", child->id);
+	vici_printf(b, "reqid", "%u", spec->reqid);
+	vici_text(b, "state", ike_child_state_name(child->state));
+	vici_text(b, "mode", spec->mode == CHILD_TRANSPORT ? "TRANSPORT" : "TUNNEL");
+	vici_text(b, "protocol", "ESP");
+	if (spec->encap)
+		vici_bool(b, "encap", true);
+	vici_printf(b, "spi-in", "%08x", spec->spi_in);
+	vici_printf(b, "spi-out", "%08x", spec->spi_out);
+	write_algorithms(b, &child->chosen);
+	if (spec->esn)
+		vici_text(b, "esn", "1");
+	write_direction(v, b, "in", &stats.in);
+	write_direction(v, b, "out", &stats.out);
+	write_child_times(v, b, child);
+	write_ts(b, "local-ts", &spec->local);
+	write_ts(b, "remote-ts", &spec->remote);
+}
+
+static void open_child(struct vici_buffer *b, const struct ike_child_view *child)
+{
+	char name[256];
+
+	snprintf(name, sizeof(name), "%.240s-%u", child->config->name, child->id);
+	vici_section(b, name);
+}
+
+bool vici_find_sa(struct vici *v, uint32_t id, struct ike_sa_view *ret_sa)
+{
+	size_t position = 0;
+
+	while (ike_next_sa(v->host.engine, &position, ret_sa)) {
+		if (ret_sa->id == id)
+			return true;
+	}
+	return false;
+}
+
+bool vici_find_child(
+	struct vici *v, uint32_t ike_id, uint32_t child_id, struct ike_child_view *ret_child)
+{
+	size_t position = 0;
+
+	while (ike_next_child(v->host.engine, ike_id, &position, ret_child)) {
+		if (ret_child->id == child_id)
+			return true;
+	}
+	return false;
+}
+
+/* list-sas. */
+
+struct wanted {
+	const char *ike, *child;
+	int64_t ike_id, child_id; /* 0: any */
+};
+
+static bool child_wanted(const struct wanted *w, const struct ike_child_view *child)
+{
+	return (!w->child || strcmp(w->child, child->config->name) == 0) &&
+	       (!w->child_id || w->child_id == child->id);
+}
+
+static bool sa_wanted(struct vici *v, const struct wanted *w, const struct ike_sa_view *sa)
+{
+	struct ike_child_view child;
+	size_t position = 0;
+
+	if ((w->ike && strcmp(w->ike, sa->connection->name) != 0) ||
+		(w->ike_id && w->ike_id != sa->id))
+		return false;
+	if (!w->child && !w->child_id)
+		return true;
+	while (ike_next_child(v->host.engine, sa->id, &position, &child)) {
+		if (child_wanted(w, &child))
+			return true;
+	}
+	return false;
+}
+
+static void write_sa(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa,
+	const struct wanted *w)
+{
+	struct ike_child_view child;
+	size_t position = 0;
+
+	vici_section(b, sa->connection->name);
+	vici_write_ike(v, b, sa);
+	vici_section(b, "child-sas");
+	while (ike_next_child(v->host.engine, sa->id, &position, &child)) {
+		if (!child_wanted(w, &child))
+			continue;
+		open_child(b, &child);
+		vici_write_child(v, b, &child);
+		vici_section_end(b);
+	}
+	vici_section_end(b);
+	vici_section_end(b);
+}
+
+static void command_list_sas(struct vici_session *s, const struct tree_node *request)
+{
+	const struct wanted wanted = {
+		.ike = tree_text(request, "ike"),
+		.child = tree_text(request, "child"),
+		.ike_id = vici_number(request, "ike-id", 0),
+		.child_id = vici_number(request, "child-id", 0),
+	};
+	struct ike_sa_view sa;
+	size_t position = 0;
+
+	while (ike_next_sa(s->vici->host.engine, &position, &sa)) {
+		struct vici_buffer b;
+
+		if (!sa_wanted(s->vici, &wanted, &sa))
+			continue;
+		vici_event_begin(&b, VICI_EVENT_LIST_SA);
+		write_sa(s->vici, &b, &sa, &wanted);
+		vici_emit(s, VICI_EVENT_LIST_SA, &b);
+	}
+	vici_reply_empty(s);
+}
+
+/* There are no trap, drop and pass policies yet: nothing to list. */
+static void command_list_policies(struct vici_session *s, const struct tree_node *request)
+{
+	(void)request;
+	vici_reply_empty(s);
+}
+
+const struct vici_command vici_commands_sas[] = {
+	{ "list-sas", command_list_sas },
+	{ "list-policies", command_list_policies },
+	{ NULL, NULL },
+};
