@@ -40,7 +40,6 @@ static int child_stats(void *context, uint32_t child_id, struct esp_child_stats 
 	return esp_stats(plane_esp(h->plane), child_id, ret_stats);
 }
 
-/* Only lines without an event: events reach VICI by themselves. */
 static void log_line(void *context, const struct log_line *line)
 {
 	struct host *h = context;
@@ -52,7 +51,7 @@ static void log_line(void *context, const struct log_line *line)
 		.ike_id = line->ike_id,
 	};
 
-	if (h->vici && !h->telling)
+	if (h->vici)
 		vici_log(vici_server_vici(h->vici), &l);
 }
 

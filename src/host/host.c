@@ -216,9 +216,7 @@ static void carry_question(struct host *h, const struct ike_question *question)
 
 static void carry_event(struct host *h, const struct ike_event *event)
 {
-	h->telling = true;
 	log_event(&h->log, event);
-	h->telling = false;
 	control_event(h, event);
 	if (event->kind == IKE_EVENT_DONE && h->shutdown_command &&
 		event->command == h->shutdown_command)

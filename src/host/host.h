@@ -42,7 +42,6 @@ struct host {
 	struct keys *keys;
 	struct ike_engine *engine;
 	bool draining;
-	bool telling; /* an event's line goes to the log now: VICI has the event itself */
 	struct host_input *inputs, **inputs_end;
 	uint64_t shutdown_command; /* 0: not ending */
 

@@ -82,7 +82,8 @@ void authenticate(struct task *t)
 		return;
 	case AUTH_CLASS_ANY:
 		authenticate_by_key(t);
-		if (!task_is_yes(t))
+		if (!task_is_yes(t) &&
+			!t->answer->auth.data) /* else memory ran out after signing */
 			authenticate_by_psk(t);
 		return;
 	default:

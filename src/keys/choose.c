@@ -6,10 +6,15 @@
 
 enum { RANK_USABLE = 1, RANK_ASKED_FOR = 2, RANK_VALID = 4, RANK_HAS_ID = 8 };
 
+static bool same(const struct certificate *a, const struct certificate *b)
+{
+	return bytes_equal(certificate_der(a), certificate_der(b));
+}
+
 static bool among(struct certificate *const *list, size_t count, const struct certificate *cert)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (bytes_equal(certificate_der(list[i]), certificate_der(cert)))
+		if (same(list[i], cert))
 			return true;
 	}
 	return false;
@@ -28,9 +33,9 @@ size_t chain_above(
 		for (size_t i = 0; i < k->certs.count && count < room; i++) {
 			struct certificate *above = cert_at(k, i)->cert;
 
-			if (above && above != below && certificate_is_ca(above) &&
+			if (above && certificate_is_ca(above) &&
 				name_equal(certificate_subject(above), issuer) &&
-				!among(out, count, above))
+				!same(above, cert) && !among(out, count, above))
 				out[count++] = above;
 		}
 	}

@@ -187,7 +187,8 @@ int keys_load_cert(struct keys *k, enum keys_cert_kind kind, struct bytes data, 
 						: "no X.509 certificate in PEM or DER with a key "
 						  "that is supported");
 	else if (r < 0)
-		refuse(problem, problem_size, r, "the library refused it");
+		refuse(problem, problem_size, r,
+			r == -ENOMEM ? "out of memory" : "the library refused it");
 	else if (kind == KEYS_CERT_CA && !certificate_is_ca(c->cert))
 		r = refuse(problem, problem_size, -EINVAL,
 			"this certificate is no CA (its basicConstraints lack CA:TRUE): it can't be "
@@ -274,7 +275,8 @@ int keys_load_key(struct keys *k, struct bytes data, const char *passphrase, con
 			"no private key that is supported (RSA, ECDSA, Ed25519 or Ed448; PEM or "
 			"DER; PKCS#8, PKCS#1 or SEC1)");
 	else if (r < 0)
-		refuse(problem, problem_size, r, "the library refused it");
+		refuse(problem, problem_size, r,
+			r == -ENOMEM ? "out of memory" : "the library refused it");
 	if (!r) {
 		memcpy(ret_id, key->hex, sizeof(key->hex));
 		r = key_entry_store(k, key);

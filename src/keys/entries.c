@@ -54,16 +54,19 @@ void entries_sweep(struct entries *e, unsigned generation)
 	e->count = kept;
 }
 
-/* What came over VICI stays until VICI takes it away, whether or not a file says it too. */
+/* What came over VICI stays until VICI takes it away, whether or not a file says it too. Of files the last one counts:
+ * reasons name a line, and that may have moved since. */
 void entry_renew(struct entry *entry, const char *source, unsigned generation)
 {
-	entry->generation = generation;
-	if (strcmp(source, SOURCE_VICI) == 0 && strcmp(entry->source, SOURCE_VICI) != 0) {
-		char *copy = strdup(source);
+	char *copy;
 
-		if (copy) {
-			free(entry->source);
-			entry->source = copy;
-		}
+	entry->generation = generation;
+	if (strcmp(entry->source, SOURCE_VICI) == 0 || strcmp(entry->source, source) == 0)
+		return;
+
+	copy = strdup(source);
+	if (copy) {
+		free(entry->source);
+		entry->source = copy;
 	}
 }

@@ -60,7 +60,7 @@ bool task_give_cert(struct task *t, uint8_t encoding, struct bytes data)
 
 char *secret_print(const struct shared_entry *s, char out[static SECRET_TEXT_MAX])
 {
-	snprintf(out, SECRET_TEXT_MAX, "secret %s%sfrom %s", s->id, s->id[0] ? " " : "",
+	snprintf(out, SECRET_TEXT_MAX, "secret %.60s%sfrom %s", s->id, s->id[0] ? " " : "",
 		s->entry.source);
 	return out;
 }

@@ -60,11 +60,11 @@ static void command_load_authority(struct vici_session *s, const struct tree_nod
 		vici_reply_fail(s, "authority %s: cacert is missing", section->name);
 		return;
 	}
-	r = keys_load_cert(s->vici->host.keys, KEYS_CERT_CA, cacert->value, "vici", problem,
-		sizeof(problem));
+	r = keys_load_cert(
+		s->vici->host.keys, KEYS_CERT_CA, cacert->value, "vici", problem, sizeof(problem));
 	if (r && r != -EEXIST) {
-		vici_reply_fail(s, "authority %s: %s", section->name,
-			*problem ? problem : strerror(-r));
+		vici_reply_fail(
+			s, "authority %s: %s", section->name, *problem ? problem : strerror(-r));
 		return;
 	}
 	s->vici->host.credentials_changed(s->vici->host.context);
@@ -74,7 +74,8 @@ static void command_load_authority(struct vici_session *s, const struct tree_nod
 		vici_reply_fail(s, "out of memory");
 }
 
-/* As with strongSwan, its certificate stays trusted until clear-creds: only what was said about it goes. */
+/* The holder of credentials can't take back a single certificate, and to be silent about a CA that is still trusted would
+ * be wrong: the authority goes, and the answer says what stays. */
 static void command_unload_authority(struct vici_session *s, const struct tree_node *request)
 {
 	const char *name = tree_text(request, "name");
@@ -87,7 +88,10 @@ static void command_unload_authority(struct vici_session *s, const struct tree_n
 	a = *at;
 	*at = a->next;
 	authority_free(a);
-	vici_reply_ok(s);
+	vici_reply_fail(s,
+		"authority %s is unloaded, but its CA certificate stays trusted until "
+		"clear-creds (swanctl --load-all --clear)",
+		name);
 }
 
 static void command_get_authorities(struct vici_session *s, const struct tree_node *request)
@@ -103,8 +107,7 @@ static void command_get_authorities(struct vici_session *s, const struct tree_no
 	vici_reply(s, &b);
 }
 
-static void write_authority(
-	struct vici *v, struct vici_buffer *b, const struct vici_authority *a)
+static void write_authority(struct vici *v, struct vici_buffer *b, const struct vici_authority *a)
 {
 	struct certificate *cert;
 	char text[512] = "";
@@ -170,16 +173,21 @@ const struct vici_command vici_commands_authorities[] = {
 	{ NULL, NULL },
 };
 
-void vici_close(struct vici *v)
+void vici_authorities_clear(struct vici *v)
 {
-	if (!v)
-		return;
 	while (v->authorities) {
 		struct vici_authority *a = v->authorities;
 
 		v->authorities = a->next;
 		authority_free(a);
 	}
+}
+
+void vici_close(struct vici *v)
+{
+	if (!v)
+		return;
+	vici_authorities_clear(v);
 	for (size_t i = 0; i < VICI_LOG_LINES; i++)
 		free(v->lines[i]);
 	free(v);

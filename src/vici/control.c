@@ -33,8 +33,8 @@ static void reply_done(struct vici_session *s, const struct ike_event *done)
 	vici_reply(s, &b);
 }
 
-static void stream_log(struct vici_session *s, const struct ike_event *event, const char *group,
-	const char *line)
+static void stream_log(
+	struct vici_session *s, const struct ike_event *event, const char *group, const char *line)
 {
 	struct vici_buffer b;
 
@@ -82,8 +82,8 @@ void vici_pending_time_out(struct vici *v)
 		if (!p.waits || now < p.deadline)
 			continue;
 		s->pending = (struct vici_pending){ 0 };
-		vici_reply_fail(s, "%s is not done after %" PRIu64 " ms; it goes on", what_of(p.kind),
-			p.timeout_ms);
+		vici_reply_fail(s, "%s is not done after %" PRIu64 " ms; it goes on",
+			what_of(p.kind), p.timeout_ms);
 	}
 }
 
@@ -149,8 +149,9 @@ static bool read_targets(
 	}
 	if (command->ike || command->child || command->ike_id || command->child_id)
 		return true;
-	vici_reply_fail(s, "which one? Give its name with child or ike, or its number with "
-			   "child-id or ike-id");
+	vici_reply_fail(s,
+		"which one? Give its name with child or ike, or its number with "
+		"child-id or ike-id");
 	return false;
 }
 
@@ -180,8 +181,9 @@ static void command_rekey(struct vici_session *s, const struct tree_node *reques
 	struct ike_command command = { .kind = IKE_COMMAND_REKEY };
 
 	if (vici_yes(request, "reauth"))
-		vici_reply_fail(s, "reauth is not supported: rekey without it, or terminate and "
-				   "initiate");
+		vici_reply_fail(s,
+			"reauth is not supported: rekey without it, or terminate and "
+			"initiate");
 	else if (read_targets(s, request, &command))
 		start(s, request, &command);
 }

@@ -34,7 +34,8 @@ static void command_load_cert(struct vici_session *s, const struct tree_node *re
 	int r;
 
 	if (!type || (strcasecmp(type, "X509") != 0 && strcasecmp(type, "PUBKEY") != 0)) {
-		vici_reply_fail(s, "certificates of type '%s' are not supported: X509 and PUBKEY are",
+		vici_reply_fail(s,
+			"certificates of type '%s' are not supported: X509 and PUBKEY are",
 			type ? type : "");
 		return;
 	}
@@ -43,8 +44,8 @@ static void command_load_cert(struct vici_session *s, const struct tree_node *re
 	} else if (flag && strcasecmp(flag, "CA") == 0) {
 		kind = KEYS_CERT_CA;
 	} else if (flag && strcasecmp(flag, "NONE") != 0) {
-		vici_reply_fail(s, "certificates with flag '%s' are not supported: NONE and CA are",
-			flag);
+		vici_reply_fail(
+			s, "certificates with flag '%s' are not supported: NONE and CA are", flag);
 		return;
 	}
 	r = keys_load_cert(
@@ -57,8 +58,8 @@ static void command_load_key(struct vici_session *s, const struct tree_node *req
 {
 	char id[41] = "", problem[VICI_ERROR_MAX] = "";
 	struct vici_buffer b;
-	int r = keys_load_key(s->vici->host.keys, data_of(request), NULL, "vici", id, problem,
-		sizeof(problem));
+	int r = keys_load_key(
+		s->vici->host.keys, data_of(request), NULL, "vici", id, problem, sizeof(problem));
 
 	if (r && r != -EEXIST) {
 		reply_result(s, r, problem);
@@ -70,7 +71,6 @@ static void command_load_key(struct vici_session *s, const struct tree_node *req
 	vici_reply(s, &b);
 }
 
-/* ids are hexadecimal: clients write them in either case. */
 static void command_unload_key(struct vici_session *s, const struct tree_node *request)
 {
 	const char *id = tree_text(request, "id");
@@ -134,8 +134,9 @@ static void command_load_shared(struct vici_session *s, const struct tree_node *
 	int count = read_owners(request, owners), r;
 
 	if (shared_kind(type, &kind) != 0) {
-		vici_reply_fail(s, "secrets of type '%s' are not supported: IKE, EAP, XAUTH, NTLM "
-				   "and PPK are",
+		vici_reply_fail(s,
+			"secrets of type '%s' are not supported: IKE, EAP, XAUTH, NTLM "
+			"and PPK are",
 			type ? type : "");
 		return;
 	}
@@ -171,6 +172,7 @@ static void command_clear_creds(struct vici_session *s, const struct tree_node *
 {
 	(void)request;
 	keys_clear(s->vici->host.keys);
+	vici_authorities_clear(s->vici);
 	changed(s->vici);
 	vici_reply_ok(s);
 }

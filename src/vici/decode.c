@@ -7,7 +7,7 @@
 static bool is_named(uint8_t type)
 {
 	return type == VICI_CMD_REQUEST || type == VICI_EVENT_REGISTER ||
-	       type == VICI_EVENT_UNREGISTER || type == VICI_EVENT;
+		type == VICI_EVENT_UNREGISTER || type == VICI_EVENT;
 }
 
 static bool has_message(uint8_t type)

@@ -78,8 +78,7 @@ static void write_ike_rekey(struct vici *v, struct vici_buffer *b, const struct 
 	vici_section_end(b);
 }
 
-static void write_child_updown(
-	struct vici *v, struct vici_buffer *b, const struct ike_event *event)
+static void write_child_updown(struct vici *v, struct vici_buffer *b, const struct ike_event *event)
 {
 	char name[256];
 
@@ -126,24 +125,6 @@ static const struct telling tellings[] = {
 	[IKE_EVENT_CHILD_REKEYED] = { VICI_EVENT_CHILD_REKEY, write_child_rekey },
 };
 
-void vici_event(
-	struct vici *v, const struct ike_event *event, const char *group, const char *line)
-{
-	const struct telling *t = (size_t)event->kind < sizeof(tellings) / sizeof(tellings[0])
-		? &tellings[event->kind]
-		: NULL;
-
-	vici_count(v, event);
-	if (t && vici_anyone_listens(v, t->kind)) {
-		struct vici_buffer b;
-
-		vici_event_begin(&b, t->kind);
-		t->write(v, &b, event);
-		vici_publish(v, t->kind, &b);
-	}
-	vici_pending_event(v, event, group, line);
-}
-
 /* A line that says that a client is gone must not be sent for ever. */
 void vici_log(struct vici *v, const struct vici_log_line *line)
 {
@@ -164,4 +145,37 @@ void vici_log(struct vici *v, const struct vici_log_line *line)
 	vici_text(&b, "msg", line->text);
 	vici_publish(v, VICI_EVENT_LOG, &b);
 	v->logging = false;
+}
+
+/* A command that failed is worth a line; one that worked was answered to whoever gave it. */
+static void log_event_line(
+	struct vici *v, const struct ike_event *event, const char *group, const char *text)
+{
+	struct vici_log_line line = { .group = group,
+		.ike_name = event->ike_name,
+		.text = text,
+		.level = event->level,
+		.ike_id = event->ike_id };
+
+	if (event->kind == IKE_EVENT_DONE)
+		line.level = event->ok ? 2 : 1;
+	vici_log(v, &line);
+}
+
+void vici_event(struct vici *v, const struct ike_event *event, const char *group, const char *line)
+{
+	const struct telling *t = (size_t)event->kind < sizeof(tellings) / sizeof(tellings[0])
+		? &tellings[event->kind]
+		: NULL;
+
+	vici_count(v, event);
+	log_event_line(v, event, group, line);
+	if (t && vici_anyone_listens(v, t->kind)) {
+		struct vici_buffer b;
+
+		vici_event_begin(&b, t->kind);
+		t->write(v, &b, event);
+		vici_publish(v, t->kind, &b);
+	}
+	vici_pending_event(v, event, group, line);
 }

@@ -118,6 +118,9 @@ void vici_pending_event(
 	struct vici *v, const struct ike_event *event, const char *group, const char *line);
 void vici_pending_time_out(struct vici *v);
 
+/* authorities.c */
+void vici_authorities_clear(struct vici *v);
+
 /* status.c */
 void vici_count(struct vici *v, const struct ike_event *event);
 void vici_remember(struct vici *v, const struct vici_log_line *line);

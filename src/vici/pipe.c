@@ -121,12 +121,21 @@ static bool client_deliver(void *context, struct vici_buffer *record, bool event
 
 static void set_deadline(struct vici_server *s);
 
+static void run_all(struct vici_server *s)
+{
+	if (s->closing)
+		return;
+	vici_run(s->vici);
+	for (struct client *c = s->clients; c; c = c->next) {
+		if (c->session && vici_session_dead(c->session))
+			client_close(c);
+	}
+	set_deadline(s);
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
-	struct vici_server *s = timer->data;
-
-	vici_run(s->vici);
-	set_deadline(s);
+	run_all(timer->data);
 }
 
 static void set_deadline(struct vici_server *s)
@@ -145,10 +154,7 @@ static void set_deadline(struct vici_server *s)
 
 static void on_later(uv_async_t *async)
 {
-	struct vici_server *s = async->data;
-
-	vici_run(s->vici);
-	set_deadline(s);
+	run_all(async->data);
 }
 
 static void later(void *context)
@@ -263,10 +269,11 @@ static int server_listen(struct vici_server *s)
 static void explain(int r, const char *path, char *problem, size_t problem_size)
 {
 	if (r == -EADDRINUSE)
-		snprintf(problem, problem_size, "control socket %s: another daemon listens on it", path);
-	else if (r == -EEXIST)
-		snprintf(problem, problem_size, "control socket %s: a file that is no socket is there",
+		snprintf(problem, problem_size, "control socket %s: another daemon listens on it",
 			path);
+	else if (r == -EEXIST)
+		snprintf(problem, problem_size,
+			"control socket %s: a file that is no socket is there", path);
 	else
 		snprintf(problem, problem_size, "control socket %s: %s", path, strerror(-r));
 }

@@ -206,7 +206,7 @@ struct wanted {
 static bool child_wanted(const struct wanted *w, const struct ike_child_view *child)
 {
 	return (!w->child || strcmp(w->child, child->config->name) == 0) &&
-	       (!w->child_id || w->child_id == child->id);
+		(!w->child_id || w->child_id == child->id);
 }
 
 static bool sa_wanted(struct vici *v, const struct wanted *w, const struct ike_sa_view *sa)
@@ -226,8 +226,8 @@ static bool sa_wanted(struct vici *v, const struct wanted *w, const struct ike_s
 	return false;
 }
 
-static void write_sa(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa,
-	const struct wanted *w)
+static void write_sa(
+	struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa, const struct wanted *w)
 {
 	struct ike_child_view child;
 	size_t position = 0;

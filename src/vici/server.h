@@ -36,9 +36,8 @@ struct vici_host {
 struct vici *vici_new(const struct vici_host *host); /* NULL where memory ran out */
 void vici_close(struct vici *v);                     /* its sessions are freed before */
 
-/* Whatever the engine told. `group` and `line`: how the log puts it. */
-void vici_event(
-	struct vici *v, const struct ike_event *event, const char *group, const char *line);
+/* Whatever the engine told. `group` and `line`: how the log puts it; it goes to those that listen to the log, too. */
+void vici_event(struct vici *v, const struct ike_event *event, const char *group, const char *line);
 
 struct vici_log_line {
 	const char *group, *ike_name, *text;
@@ -46,6 +45,7 @@ struct vici_log_line {
 	uint32_t ike_id;
 };
 
+/* Lines that no event made. */
 void vici_log(struct vici *v, const struct vici_log_line *line);
 
 /* Requests that came behind a command that took its time; and commands whose time is over. */
@@ -58,6 +58,7 @@ typedef bool vici_deliver_fn(void *context, struct vici_buffer *record, bool eve
 
 struct vici_session *vici_session_new(struct vici *v, vici_deliver_fn *deliver, void *context);
 void vici_session_free(struct vici_session *s);
+bool vici_session_dead(const struct vici_session *s); /* after vici_run(): to be closed */
 
 /* Bytes from the client. Returns 0, or a negative errno: the client breaks the protocol and is to be closed. */
 int vici_session_receive(struct vici_session *s, struct bytes received);

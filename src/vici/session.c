@@ -175,8 +175,8 @@ bool vici_yes(const struct tree_node *request, const char *name)
 {
 	const char *text = tree_text(request, name);
 
-	return text && (strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 ||
-			       strcmp(text, "1") == 0);
+	return text &&
+		(strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
 }
 
 static const struct vici_command *command_find(const char *name)
@@ -284,6 +284,11 @@ struct vici_session *vici_session_new(
 	s->next = v->sessions;
 	v->sessions = s;
 	return s;
+}
+
+bool vici_session_dead(const struct vici_session *s)
+{
+	return s->dead;
 }
 
 void vici_session_free(struct vici_session *s)

@@ -149,8 +149,8 @@ static void command_get_counters(struct vici_session *s, const struct tree_node 
 	struct vici_buffer b;
 
 	if (name) {
-		vici_reply_fail(s, "no counters for '%s': they are kept for all connections together",
-			name);
+		vici_reply_fail(s,
+			"no counters for '%s': they are kept for all connections together", name);
 		return;
 	}
 	vici_reply_begin(&b);
@@ -243,9 +243,12 @@ void vici_remember(struct vici *v, const struct vici_log_line *line)
 	time_t now = time(NULL);
 	struct tm tm;
 
+	if (line->level > 1)
+		return; /* detail would push out what matters */
 	localtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%H:%M:%S", &tm);
-	if (asprintf(&text, "%s [%s] %s%s%s", when, line->group, line->ike_name ? line->ike_name : "",
+	if (asprintf(&text, "%s [%s] %s%s%s", when, line->group,
+		    line->ike_name ? line->ike_name : "",
 		    line->ike_name && *line->ike_name ? ": " : "", line->text) < 0)
 		return;
 	free(*slot);
@@ -285,7 +288,8 @@ static void command_reload(struct vici_session *s, const struct tree_node *reque
 	if (s->vici->host.reload(s->vici->host.context) == 0)
 		vici_reply_ok(s);
 	else
-		vici_reply_fail(s, "the configuration has errors; what is good was loaded: see the log");
+		vici_reply_fail(
+			s, "the configuration has errors; what is good was loaded: see the log");
 }
 
 const struct vici_command vici_commands_status[] = {

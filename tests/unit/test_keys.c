@@ -74,6 +74,111 @@ static void the_best_owner_wins(void **state)
 	}
 }
 
+/* Both ends at once: moon proves itself to sun, sun to moon, with what each has. */
+static void secrets_prove_both_ends(void **state)
+{
+	struct world w = world_new("moon.example", "sun.example");
+
+	(void)state;
+	world_psk(&w);
+	assert_int_equal(load_secret(w.ours, "moons", "hush-hush", "sun.example"), 0);
+	assert_int_equal(load_secret(w.theirs, "suns", "hush-hush", "moon.example"), 0);
+	for (size_t i = 0; i < 2; i++) {
+		struct keys *ours = w.ours;
+		struct id_payload local = w.question.local_id;
+
+		passes(&w, i ? "secret moons" : "secret suns");
+		w.ours = w.theirs;
+		w.theirs = ours;
+		w.question.local_id = w.question.remote_id;
+		w.question.remote_id = local;
+	}
+	world_free(&w);
+}
+
+static void what_the_peer_did_is_not_what_was_asked(void **state)
+{
+	struct world w = world_new("C=CH, O=tern, CN=sun", "moon.example");
+	struct ike_answer answer;
+
+	(void)state;
+	load_cert(w.ours, KEYS_CERT_END_ENTITY, "rsa.pem");
+	load_key(w.ours, "rsa.key.pem");
+	load_cert(w.theirs, KEYS_CERT_CA, "root.pem");
+	w.remote.class = AUTH_CLASS_PSK;
+	w.remote.auth_text = "psk";
+	refused(&w,
+		"authenticated by a public key, but remote-1 wants auth = psk (" SWANCTL_CONF
+		":12)");
+	w.remote.class = AUTH_CLASS_PUBKEY;
+	w.remote.id = (struct identity){ ID_FQDN, bytes_of_text("mars"), "mars", false };
+	refused(&w, "the peer is 'C=CH, O=tern, CN=sun', but remote-1 wants id = mars");
+	w.remote.id = (struct identity){ 0 };
+	w.answer.method = 13; /* NULL, RFC 7619 */
+	assert_false(verified(&w, &answer));
+	contains(answer.reason, "which is not supported; use psk or pubkey");
+	keys_answer_clear(&answer);
+	world_free(&w);
+}
+
+/* An intermediate that is loaded as a CA and as somebody's certificate goes along once. */
+static void a_chain_has_no_repeats(void **state)
+{
+	struct world w = world_new("C=CH, O=tern, CN=moon", "peer.example");
+
+	(void)state;
+	load_key(w.ours, "p256.key.pem");
+	load_cert(w.ours, KEYS_CERT_END_ENTITY, "inter.pem");
+	load_cert(w.ours, KEYS_CERT_END_ENTITY, "p256.pem");
+	load_cert(w.ours, KEYS_CERT_END_ENTITY, "p256.pem");
+	load_cert(w.ours, KEYS_CERT_CA, "inter.pem");
+	load_cert(w.ours, KEYS_CERT_CA, "root.pem");
+	assert_true(authenticated(&w));
+	assert_int_equal(w.answer.cert_count, 2);
+	world_free(&w);
+}
+
+/* Key exchanges, in groups of every family. */
+
+static void exchange(struct world *w, uint16_t group)
+{
+	struct ike_question q = { .kind = IKE_ASK_KE_BEGIN, .group = group };
+	struct ike_answer begun, responded, finished;
+
+	assert_true(ask(w, w->ours, &q, &begun));
+	q.kind = IKE_ASK_KE_RESPOND;
+	q.peer = begun.public;
+	assert_true(ask(w, w->theirs, &q, &responded));
+	q.kind = IKE_ASK_KE_FINISH;
+	q.private = begun.private;
+	q.peer = responded.public;
+	assert_true(ask(w, w->ours, &q, &finished));
+	assert_true(finished.secret.size && bytes_equal(finished.secret, responded.secret));
+	keys_answer_clear(&finished);
+	keys_answer_clear(&responded);
+
+	q.kind = IKE_ASK_KE_RESPOND;
+	q.peer = BYTES(begun.public.data, begun.public.size - 1);
+	assert_false(ask(w, w->theirs, &q, &responded));
+	assert_int_equal(responded.status, IKE_ANSWER_BAD_PEER);
+	assert_null(responded.public.data);
+	assert_null(responded.secret.data);
+	keys_answer_clear(&responded);
+	keys_answer_clear(&begun);
+}
+
+static void every_family_of_groups_agrees(void **state)
+{
+	static const uint16_t groups[] = { KE_MODP_2048, KE_ECP_256, KE_ECP_384, KE_ECP_521,
+		KE_CURVE25519, KE_CURVE448 };
+	struct world w = world_new("a", "b");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(groups); i++)
+		exchange(&w, groups[i]);
+	world_free(&w);
+}
+
 /* Loading. */
 
 static const char *const key_files[] = {
@@ -175,6 +280,29 @@ static void only_cas_are_anchors(void **state)
 	keys_free(k);
 }
 
+/* A raw key that no round names speaks for its own key id and for nobody else. */
+static void a_stored_raw_key_speaks_for_its_key_id(void **state)
+{
+	struct world w = world_new("moon.example", "sun.example");
+	char id[41], text[48], problem[200];
+
+	(void)state;
+	assert_int_equal(key_load(w.ours, "p384.key.pem", NULL, id, problem), 0);
+	snprintf(text, sizeof(text), "@#%s", id);
+	w.question.local_id = id_of(&w, text);
+	w.local.pubkey_count = 1;
+	w.local.pubkeys = (struct bytes[]){ der_of(&w, "p384.pub.pem") };
+	refused(&w, "sent a raw public key, and remote-1 names none");
+	load_cert(w.theirs, KEYS_PUBLIC_KEY, "p384.pub.pem");
+	passes(&w, id);
+	w.question.local_id = id_of(&w, "moon.example");
+	refused(&w, "sent a raw public key, and remote-1 names none");
+	w.remote.cacert_count = 1;
+	w.remote.cacerts = (struct bytes[]){ der_of(&w, "root.pem") };
+	refused(&w, "sent a raw public key where remote-1 wants a certificate");
+	world_free(&w);
+}
+
 /* Listing. */
 
 static bool look(void *context, const struct keys_cert_view *view)
@@ -253,6 +381,26 @@ static void a_reload_drops_what_the_files_lost(void **state)
 	assert_string_equal(names, "kept socket new ");
 	assert_string_equal(sources, "vici edroot.pem ");
 	keys_free(k);
+}
+
+/* A line that moved is the one that reasons name. */
+static void a_reload_learns_where_a_secret_stands(void **state)
+{
+	struct world w = world_new("moon.example", "sun.example");
+
+	(void)state;
+	world_psk(&w);
+	assert_int_equal(load_named(w.ours, "ike", "hush-hush", "conf:1"), 0);
+	assert_int_equal(load_named(w.theirs, "ike", "shush", "conf:1"), 0);
+	keys_reload_begin(w.theirs);
+	assert_int_equal(load_named(w.theirs, "ike", "shush", "conf:7"), -EEXIST);
+	keys_reload_end(w.theirs);
+	refused(&w, "(secret ike from conf:7)");
+	assert_int_equal(load_named(w.theirs, "ike", "shush", "vici"), -EEXIST);
+	refused(&w, "(secret ike from vici)");
+	assert_int_equal(load_named(w.theirs, "ike", "shush", "conf:7"), -EEXIST);
+	refused(&w, "(secret ike from vici)");
+	world_free(&w);
 }
 
 static void a_name_is_taken_over(void **state)
@@ -336,17 +484,67 @@ static void loading_and_answering_mix(void **state)
 	crypto_free(cryptos[1]);
 }
 
+/* Trust comes and goes while two threads judge a peer and this one looks at the lists. */
+static void trust_may_change_while_peers_are_judged(void **state)
+{
+	struct world w = world_new("C=CH, O=tern, CN=moon", "peer");
+	struct shared_world s = { .keys = w.theirs, .question = w.question };
+	void *cryptos[2];
+	pthread_t threads[2];
+
+	(void)state;
+	load_key(w.ours, "p256.key.pem");
+	load_cert(w.ours, KEYS_CERT_END_ENTITY, "p256.pem");
+	load_cert(w.ours, KEYS_CERT_CA, "inter.pem");
+	assert_true(authenticated(&w));
+	s.question.kind = IKE_ASK_VERIFY;
+	s.question.connection = &w.connection;
+	s.question.local_id = w.question.remote_id;
+	s.question.remote_id = w.question.local_id;
+	s.question.method = w.answer.method;
+	s.question.auth = w.answer.auth;
+	s.question.cert_count = w.answer.cert_count;
+	memcpy(s.question.certs, w.answer.certs, sizeof(w.answer.certs));
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, answer_always, &s), 0);
+	for (unsigned round = 0; round < 40 || (atomic_load(&s.answered) < 20 && round < 4000);
+		round++) {
+		size_t size;
+
+		keys_reload_begin(w.theirs);
+		load_cert(w.theirs, KEYS_CERT_CA, round % 4 ? "root.pem" : "foreignroot.pem");
+		keys_reload_end(w.theirs);
+		free(keys_certreqs(w.theirs, &size));
+		assert_int_equal(size, 20);
+		assert_int_equal(keys_count(w.theirs), 0);
+	}
+	atomic_store(&s.stop, true);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], &cryptos[i]);
+	assert_true(atomic_load(&s.answered) > 0);
+	world_free(&w);
+	crypto_free(cryptos[0]);
+	crypto_free(cryptos[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_best_owner_wins),
+		cmocka_unit_test(secrets_prove_both_ends),
+		cmocka_unit_test(what_the_peer_did_is_not_what_was_asked),
+		cmocka_unit_test(a_chain_has_no_repeats),
+		cmocka_unit_test(every_family_of_groups_agrees),
 		cmocka_unit_test(keys_load_in_every_form_once),
 		cmocka_unit_test(locked_keys_and_rubbish_say_what_is_wrong),
 		cmocka_unit_test(only_cas_are_anchors),
+		cmocka_unit_test(a_stored_raw_key_speaks_for_its_key_id),
 		cmocka_unit_test(certificates_are_listed_until_enough),
 		cmocka_unit_test(a_reload_drops_what_the_files_lost),
+		cmocka_unit_test(a_reload_learns_where_a_secret_stands),
 		cmocka_unit_test(a_name_is_taken_over),
 		cmocka_unit_test(loading_and_answering_mix),
+		cmocka_unit_test(trust_may_change_while_peers_are_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,8 +191,7 @@ static struct vici_packet packet_at(struct fake *f, size_t i)
 	struct vici_packet p;
 
 	assert_true(i < f->count);
-	assert_int_equal(
-		vici_packet_decode(BYTES(f->got[i].data + 4, f->got[i].size - 4), &p), 0);
+	assert_int_equal(vici_packet_decode(BYTES(f->got[i].data + 4, f->got[i].size - 4), &p), 0);
 	return p;
 }
 
@@ -293,15 +292,15 @@ static void malformed_messages_are_refused(void **state)
 	(void)state;
 	REFUSE("\0");
 	REFUSE("\7");
-	REFUSE("\2");                       /* an end without its start */
-	REFUSE("\6");                       /* likewise */
-	REFUSE("\5\0\1x");                  /* an item outside of a list */
-	REFUSE("\4\1l\4\1m\6\6");           /* a list within a list */
-	REFUSE("\4\1l\1\1s\2\6");           /* a section within a list */
-	REFUSE("\4\1l\3\1k\0\1v\6");        /* a key within a list */
-	REFUSE("\1\1s\4\1l\2");             /* a section that ends before its list */
-	REFUSE("\3\0\0\1v");                /* a key without a name */
-	REFUSE("\3\2a\0\0\1v");             /* a name with a NUL */
+	REFUSE("\2");                /* an end without its start */
+	REFUSE("\6");                /* likewise */
+	REFUSE("\5\0\1x");           /* an item outside of a list */
+	REFUSE("\4\1l\4\1m\6\6");    /* a list within a list */
+	REFUSE("\4\1l\1\1s\2\6");    /* a section within a list */
+	REFUSE("\4\1l\3\1k\0\1v\6"); /* a key within a list */
+	REFUSE("\1\1s\4\1l\2");      /* a section that ends before its list */
+	REFUSE("\3\0\0\1v");         /* a key without a name */
+	REFUSE("\3\2a\0\0\1v");      /* a name with a NUL */
 	REFUSE("\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s\1\1s"
 	       "\2\2\2\2\2\2\2\2\2\2\2\2\2\2\2\2"); /* too deep */
 }
@@ -429,7 +428,9 @@ static void a_bad_connection_says_what_is_wrong(void **state)
 static void initiate_streams_its_log_and_then_answers(void **state)
 {
 	struct fake *f = *state;
-	struct ike_event sent = { .kind = IKE_EVENT_SENT, .level = 1, .text = "IKE_SA_INIT request 0" };
+	struct ike_event sent = {
+		.kind = IKE_EVENT_SENT, .level = 1, .text = "IKE_SA_INIT request 0"
+	};
 	struct vici_buffer b;
 
 	f->silent = true;
@@ -521,6 +522,21 @@ static void the_log_keeps_its_last_lines(void **state)
 	tree_free(tree);
 }
 
+static void events_are_lines_of_the_log_too(void **state)
+{
+	const struct ike_event note = {
+		.kind = IKE_EVENT_NOTE, .level = 1, .ike_name = "moon", .ike_id = 7, .text = "hm"
+	};
+	struct fake *f = *state;
+
+	listen_to(f, "log");
+	vici_event(f->vici, &note, "IKE", "hm");
+	assert_int_equal(f->count, 2);
+	assert_says(f, 1, "msg", "hm");
+	assert_says(f, 1, "ikesa-uniqueid", "7");
+	assert_says(f, 1, "ikesa-name", "moon");
+}
+
 static void every_plain_command_answers(void **state)
 {
 	static const char *const commands[] = { "version", "stats", "reload-settings", "list-sas",
@@ -580,6 +596,7 @@ int main(void)
 		WITH_FAKE(with_a_negative_timeout_nobody_waits),
 		WITH_FAKE(a_command_done_at_once_is_answered_once),
 		WITH_FAKE(the_log_keeps_its_last_lines),
+		WITH_FAKE(events_are_lines_of_the_log_too),
 		WITH_FAKE(every_plain_command_answers),
 		WITH_FAKE(a_secret_is_loaded_listed_and_unloaded),
 	};

@@ -137,6 +137,17 @@ static void collect_certs(struct exchange *x, struct ike_question *q)
 			q->cert_count++;
 }
 
+/* The reason of the holder of credentials, with the lines that say what the peer has to prove. */
+static enum step explain_verdict(struct exchange *x, const char *reason)
+{
+	const struct auth_round *remote = &x->sa->connection->remote[0];
+	struct where where = remote->where_auth.file ? remote->where_auth : remote->where;
+
+	return exchange_reject(x, AUTHENTICATION_FAILED,
+		"AUTHENTICATION_FAILED for connection %s (%s:%u): %s", sa_name(x->sa), where.file,
+		where.line, reason);
+}
+
 static enum step verify(struct exchange *x)
 {
 	const struct ike_answer *answer = exchange_take_answer(x);
@@ -152,9 +163,7 @@ static enum step verify(struct exchange *x)
 	}
 	x->reject.doom = true;
 	if (answer)
-		return exchange_reject(x, AUTHENTICATION_FAILED,
-			"AUTHENTICATION_FAILED for connection %s: %s", sa_name(x->sa),
-			answer->reason);
+		return explain_verdict(x, answer->reason);
 	if (!auth_decode(exchange_body(x, PAYLOAD_AUTH), &auth))
 		return exchange_reject(
 			x, AUTHENTICATION_FAILED, "the peer's AUTH payload is malformed");
@@ -339,7 +348,7 @@ static enum step read_refusal(struct exchange *x)
 			  remote = ike_id_payload(&x->sa->remote_id);
 	struct auth_data *d = x->data;
 	char name[NAME_TEXT_MAX], method[NAME_TEXT_MAX], a[200], b[200];
-	struct where where = id_where(&c->local[0]);
+	struct where where = id_where(&c->local[0]), expected = id_where(&c->remote[0]);
 	struct notify n;
 
 	if (chain_count(exchange_in(x), PAYLOAD_AUTH))
@@ -348,10 +357,11 @@ static enum step read_refusal(struct exchange *x)
 		return exchange_reject(x, 0,
 			"the peer's IKE_AUTH response has neither AUTH nor an error: it wants EAP, which tern does not speak yet");
 	return exchange_reject(x, 0,
-		"the peer refused IKE_AUTH with %s: we are %s by %s (%s:%u), it should be %s; compare secrets, certificates and identities with the peer's",
+		"the peer refused IKE_AUTH with %s: we are %s by %s (%s:%u), it should be %s (%s:%u); compare secrets, certificates and identities with the peer's",
 		notify_name(n.type, name), id_print(&local, a, sizeof(a)),
 		auth_method_name(d->signature.method, method), where.file, where.line,
-		remote.type ? id_print(&remote, b, sizeof(b)) : "%any");
+		remote.type ? id_print(&remote, b, sizeof(b)) : "%any", expected.file,
+		expected.line);
 }
 
 static enum step check_identity(struct exchange *x)
