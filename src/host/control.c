@@ -33,6 +33,12 @@ static int reload(void *context)
 	return config_load(context);
 }
 
+/* Sockets, limits and paths were read at the start; what the loop looks up each time changes now. */
+static int reload_settings(void *context)
+{
+	return config_read_settings(context);
+}
+
 static int child_stats(void *context, uint32_t child_id, struct esp_child_stats *ret_stats)
 {
 	struct host *h = context;
@@ -69,7 +75,7 @@ int control_open(struct host *h)
 		.start_children = start_children,
 		.credentials_changed = credentials_changed,
 		.reload = reload,
-		.reload_settings = reload,
+		.reload_settings = reload_settings,
 		.child_stats = child_stats,
 	};
 	char problem[300] = "";

@@ -183,8 +183,8 @@ static void stop(struct host *h, int code)
 
 	(void)uv_loop_close(&h->loop);
 	ike_engine_free(h->engine);
-	answers_free(h->answers);
 	keys_free(h->keys);
+	answers_free(h->answers);
 	crypto_free(h->crypto);
 	datagram_batch_free(h->batch);
 }

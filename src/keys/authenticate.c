@@ -82,8 +82,8 @@ void authenticate(struct task *t)
 		return;
 	case AUTH_CLASS_ANY:
 		authenticate_by_key(t);
-		if (!task_is_yes(t) &&
-			!t->answer->auth.data) /* else memory ran out after signing */
+		/* With a signature made, only memory can have run out: its pieces stay apart. */
+		if (!task_is_yes(t) && !t->answer->auth.data)
 			authenticate_by_psk(t);
 		return;
 	default:

@@ -4,6 +4,7 @@
 #include "conf/tree.h"
 
 #define VICI_RECORD_MAX (512u * 1024) /* a packet, without the 4 octets of its length */
+#define VICI_NAMED_MAX  8192          /* elements with a name, and ends, in one message */
 #define VICI_DEPTH_MAX  15
 
 enum vici_packet_type {

@@ -51,6 +51,8 @@ struct place {
 	struct tree_node *open[VICI_DEPTH_MAX + 1]; /* the root and the sections within */
 	unsigned depth;
 	struct tree_node *list; /* NULL: not in one */
+	unsigned
+		named; /* sections, lists and values so far: each looks for its name among its siblings */
 };
 
 /* A section's name may be empty: the counters of all connections together have none. */
@@ -101,6 +103,9 @@ static bool decode_value(struct place *p, struct reader *r, uint8_t element)
 static bool decode_element(struct place *p, struct reader *r)
 {
 	uint8_t element = read_u8(r);
+
+	if (element != VICI_LIST_ITEM && ++p->named > VICI_NAMED_MAX)
+		return false;
 
 	switch (element) {
 	case VICI_SECTION_START:

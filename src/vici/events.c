@@ -9,7 +9,7 @@ static void open_ike(struct vici *v, struct vici_buffer *b, const struct ike_eve
 {
 	struct ike_sa_view sa;
 
-	if (vici_find_sa(v, event->ike_id, &sa)) {
+	if (ike_view_sa(v->host.engine, event->ike_id, &sa)) {
 		vici_section(b, sa.connection->name);
 		vici_write_ike(v, b, &sa);
 		return;
@@ -24,7 +24,7 @@ static void write_child(
 {
 	struct ike_child_view child;
 
-	if (vici_find_child(v, event->ike_id, id, &child)) {
+	if (ike_view_child(v->host.engine, id, &child)) {
 		vici_write_child(v, b, &child);
 		return;
 	}
@@ -64,13 +64,13 @@ static void write_ike_rekey(struct vici *v, struct vici_buffer *b, const struct 
 
 	vici_section(b, event->ike_name && *event->ike_name ? event->ike_name : "(unnamed)");
 	vici_section(b, "old");
-	if (vici_find_sa(v, event->old_id, &sa))
+	if (ike_view_sa(v->host.engine, event->old_id, &sa))
 		vici_write_ike(v, b, &sa);
 	else
 		vici_printf(b, "uniqueid", "%u", event->old_id);
 	vici_section_end(b);
 	vici_section(b, "new");
-	if (vici_find_sa(v, event->ike_id, &sa))
+	if (ike_view_sa(v->host.engine, event->ike_id, &sa))
 		vici_write_ike(v, b, &sa);
 	else
 		vici_printf(b, "uniqueid", "%u", event->ike_id);
@@ -147,21 +147,6 @@ void vici_log(struct vici *v, const struct vici_log_line *line)
 	v->logging = false;
 }
 
-/* A command that failed is worth a line; one that worked was answered to whoever gave it. */
-static void log_event_line(
-	struct vici *v, const struct ike_event *event, const char *group, const char *text)
-{
-	struct vici_log_line line = { .group = group,
-		.ike_name = event->ike_name,
-		.text = text,
-		.level = event->level,
-		.ike_id = event->ike_id };
-
-	if (event->kind == IKE_EVENT_DONE)
-		line.level = event->ok ? 2 : 1;
-	vici_log(v, &line);
-}
-
 void vici_event(struct vici *v, const struct ike_event *event, const char *group, const char *line)
 {
 	const struct telling *t = (size_t)event->kind < sizeof(tellings) / sizeof(tellings[0])
@@ -169,7 +154,6 @@ void vici_event(struct vici *v, const struct ike_event *event, const char *group
 		: NULL;
 
 	vici_count(v, event);
-	log_event_line(v, event, group, line);
 	if (t && vici_anyone_listens(v, t->kind)) {
 		struct vici_buffer b;
 

@@ -109,9 +109,6 @@ void vici_publish(struct vici *v, enum vici_event_kind kind, struct vici_buffer 
 /* SAs as sections. */
 void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa);
 void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_child_view *child);
-bool vici_find_sa(struct vici *v, uint32_t id, struct ike_sa_view *ret_sa);
-bool vici_find_child(
-	struct vici *v, uint32_t ike_id, uint32_t child_id, struct ike_child_view *ret_child);
 
 /* control.c */
 void vici_pending_event(

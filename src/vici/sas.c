@@ -173,29 +173,6 @@ static void open_child(struct vici_buffer *b, const struct ike_child_view *child
 	vici_section(b, name);
 }
 
-bool vici_find_sa(struct vici *v, uint32_t id, struct ike_sa_view *ret_sa)
-{
-	size_t position = 0;
-
-	while (ike_next_sa(v->host.engine, &position, ret_sa)) {
-		if (ret_sa->id == id)
-			return true;
-	}
-	return false;
-}
-
-bool vici_find_child(
-	struct vici *v, uint32_t ike_id, uint32_t child_id, struct ike_child_view *ret_child)
-{
-	size_t position = 0;
-
-	while (ike_next_child(v->host.engine, ike_id, &position, ret_child)) {
-		if (ret_child->id == child_id)
-			return true;
-	}
-	return false;
-}
-
 /* list-sas. */
 
 struct wanted {

@@ -36,7 +36,8 @@ struct vici_host {
 struct vici *vici_new(const struct vici_host *host); /* NULL where memory ran out */
 void vici_close(struct vici *v);                     /* its sessions are freed before */
 
-/* Whatever the engine told. `group` and `line`: how the log puts it; it goes to those that listen to the log, too. */
+/* Whatever the engine told. `group` and `line`: how the log puts it, for control-log; the log itself comes by
+ * vici_log(). */
 void vici_event(struct vici *v, const struct ike_event *event, const char *group, const char *line);
 
 struct vici_log_line {

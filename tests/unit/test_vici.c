@@ -522,15 +522,21 @@ static void the_log_keeps_its_last_lines(void **state)
 	tree_free(tree);
 }
 
-static void events_are_lines_of_the_log_too(void **state)
+/* The daemon's log writes a line for each event and hands it over: it must not arrive twice. */
+static void a_line_of_the_log_arrives_once(void **state)
 {
 	const struct ike_event note = {
 		.kind = IKE_EVENT_NOTE, .level = 1, .ike_name = "moon", .ike_id = 7, .text = "hm"
+	};
+	const struct vici_log_line line = {
+		.group = "IKE", .ike_name = "moon", .ike_id = 7, .level = 1, .text = "hm"
 	};
 	struct fake *f = *state;
 
 	listen_to(f, "log");
 	vici_event(f->vici, &note, "IKE", "hm");
+	assert_int_equal(f->count, 1);
+	vici_log(f->vici, &line);
 	assert_int_equal(f->count, 2);
 	assert_says(f, 1, "msg", "hm");
 	assert_says(f, 1, "ikesa-uniqueid", "7");
@@ -596,7 +602,7 @@ int main(void)
 		WITH_FAKE(with_a_negative_timeout_nobody_waits),
 		WITH_FAKE(a_command_done_at_once_is_answered_once),
 		WITH_FAKE(the_log_keeps_its_last_lines),
-		WITH_FAKE(events_are_lines_of_the_log_too),
+		WITH_FAKE(a_line_of_the_log_arrives_once),
 		WITH_FAKE(every_plain_command_answers),
 		WITH_FAKE(a_secret_is_loaded_listed_and_unloaded),
 	};
