@@ -349,8 +349,9 @@ static void ask(struct host *h, const struct ike_question *q)
 		abort();
 	*a = (struct sim_answer){ .due = h->world->now + h->world->faults.answer_delay_ns,
 		.question = ike_question_copy(q) };
-	while (*link)
+	while (*link && (*link)->due <= a->due)
 		link = &(*link)->next;
+	a->next = *link;
 	*link = a;
 }
 

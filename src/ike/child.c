@@ -187,14 +187,6 @@ static void put_selectors(struct exchange *x, uint8_t type, const struct selecto
 	exchange_payload_end(x);
 }
 
-static void put_ke(struct exchange *x, const struct child_deal *deal)
-{
-	if (!deal->group)
-		return;
-	ke_encode(exchange_payload(x, PAYLOAD_KE), deal->group, deal->our_ke);
-	exchange_payload_end(x);
-}
-
 static void put_nonce(struct exchange *x, struct bytes nonce)
 {
 	write_bytes(exchange_payload(x, PAYLOAD_NONCE), nonce);
@@ -215,7 +207,7 @@ void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke)
 	exchange_payload_end(x);
 	if (with_ke) {
 		put_nonce(x, deal->ni);
-		put_ke(x, deal);
+		agreement_put(x, &deal->ke);
 	}
 	configured(x->sa, deal->config, true, &s);
 	put_selectors(x, PAYLOAD_TSI, &s);
@@ -396,7 +388,7 @@ uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke)
 	n = deal_negotiation(x, deal, with_ke);
 	if (negotiate(&n, &deal->chosen) <= 0 || !take_spi(deal))
 		return explain_proposals(x, deal, &n);
-	deal->group = with_ke ? proposal_id(&deal->chosen, TRANSFORM_KE) : 0;
+	deal->ke.group = with_ke ? proposal_id(&deal->chosen, TRANSFORM_KE) : 0;
 	return 0;
 }
 
@@ -412,7 +404,7 @@ void deal_response(struct exchange *x, struct child_deal *deal)
 	exchange_payload_end(x);
 	if (deal->nr.size && x->kind->type == CREATE_CHILD_SA) {
 		put_nonce(x, deal->nr);
-		put_ke(x, deal);
+		agreement_put(x, &deal->ke);
 	}
 	put_selectors(x, PAYLOAD_TSI, deal->said_remote.count ? &deal->said_remote : &deal->remote);
 	put_selectors(x, PAYLOAD_TSR, deal->said_local.count ? &deal->said_local : &deal->local);
@@ -575,7 +567,7 @@ struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
 
 	if (!c)
 		return NULL;
-	if (keys_derive_child(x->sa, &c->spec, x->initiator, deal->shared, deal->ni, deal->nr) <
+	if (keys_derive_child(x->sa, &c->spec, x->initiator, deal->ke.shared, deal->ni, deal->nr) <
 		0) {
 		child_free(c);
 		return NULL;

@@ -1,9 +1,7 @@
 /* Child SAs: negotiating them in either role, installing and removing them. */
 #pragma once
 
-#include "ike/sa.h"
-
-struct exchange;
+#include "ike/agree.h"
 
 struct child_sa *child_find(struct ike_engine *e, uint32_t id);
 struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
@@ -27,10 +25,7 @@ struct child_deal {
 	struct child_sa *rekeys; /* or NULL */
 	uint32_t rekeys_id;
 	struct bytes ni, nr;
-	uint16_t group; /* of the KE payload; 0: no PFS */
-	bool group_retried;
-	struct ke_private *private;
-	struct bytes our_ke, shared;
+	struct agreement ke; /* without a group: no PFS */
 	uint32_t spi_in, spi_out;
 	struct proposal chosen;
 	enum child_mode mode;

@@ -44,8 +44,6 @@ struct ike_setup {
 	struct octets our_message, peer_message; /* RealMessage1 and 2, §2.15 */
 	struct octets our_nonce, peer_nonce;
 	struct octets cookie; /* the peer's, to be returned */
-	uint16_t group;
-	bool group_retried;
 	unsigned cookie_rounds;
 	const struct child_config *child; /* what to create with IKE_AUTH; NULL: the first */
 	size_t hash_count;

@@ -29,19 +29,11 @@ struct create_data {
 	uint16_t error; /* the peer's refusal */
 };
 
-static struct bytes new_nonce(struct exchange *x)
-{
-	uint8_t nonce[NONCE_BYTES];
-
-	random_fill(&x->engine->options.random, nonce, sizeof(nonce));
-	return exchange_keep(x, BYTES_OF(nonce));
-}
-
 static void create_cleanup(struct exchange *x)
 {
 	struct create_data *d = x->data;
 
-	ke_private_free(d->deal.private);
+	agreement_clear(&d->deal.ke);
 }
 
 /* The child being rekeyed may have gone since. */
@@ -80,8 +72,8 @@ static enum step prepare_new(struct exchange *x)
 
 	d->deal.config = x->intent->config;
 	if (!d->deal.ni.size) {
-		d->deal.ni = new_nonce(x);
-		d->deal.group = deal_first_group(d->deal.config);
+		d->deal.ni = nonce_new(x);
+		d->deal.ke.group = deal_first_group(d->deal.config);
 	}
 	return STEP_NEXT;
 }
@@ -98,28 +90,17 @@ static enum step prepare_rekey(struct exchange *x)
 	c->state = IKE_CHILD_REKEYING;
 	d->deal.config = c->config;
 	if (!d->deal.ni.size) {
-		d->deal.ni = new_nonce(x);
-		d->deal.group = deal_first_group(c->config);
+		d->deal.ni = nonce_new(x);
+		d->deal.ke.group = deal_first_group(c->config);
 	}
 	return STEP_NEXT;
 }
 
 static enum step begin_group(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct create_data *d = x->data;
 
-	if (!d->deal.group || d->deal.private)
-		return STEP_NEXT;
-	if (!answer)
-		return exchange_ask(x,
-			&(struct ike_question){ .kind = IKE_ASK_KE_BEGIN, .group = d->deal.group });
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(
-			x, 0, "no key pair for the key exchange: %s", answer->reason);
-	d->deal.private = answer->private;
-	d->deal.our_ke = exchange_keep(x, answer->public);
-	return STEP_NEXT;
+	return agreement_begin(x, &d->deal.ke);
 }
 
 static enum step build_request(struct exchange *x)
@@ -138,22 +119,17 @@ static enum step build_request(struct exchange *x)
 static enum step retry_group(struct exchange *x, struct bytes wanted)
 {
 	struct create_data *d = x->data;
-	uint16_t group = wanted.size == 2 ? load_u16(wanted.data) : 0;
+	const struct child_config *c = d->deal.config;
 	char name[NAME_TEXT_MAX];
+	uint16_t group;
 
-	if (d->deal.group_retried || !group ||
-		!proposals_have(&d->deal.config->esp_proposals, TRANSFORM_KE, group))
-		return exchange_reject(x, 0,
-			"the peer wants key exchange method %s for child %s, which is not in our proposals (%s:%u)",
-			transform_name(TRANSFORM_KE, group, name), d->deal.config->name,
-			d->deal.config->where_proposals.file ? d->deal.config->where_proposals.file
-							     : "default",
-			d->deal.config->where_proposals.line);
-	d->deal.group_retried = true;
-	d->deal.group = group;
-	ke_private_free(d->deal.private);
-	d->deal.private = NULL;
-	return STEP_AGAIN;
+	if (agreement_retry(&d->deal.ke, wanted, &c->esp_proposals, &group))
+		return STEP_AGAIN;
+	return exchange_reject(x, 0,
+		"the peer wants key exchange method %s for child %s, which is not in our proposals (%s:%u) or was tried",
+		transform_name(TRANSFORM_KE, group, name), c->name,
+		c->where_proposals.file ? c->where_proposals.file : "default",
+		c->where_proposals.line);
 }
 
 static enum step read_error(struct exchange *x)
@@ -179,38 +155,23 @@ static enum step read_response(struct exchange *x)
 	if (deal_read_response(x, &d->deal, true))
 		return STEP_REJECT;
 	chosen = proposal_id(&d->deal.chosen, TRANSFORM_KE);
-	if (chosen != d->deal.group && !(chosen == 0 && !chain_count(exchange_in(x), PAYLOAD_KE)))
+	if (chosen != d->deal.ke.group &&
+		!(chosen == 0 && !chain_count(exchange_in(x), PAYLOAD_KE)))
 		return exchange_reject(
 			x, 0, "the peer's key exchange value is not of the method that it chose");
 	d->deal.nr = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
 	if (chosen && (!ke_decode(exchange_body(x, PAYLOAD_KE), &ke) || ke.group != chosen))
 		return exchange_reject(x, 0, "the response has no key exchange value");
 	if (!chosen)
-		d->deal.group = 0;
+		d->deal.ke.group = 0;
 	return STEP_NEXT;
 }
 
 static enum step finish_group(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct create_data *d = x->data;
-	struct ke_payload ke;
 
-	if (!d->deal.group)
-		return STEP_NEXT;
-	if (!answer) {
-		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
-		return exchange_ask(x,
-			&(struct ike_question){ .kind = IKE_ASK_KE_FINISH,
-				.group = d->deal.group,
-				.private = d->deal.private,
-				.peer = ke.value });
-	}
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(
-			x, 0, "the peer's key exchange value is invalid: %s", answer->reason);
-	d->deal.shared = exchange_keep(x, answer->secret);
-	return STEP_NEXT;
+	return agreement_finish(x, &d->deal.ke);
 }
 
 /* The old child goes, unless the peer rekeyed it too and its exchange won: then our new one goes,
@@ -370,41 +331,18 @@ static enum step find_rekeyed(struct exchange *x)
 static enum step choose(struct exchange *x)
 {
 	struct create_data *d = x->data;
-	struct ke_payload ke = { 0 };
 
 	d->deal.ni = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
 	if (deal_choose(x, &d->deal, true))
 		return STEP_REJECT;
-	if (!d->deal.group)
-		return STEP_NEXT;
-	ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
-	if (ke.group == d->deal.group)
-		return STEP_NEXT;
-	store_u16(x->reject.data, d->deal.group);
-	x->reject.data_size = 2;
-	return exchange_reject(x, INVALID_KE_PAYLOAD, "%s", "");
+	return agreement_check_group(x, &d->deal.ke);
 }
 
 static enum step agree(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct create_data *d = x->data;
-	struct ke_payload ke;
 
-	if (!d->deal.group)
-		return STEP_NEXT;
-	if (!answer) {
-		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
-		return exchange_ask(x,
-			&(struct ike_question){
-				.kind = IKE_ASK_KE_RESPOND, .group = ke.group, .peer = ke.value });
-	}
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(x, INVALID_SYNTAX,
-			"the peer's key exchange value is invalid: %s", answer->reason);
-	d->deal.our_ke = exchange_keep(x, answer->public);
-	d->deal.shared = exchange_keep(x, answer->secret);
-	return STEP_NEXT;
+	return agreement_respond(x, &d->deal.ke);
 }
 
 static enum step build_response(struct exchange *x)
@@ -415,7 +353,7 @@ static enum step build_response(struct exchange *x)
 
 	if (d->deal.rekeys_id && !old)
 		return exchange_reject(x, CHILD_SA_NOT_FOUND, "the rekeyed child is gone");
-	d->deal.nr = new_nonce(x);
+	d->deal.nr = nonce_new(x);
 	made = deal_install(x, &d->deal);
 	if (!made)
 		return exchange_reject(x, TEMPORARY_FAILURE, "the child could not be installed");

@@ -40,9 +40,7 @@ static const struct message_rule response = { "IKE_SA_INIT response", response_p
 static const struct message_rule any_response = { "IKE_SA_INIT response", any_response_payloads };
 
 struct init_data {
-	struct ke_private *private;
-	struct bytes our_ke;
-	struct bytes shared;
+	struct agreement ke;
 };
 
 /* Shared by both roles. */
@@ -59,10 +57,11 @@ static void put_features(struct exchange *x)
 		exchange_notify(x, SIGNATURE_HASH_ALGORITHMS, BYTES_OF(hashes));
 }
 
-static void put_ke_and_nonce(struct exchange *x, struct bytes ke)
+static void put_ke_and_nonce(struct exchange *x)
 {
-	ke_encode(exchange_payload(x, PAYLOAD_KE), x->sa->setup->group, ke);
-	exchange_payload_end(x);
+	struct init_data *d = x->data;
+
+	agreement_put(x, &d->ke);
 	write_bytes(exchange_payload(x, PAYLOAD_NONCE), octets_bytes(&x->sa->setup->our_nonce));
 	exchange_payload_end(x);
 }
@@ -111,7 +110,7 @@ static void init_cleanup(struct exchange *x)
 {
 	struct init_data *d = x->data;
 
-	ke_private_free(d->private);
+	agreement_clear(&d->ke);
 }
 
 static void init_failed(struct exchange *x, const char *why)
@@ -141,29 +140,15 @@ static enum step ask_path(struct exchange *x)
 
 static enum step begin_group(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct init_data *d = x->data;
-	struct ike_setup *setup = x->sa->setup;
 
-	if (d->private)
-		return STEP_NEXT;
-	if (!setup->group)
-		setup->group = proposals_first_group(&x->sa->connection->proposals);
-	if (!answer)
-		return exchange_ask(x,
-			&(struct ike_question){ .kind = IKE_ASK_KE_BEGIN, .group = setup->group });
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(
-			x, 0, "no key pair for the key exchange: %s", answer->reason);
-
-	d->private = answer->private;
-	d->our_ke = exchange_keep(x, answer->public);
-	return STEP_NEXT;
+	if (!d->ke.group)
+		d->ke.group = proposals_first_group(&x->sa->connection->proposals);
+	return agreement_begin(x, &d->ke);
 }
 
 static enum step build_request(struct exchange *x)
 {
-	struct init_data *d = x->data;
 	struct ike_setup *setup = x->sa->setup;
 
 	x->path = x->sa->path;
@@ -174,7 +159,7 @@ static enum step build_request(struct exchange *x)
 	proposals_encode(exchange_payload(x, PAYLOAD_SA), &x->sa->connection->proposals,
 		PROTOCOL_IKE, BYTES_EMPTY, true);
 	exchange_payload_end(x);
-	put_ke_and_nonce(x, d->our_ke);
+	put_ke_and_nonce(x);
 	put_features(x);
 	return STEP_NEXT;
 }
@@ -200,26 +185,16 @@ static enum step retry_cookie(struct exchange *x, struct bytes cookie)
 static enum step retry_group(struct exchange *x, struct bytes wanted)
 {
 	struct init_data *d = x->data;
-	struct ike_setup *setup = x->sa->setup;
 	const struct connection *c = x->sa->connection;
-	uint16_t group = wanted.size == 2 ? load_u16(wanted.data) : 0;
+	struct where where = c->where_proposals.file ? c->where_proposals : c->where;
 	char name[NAME_TEXT_MAX];
+	uint16_t group;
 
-	if (!group || group == setup->group || !proposals_have(&c->proposals, TRANSFORM_KE, group))
-		return exchange_reject(x, 0,
-			"the peer wants key exchange method %s, which is not in our proposals (%s:%u)",
-			transform_name(TRANSFORM_KE, group, name),
-			c->where_proposals.file ? c->where_proposals.file : c->where.file,
-			c->where_proposals.file ? c->where_proposals.line : c->where.line);
-	if (setup->group_retried)
-		return exchange_reject(
-			x, 0, "the peer asked for another key exchange method twice");
-
-	setup->group_retried = true;
-	setup->group = group;
-	ke_private_free(d->private);
-	d->private = NULL;
-	return come_again(x);
+	if (agreement_retry(&d->ke, wanted, &c->proposals, &group))
+		return come_again(x);
+	return exchange_reject(x, 0,
+		"the peer wants key exchange method %s, which is not in our proposals (%s:%u) or was tried",
+		transform_name(TRANSFORM_KE, group, name), where.file, where.line);
 }
 
 static enum step explain_init_error(struct exchange *x, uint16_t error)
@@ -263,6 +238,7 @@ static enum step read_retries(struct exchange *x)
 
 static enum step read_response(struct exchange *x)
 {
+	struct init_data *d = x->data;
 	struct ike_setup *setup = x->sa->setup;
 	struct negotiation n = { .ours = &x->sa->connection->proposals,
 		.theirs = exchange_body(x, PAYLOAD_SA),
@@ -276,7 +252,7 @@ static enum step read_response(struct exchange *x)
 		return STEP_DROP;
 	if (negotiate_response(&n, &x->sa->chosen) <= 0)
 		return exchange_reject(x, 0, "the peer chose a proposal that we did not offer");
-	if (ke.group != setup->group || proposal_id(&x->sa->chosen, TRANSFORM_KE) != ke.group)
+	if (ke.group != d->ke.group || proposal_id(&x->sa->chosen, TRANSFORM_KE) != ke.group)
 		return exchange_reject(
 			x, 0, "the peer's key exchange value is not of the method that it chose");
 
@@ -292,23 +268,10 @@ static enum step read_response(struct exchange *x)
 
 static enum step finish_group(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct init_data *d = x->data;
-	struct ke_payload ke;
+	enum step verdict = agreement_finish(x, &d->ke);
 
-	if (!answer) {
-		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
-		return exchange_ask(x,
-			&(struct ike_question){ .kind = IKE_ASK_KE_FINISH,
-				.group = ke.group,
-				.private = d->private,
-				.peer = ke.value });
-	}
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(
-			x, 0, "the peer's key exchange value is invalid: %s", answer->reason);
-	d->shared = exchange_keep(x, answer->secret);
-	return derive_keys(x, d->shared);
+	return verdict == STEP_NEXT ? derive_keys(x, d->ke.shared) : verdict;
 }
 
 /* Behind a NAT both go on at the ports of NAT traversal, §2.23. */
@@ -405,56 +368,27 @@ static const struct connection *choose_connection(struct exchange *x, struct pro
 	return NULL;
 }
 
-static enum step wrong_group(struct exchange *x, uint16_t wanted, uint16_t got)
-{
-	char a[NAME_TEXT_MAX], b[NAME_TEXT_MAX];
-
-	store_u16(x->reject.data, wanted);
-	x->reject.data_size = 2;
-	sa_tell(x->sa, IKE_EVENT_NOTE, 1, "the peer guessed key exchange method %s; asking for %s",
-		transform_name(TRANSFORM_KE, got, a), transform_name(TRANSFORM_KE, wanted, b));
-	return exchange_reject(x, INVALID_KE_PAYLOAD, "%s", "");
-}
-
 static enum step choose(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 	const struct connection *c = choose_connection(x, &sa->chosen);
-	struct ke_payload ke;
+	struct init_data *d = x->data;
 
 	if (!c)
 		return STEP_REJECT;
 	sa->connection = connection_hold(c);
 	sa->state = IKE_CONNECTING;
-	if (!ke_decode(exchange_body(x, PAYLOAD_KE), &ke))
-		return STEP_DROP;
-	sa->setup->group = proposal_id(&sa->chosen, TRANSFORM_KE);
-	if (ke.group != sa->setup->group)
-		return wrong_group(x, sa->setup->group, ke.group);
-
+	d->ke.group = proposal_id(&sa->chosen, TRANSFORM_KE);
 	octets_set(&sa->setup->peer_nonce, exchange_body(x, PAYLOAD_NONCE));
 	read_features(x);
-	return STEP_NEXT;
+	return agreement_check_group(x, &d->ke);
 }
 
 static enum step agree(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct init_data *d = x->data;
-	struct ke_payload ke;
 
-	if (!answer) {
-		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
-		return exchange_ask(x,
-			&(struct ike_question){
-				.kind = IKE_ASK_KE_RESPOND, .group = ke.group, .peer = ke.value });
-	}
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(x, INVALID_SYNTAX,
-			"the peer's key exchange value is invalid: %s", answer->reason);
-	d->our_ke = exchange_keep(x, answer->public);
-	d->shared = exchange_keep(x, answer->secret);
-	return STEP_NEXT;
+	return agreement_respond(x, &d->ke);
 }
 
 static enum step build_response(struct exchange *x)
@@ -470,11 +404,11 @@ static enum step build_response(struct exchange *x)
 	p.spi_size = 0;
 	sa_encode(exchange_payload(x, PAYLOAD_SA), &p, 1);
 	exchange_payload_end(x);
-	put_ke_and_nonce(x, d->our_ke);
+	put_ke_and_nonce(x);
 	put_features(x);
 	if (sa->connection->send_certreq)
 		certreqs_put(x);
-	return derive_keys(x, d->shared);
+	return derive_keys(x, d->ke.shared);
 }
 
 static step_fn *const responder_steps[] = { choose, agree, build_response, NULL };

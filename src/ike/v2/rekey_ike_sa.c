@@ -21,26 +21,17 @@ static const struct message_rule response = { "CREATE_CHILD_SA response for the 
 struct rekey_data {
 	uint64_t spi_i, spi_r;
 	struct proposal chosen;
-	struct bytes ni, nr, our_ke, shared;
-	uint16_t group, error;
-	bool group_retried;
-	struct ke_private *private;
+	struct bytes ni, nr;
+	struct agreement ke;
+	uint16_t error;
 	struct ike_sa *made;
 };
-
-static struct bytes new_nonce(struct exchange *x)
-{
-	uint8_t nonce[NONCE_BYTES];
-
-	random_fill(&x->engine->options.random, nonce, sizeof(nonce));
-	return exchange_keep(x, BYTES_OF(nonce));
-}
 
 static void rekey_cleanup(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
 
-	ke_private_free(d->private);
+	agreement_clear(&d->ke);
 }
 
 /* Builds the successor and hands everything over. Returns NULL where that failed. */
@@ -51,7 +42,7 @@ static struct ike_sa *successor_make(struct exchange *x)
 	struct ike_sa *sa = sa_new(x->engine, old->connection, x->initiator);
 	struct key_inputs in = { .ni = d->ni,
 		.nr = d->nr,
-		.shared = d->shared,
+		.shared = d->ke.shared,
 		.old_sk_d = &old->keys.sk_d,
 		.old_prf = proposal_id(&old->chosen, TRANSFORM_PRF) };
 
@@ -111,8 +102,7 @@ static void put_payloads(struct exchange *x, struct bytes nonce)
 
 	write_bytes(exchange_payload(x, PAYLOAD_NONCE), nonce);
 	exchange_payload_end(x);
-	ke_encode(exchange_payload(x, PAYLOAD_KE), d->group, d->our_ke);
-	exchange_payload_end(x);
+	agreement_put(x, &d->ke);
 }
 
 static bool take_peer_spi(const struct proposal *p, uint64_t *ret_spi)
@@ -127,23 +117,12 @@ static bool take_peer_spi(const struct proposal *p, uint64_t *ret_spi)
 
 static enum step begin_group(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct rekey_data *d = x->data;
 
 	x->sa->state = IKE_REKEYING;
-	if (d->private)
-		return STEP_NEXT;
-	if (!d->group)
-		d->group = proposal_id(&x->sa->chosen, TRANSFORM_KE);
-	if (!answer)
-		return exchange_ask(
-			x, &(struct ike_question){ .kind = IKE_ASK_KE_BEGIN, .group = d->group });
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(
-			x, 0, "no key pair for the key exchange: %s", answer->reason);
-	d->private = answer->private;
-	d->our_ke = exchange_keep(x, answer->public);
-	return STEP_NEXT;
+	if (!d->ke.group)
+		d->ke.group = proposal_id(&x->sa->chosen, TRANSFORM_KE);
+	return agreement_begin(x, &d->ke);
 }
 
 static enum step build_request(struct exchange *x)
@@ -154,7 +133,7 @@ static enum step build_request(struct exchange *x)
 	if (!d->spi_i)
 		d->spi_i = engine_new_spi(x->engine);
 	if (!d->ni.size)
-		d->ni = new_nonce(x);
+		d->ni = nonce_new(x);
 	store_u64(spi, d->spi_i);
 	proposals_encode(exchange_payload(x, PAYLOAD_SA), &x->sa->connection->proposals,
 		PROTOCOL_IKE, BYTES_OF(spi), true);
@@ -172,15 +151,9 @@ static enum step read_error(struct exchange *x)
 
 	if (!chain_error(exchange_in(x), &n))
 		return STEP_NEXT;
-	group = n.type == INVALID_KE_PAYLOAD && n.data.size == 2 ? load_u16(n.data.data) : 0;
-	if (group && !d->group_retried &&
-		proposals_have(&x->sa->connection->proposals, TRANSFORM_KE, group)) {
-		d->group_retried = true;
-		d->group = group;
-		ke_private_free(d->private);
-		d->private = NULL;
+	if (n.type == INVALID_KE_PAYLOAD &&
+		agreement_retry(&d->ke, n.data, &x->sa->connection->proposals, &group))
 		return STEP_AGAIN;
-	}
 	d->error = n.type;
 	return exchange_reject(
 		x, 0, "the peer refused to rekey the IKE SA with %s", notify_name(n.type, name));
@@ -199,8 +172,8 @@ static enum step read_response(struct exchange *x)
 	if (negotiate_response(&n, &d->chosen) <= 0 || !take_peer_spi(&d->chosen, &d->spi_r))
 		return exchange_reject(
 			x, 0, "the peer chose a proposal for the IKE SA that we did not offer");
-	if (!ke_decode(exchange_body(x, PAYLOAD_KE), &ke) || ke.group != d->group ||
-		proposal_id(&d->chosen, TRANSFORM_KE) != d->group)
+	if (!ke_decode(exchange_body(x, PAYLOAD_KE), &ke) || ke.group != d->ke.group ||
+		proposal_id(&d->chosen, TRANSFORM_KE) != d->ke.group)
 		return exchange_reject(
 			x, 0, "the peer's key exchange value is not of the method that it chose");
 	d->nr = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
@@ -209,22 +182,11 @@ static enum step read_response(struct exchange *x)
 
 static enum step finish_group(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct rekey_data *d = x->data;
-	struct ke_payload ke;
+	enum step verdict = agreement_finish(x, &d->ke);
 
-	if (!answer) {
-		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
-		return exchange_ask(x,
-			&(struct ike_question){ .kind = IKE_ASK_KE_FINISH,
-				.group = d->group,
-				.private = d->private,
-				.peer = ke.value });
-	}
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(
-			x, 0, "the peer's key exchange value is invalid: %s", answer->reason);
-	d->shared = exchange_keep(x, answer->secret);
+	if (verdict != STEP_NEXT)
+		return verdict;
 	d->made = successor_make(x);
 	if (!d->made)
 		return exchange_reject(x, 0, "the new IKE SA could not be made");
@@ -286,7 +248,6 @@ static enum step choose(struct exchange *x)
 		.protocol = PROTOCOL_IKE,
 		.with_ke = true,
 		.prefer_ours = x->engine->options.prefer_configured_proposals };
-	struct ke_payload ke;
 	char text[REJECT_TEXT_MAX - 100];
 	uint16_t refused = create_collides(x, REQUEST_REKEY_IKE, NULL);
 
@@ -299,34 +260,16 @@ static enum step choose(struct exchange *x)
 		return exchange_reject(
 			x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for the IKE SA: %s", text);
 	}
-	d->group = proposal_id(&d->chosen, TRANSFORM_KE);
-	if (!ke_decode(exchange_body(x, PAYLOAD_KE), &ke) || ke.group != d->group) {
-		store_u16(x->reject.data, d->group);
-		x->reject.data_size = 2;
-		return exchange_reject(x, INVALID_KE_PAYLOAD, "%s", "");
-	}
+	d->ke.group = proposal_id(&d->chosen, TRANSFORM_KE);
 	d->ni = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
-	return STEP_NEXT;
+	return agreement_check_group(x, &d->ke);
 }
 
 static enum step agree(struct exchange *x)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct rekey_data *d = x->data;
-	struct ke_payload ke;
 
-	if (!answer) {
-		ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
-		return exchange_ask(x,
-			&(struct ike_question){
-				.kind = IKE_ASK_KE_RESPOND, .group = ke.group, .peer = ke.value });
-	}
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(x, INVALID_SYNTAX,
-			"the peer's key exchange value is invalid: %s", answer->reason);
-	d->our_ke = exchange_keep(x, answer->public);
-	d->shared = exchange_keep(x, answer->secret);
-	return STEP_NEXT;
+	return agreement_respond(x, &d->ke);
 }
 
 static enum step build_response(struct exchange *x)
@@ -335,7 +278,7 @@ static enum step build_response(struct exchange *x)
 	struct proposal p = d->chosen;
 
 	d->spi_r = engine_new_spi(x->engine);
-	d->nr = new_nonce(x);
+	d->nr = nonce_new(x);
 	d->made = successor_make(x);
 	if (!d->made)
 		return exchange_reject(x, TEMPORARY_FAILURE, "the new IKE SA could not be made");
