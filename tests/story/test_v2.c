@@ -459,6 +459,37 @@ static void flipped_bits_never_establish_what_should_not_be(void **state)
 	}
 }
 
+static void the_limit_of_children_is_that_of_one_ike_sa(void **state)
+{
+	struct ike_options o;
+	struct story s;
+	struct story_config c = { .bob_connection =
+					  "remote_addrs = %any\nremote {\n id = %any\n}\n" };
+	struct story_config carol = { .alice_address = "192.0.2.3",
+		.alice_connection = "local {\n id = carol.example\n}\n" };
+	char text[8192];
+
+	(void)state;
+	ike_options_default(&o);
+	o.children_max = 1;
+	s = story_begin(SEED, &c, &o);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	host_initiate(world_host(s.w, "carol", "192.0.2.3",
+			      story_text(&carol, true, text, sizeof(text)), NULL),
+		"net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	/* Alice's child goes and comes again beside carol's: her own IKE SA has room. */
+	host_terminate(s.alice, NULL, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.alice), 1);
+	STORY_EQUAL(s, host_children(s.bob), 2);
+	STORY_EQUAL(s, s.alice->done_ok, 3);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -489,6 +520,7 @@ int main(void)
 		cmocka_unit_test(loss_and_duplication_are_overcome),
 		cmocka_unit_test(long_messages_travel_in_fragments),
 		cmocka_unit_test(fragments_are_not_sent_where_one_side_does_not_want_them),
+		cmocka_unit_test(the_limit_of_children_is_that_of_one_ike_sa),
 		cmocka_unit_test(flipped_bits_never_establish_what_should_not_be),
 	};
 

@@ -302,6 +302,15 @@ uint16_t create_collides(
 	return collision_judge(&f);
 }
 
+static uint32_t children_count(const struct ike_sa *sa)
+{
+	uint32_t count = 0;
+
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		count++;
+	return count;
+}
+
 static enum step find_rekeyed(struct exchange *x)
 {
 	struct create_data *d = x->data;
@@ -320,8 +329,9 @@ static enum step find_rekeyed(struct exchange *x)
 	if (refused)
 		return exchange_reject(
 			x, refused, "the peer's request crosses one of ours: it is to come again");
-	if (!rekey && x->engine->stats.children >= x->engine->options.children_max)
-		return exchange_reject(x, NO_ADDITIONAL_SAS, "the limit of %u children is reached",
+	if (!rekey && children_count(x->sa) >= x->engine->options.children_max)
+		return exchange_reject(x, NO_ADDITIONAL_SAS,
+			"the limit of %u children of one IKE SA is reached",
 			x->engine->options.children_max);
 	d->deal.rekeys_id = c ? c->id : 0;
 	d->deal.rekeys = c;
