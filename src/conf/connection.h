@@ -13,6 +13,12 @@ struct where {
 	unsigned line;
 };
 
+/* The line to name: that of the key where it was said, else that of what it belongs to. */
+static inline struct where where_said(struct where key, struct where section)
+{
+	return key.file ? key : section;
+}
+
 /* A local or remote address as configured. */
 struct host_pattern {
 	const char *text; /* as written */

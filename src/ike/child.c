@@ -8,7 +8,7 @@
 #include "ike/negotiate.h"
 #include "ike/v2/keys.h"
 
-struct child_sa *child_find(struct ike_engine *e, uint32_t id)
+struct child_sa *child_find(const struct ike_engine *e, uint32_t id)
 {
 	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
 		for (struct child_sa *c = sa->children; c; c = c->next)
@@ -244,6 +244,7 @@ static void explain_selectors(struct exchange *x, const struct child_deal *asked
 {
 	const struct connection *c = x->sa->connection;
 	char theirs_local[300], theirs_remote[300], ours_local[300], ours_remote[300];
+	struct where where;
 	struct selectors s;
 	const struct child_config *config = asked->config ? asked->config
 		: c->child_count                          ? &c->children[0]
@@ -261,12 +262,12 @@ static void explain_selectors(struct exchange *x, const struct child_deal *asked
 	selectors_print(&s, ours_local, sizeof(ours_local));
 	configured(x->sa, config, false, &s);
 	selectors_print(&s, ours_remote, sizeof(ours_remote));
+	where = where_said(config->where_local_ts, config->where);
 	exchange_reject(x, TS_UNACCEPTABLE,
 		"TS_UNACCEPTABLE: they offer local %.150s === remote %.150s; %s%s wants %.150s === %.150s (%s:%u)",
 		theirs_local, theirs_remote, config->name,
 		c->child_count > 1 ? " and the other children" : "", ours_local, ours_remote,
-		config->where_local_ts.file ? config->where_local_ts.file : config->where.file,
-		config->where_local_ts.file ? config->where_local_ts.line : config->where.line);
+		where.file, where.line);
 }
 
 static uint16_t choose_config(struct exchange *x, struct child_deal *deal)
@@ -310,12 +311,10 @@ static struct negotiation deal_negotiation(
 static uint16_t explain_proposals(
 	struct exchange *x, const struct child_deal *deal, const struct negotiation *n)
 {
+	struct where where = where_said(deal->config->where_proposals, deal->config->where);
 	char text[REJECT_TEXT_MAX - 100];
 
-	negotiate_explain(n,
-		deal->config->where_proposals.file ? &deal->config->where_proposals
-						   : &deal->config->where,
-		text, sizeof(text));
+	negotiate_explain(n, &where, text, sizeof(text));
 	exchange_reject(x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for child %s: %s",
 		deal->config->name, text);
 	return NO_PROPOSAL_CHOSEN;
@@ -413,6 +412,8 @@ void deal_response(struct exchange *x, struct child_deal *deal)
 static uint16_t explain_error(struct exchange *x, const struct child_deal *deal, uint16_t error)
 {
 	const struct child_config *c = deal->config;
+	struct where ts = where_said(c->where_local_ts, c->where),
+		     proposals = where_said(c->where_proposals, c->where);
 	char name[NAME_TEXT_MAX], ours[400] = "", local[200], remote[200];
 	struct selectors s;
 
@@ -423,9 +424,7 @@ static uint16_t explain_error(struct exchange *x, const struct child_deal *deal,
 		selectors_print(&s, remote, sizeof(remote));
 		snprintf(ours, sizeof(ours),
 			": we offered %.180s === %.180s (%s:%u); compare with the peer's selectors",
-			local, remote,
-			c->where_local_ts.file ? c->where_local_ts.file : c->where.file,
-			c->where_local_ts.file ? c->where_local_ts.line : c->where.line);
+			local, remote, ts.file, ts.line);
 	} else if (error == NO_PROPOSAL_CHOSEN) {
 		size_t used = (size_t)snprintf(ours, sizeof(ours), ": we offered");
 
@@ -434,9 +433,8 @@ static uint16_t explain_error(struct exchange *x, const struct child_deal *deal,
 				c->esp_proposals.list[i].text);
 		if (used < sizeof(ours))
 			snprintf(ours + used, sizeof(ours) - used,
-				" (%s:%u); compare with the peer's ESP proposals",
-				c->where_proposals.file ? c->where_proposals.file : c->where.file,
-				c->where_proposals.file ? c->where_proposals.line : c->where.line);
+				" (%s:%u); compare with the peer's ESP proposals", proposals.file,
+				proposals.line);
 	}
 	exchange_reject(x, 0, "the peer refused child %s with %s%s", c->name,
 		notify_name(error, name), ours);

@@ -3,7 +3,7 @@
 
 #include "ike/agree.h"
 
-struct child_sa *child_find(struct ike_engine *e, uint32_t id);
+struct child_sa *child_find(const struct ike_engine *e, uint32_t id);
 struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi);
 void child_free(struct child_sa *c); /* without an operation */

@@ -107,7 +107,6 @@ void sa_free(struct ike_sa *sa)
 	keys_clear_ike(&sa->keys);
 	octets_clear(&sa->local_id.value);
 	octets_clear(&sa->remote_id.value);
-	octets_clear(&sa->peer_rekey_nonce);
 	connection_release(sa->connection);
 	e->stats.ike_sas--;
 	free(sa);
@@ -232,7 +231,7 @@ void sa_path_seen(struct ike_sa *sa, const struct opened *message)
 		sa_move(sa, &message->path);
 }
 
-struct ike_sa *sa_find(struct ike_engine *e, uint32_t id)
+struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id)
 {
 	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
 		if (sa->id == id)

@@ -84,7 +84,6 @@ struct child_sa {
 	ike_time installed_at, rekey_at, expire_at;
 	struct timer rekey_timer, expire_timer;
 	bool installed_in, installed_out;
-	bool redundant;                 /* lost a rekey collision: its end is the peer's to say */
 	uint32_t successor;             /* what replaced it, or 0 */
 	uint32_t predecessor;           /* what it replaces, or 0 */
 	struct octets peer_rekey_nonce; /* the lowest nonce of the peer's rekeying of this child,
@@ -104,8 +103,7 @@ enum sa_timer {
 	TIMER_QUESTION_THEIRS,
 	TIMER_CHILD_REKEY,
 	TIMER_CHILD_EXPIRE,
-	TIMER_OVER,
-	TIMER_FRAGMENTS
+	TIMER_OVER
 };
 
 struct ike_sa {
@@ -135,9 +133,6 @@ struct ike_sa {
 	ike_time established_at, rekey_at, last_heard;
 	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer;
 	uint64_t command; /* who asked for it */
-	uint32_t successor;
-	struct octets peer_rekey_nonce; /* as in struct child_sa, for the IKE SA itself */
-	uint32_t peer_rekey_sa;
 	bool delete_sent;
 };
 
@@ -155,7 +150,7 @@ void sa_linger(struct ike_sa *sa,
 void sa_established(struct ike_sa *sa);
 void sa_setup_end(struct ike_sa *sa);
 void sa_timer_due(struct ike_sa *sa, enum sa_timer kind);
-struct ike_sa *sa_find(struct ike_engine *e, uint32_t id);
+struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id);
 const char *sa_name(const struct ike_sa *sa);
 ike_time sa_jittered(struct ike_sa *sa, uint64_t time_s,
 	uint64_t rand_s);         /* from now; NEVER where time_s is 0 */

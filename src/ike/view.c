@@ -59,20 +59,11 @@ bool ike_next_sa(const struct ike_engine *e, size_t *position, struct ike_sa_vie
 	return true;
 }
 
-static const struct ike_sa *sa_by_id(const struct ike_engine *e, uint32_t id)
-{
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
-		if (sa->id == id)
-			return sa;
-
-	return NULL;
-}
-
 bool ike_next_child(const struct ike_engine *e, uint32_t ike_id, size_t *position,
 	struct ike_child_view *ret_view)
 {
 	const struct child_sa *last = (const struct child_sa *)(uintptr_t)*position;
-	const struct ike_sa *sa = last ? NULL : sa_by_id(e, ike_id);
+	const struct ike_sa *sa = last ? NULL : sa_find(e, ike_id);
 	const struct child_sa *c = last ? last->next : sa ? sa->children : NULL;
 
 	if (!c)
@@ -84,7 +75,7 @@ bool ike_next_child(const struct ike_engine *e, uint32_t ike_id, size_t *positio
 
 bool ike_view_sa(const struct ike_engine *e, uint32_t ike_id, struct ike_sa_view *ret_view)
 {
-	const struct ike_sa *sa = sa_by_id(e, ike_id);
+	const struct ike_sa *sa = sa_find(e, ike_id);
 
 	if (!sa || !sa->connection)
 		return false;
@@ -94,7 +85,7 @@ bool ike_view_sa(const struct ike_engine *e, uint32_t ike_id, struct ike_sa_view
 
 bool ike_view_child(const struct ike_engine *e, uint32_t child_id, struct ike_child_view *ret_view)
 {
-	const struct child_sa *c = child_find((struct ike_engine *)(uintptr_t)e, child_id);
+	const struct child_sa *c = child_find(e, child_id);
 
 	for (const struct child_sa *b = c ? NULL : e->buried; b && !c; b = b->next)
 		c = b->id == child_id ? b : NULL;

@@ -188,7 +188,6 @@ static void settle_rekey(struct exchange *x, struct child_sa *old, struct child_
 	old->successor = winner ? winner->id : made->id;
 	timer_clear(&x->engine->timers, &old->rekey_timer);
 	if (lost && winner) {
-		made->redundant = true;
 		made->successor = winner->id;
 		child_use_outbound(winner);
 	}

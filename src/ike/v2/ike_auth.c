@@ -51,7 +51,7 @@ struct auth_data {
 
 static struct where id_where(const struct auth_round *r)
 {
-	return r->where_id.file ? r->where_id : r->where;
+	return where_said(r->where_id, r->where);
 }
 
 static void set_id(struct ike_id *id, const struct id_payload *from)
@@ -141,7 +141,7 @@ static void collect_certs(struct exchange *x, struct ike_question *q)
 static enum step explain_verdict(struct exchange *x, const char *reason)
 {
 	const struct auth_round *remote = &x->sa->connection->remote[0];
-	struct where where = remote->where_auth.file ? remote->where_auth : remote->where;
+	struct where where = where_said(remote->where_auth, remote->where);
 
 	return exchange_reject(x, AUTHENTICATION_FAILED,
 		"AUTHENTICATION_FAILED for connection %s (%s:%u): %s", sa_name(x->sa), where.file,

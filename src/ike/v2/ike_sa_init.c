@@ -186,7 +186,7 @@ static enum step retry_group(struct exchange *x, struct bytes wanted)
 {
 	struct init_data *d = x->data;
 	const struct connection *c = x->sa->connection;
-	struct where where = c->where_proposals.file ? c->where_proposals : c->where;
+	struct where where = where_said(c->where_proposals, c->where);
 	char name[NAME_TEXT_MAX];
 	uint16_t group;
 
@@ -200,6 +200,7 @@ static enum step retry_group(struct exchange *x, struct bytes wanted)
 static enum step explain_init_error(struct exchange *x, uint16_t error)
 {
 	const struct connection *c = x->sa->connection;
+	struct where where = where_said(c->where_proposals, c->where);
 	char name[NAME_TEXT_MAX], offered[500] = "";
 	size_t used = 0;
 
@@ -210,8 +211,7 @@ static enum step explain_init_error(struct exchange *x, uint16_t error)
 				c->proposals.list[i].text);
 		snprintf(offered + used, sizeof(offered) - used,
 			" (%s:%u); compare with the peer's IKE proposals, or it has no connection for our address",
-			c->where_proposals.file ? c->where_proposals.file : c->where.file,
-			c->where_proposals.file ? c->where_proposals.line : c->where.line);
+			where.file, where.line);
 	}
 	return exchange_reject(
 		x, 0, "the peer refused IKE_SA_INIT with %s%s", notify_name(error, name), offered);
@@ -357,7 +357,7 @@ static const struct connection *choose_connection(struct exchange *x, struct pro
 		char text[REJECT_TEXT_MAX - 100];
 
 		n.ours = &refused->proposals;
-		where = refused->where_proposals.file ? refused->where_proposals : refused->where;
+		where = where_said(refused->where_proposals, refused->where);
 		negotiate_explain(&n, &where, text, sizeof(text));
 		exchange_reject(x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for connection %s: %s",
 			refused->name, text);

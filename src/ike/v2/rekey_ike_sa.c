@@ -82,7 +82,6 @@ static void hand_over(struct exchange *x, struct ike_sa *to)
 	to->intents = old->intents;
 	old->intents = NULL;
 	old->state = IKE_REKEYED;
-	old->successor = to->id;
 	timer_clear(&x->engine->timers, &old->rekey_timer);
 	timer_clear(&x->engine->timers, &old->over_timer);
 	timer_clear(&x->engine->timers, &old->liveness_timer);
@@ -243,6 +242,7 @@ static enum step choose(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
 	const struct connection *c = x->sa->connection;
+	struct where where = where_said(c->where_proposals, c->where);
 	struct negotiation n = { .ours = &c->proposals,
 		.theirs = exchange_body(x, PAYLOAD_SA),
 		.protocol = PROTOCOL_IKE,
@@ -255,8 +255,7 @@ static enum step choose(struct exchange *x)
 		return exchange_reject(x, refused,
 			"the peer's rekeying crosses an exchange of ours: it is to come again");
 	if (negotiate(&n, &d->chosen) <= 0 || !take_peer_spi(&d->chosen, &d->spi_i)) {
-		negotiate_explain(&n, c->where_proposals.file ? &c->where_proposals : &c->where,
-			text, sizeof(text));
+		negotiate_explain(&n, &where, text, sizeof(text));
 		return exchange_reject(
 			x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for the IKE SA: %s", text);
 	}
