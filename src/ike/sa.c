@@ -64,6 +64,21 @@ int sa_register(struct ike_sa *sa)
 	return table_put(sa->engine->by_spi, BYTES(&spi, sizeof(spi)), sa);
 }
 
+void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
+{
+	sa->path = old->path;
+	sa->init_path = old->init_path;
+	sa->path_known = true;
+	sa->nat_local = old->nat_local;
+	sa->nat_remote = old->nat_remote;
+	sa->nat_fake = old->nat_fake;
+	sa->peer_fragments = old->peer_fragments;
+	sa->local_id.type = old->local_id.type;
+	sa->remote_id.type = old->remote_id.type;
+	octets_set(&sa->local_id.value, octets_bytes(&old->local_id.value));
+	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
+}
+
 static void setup_free(struct ike_engine *e, struct ike_setup *s)
 {
 	if (!s)

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ike/nat.h"
 #include "ike/negotiate.h"
 #include "ike/v2/exchanges.h"
+#include "ike/v2/features.h"
 #include "ike/v2/keys.h"
 
 #define SHA1_BYTES         20
@@ -336,6 +336,7 @@ static enum step build_request(struct exchange *x)
 	if (remote.type)
 		put_id(x, PAYLOAD_IDR, &remote);
 	put_auth(x);
+	features_put_auth(x);
 	if (d->with_child)
 		deal_request(x, &d->deal, false);
 	return STEP_NEXT;
@@ -389,6 +390,7 @@ static enum step finish(struct exchange *x)
 	struct auth_data *d = x->data;
 
 	established(x);
+	features_read_auth(x);
 	if (!d->with_child)
 		return STEP_NEXT;
 	d->child_error = deal_read_response(x, &d->deal, false);
@@ -541,6 +543,7 @@ static enum step choose_child(struct exchange *x)
 {
 	struct auth_data *d = x->data;
 
+	features_read_auth(x);
 	if (!d->with_child)
 		return STEP_NEXT;
 	d->child_error = deal_choose(x, &d->deal, false);
@@ -563,6 +566,7 @@ static enum step build_response(struct exchange *x)
 	if (d->peer_initial_contact && sa->connection->unique != UNIQUE_NEVER)
 		drop_leftovers(sa);
 	established(x);
+	features_put_auth(x);
 	if (d->with_child && !deal_install(x, &d->deal)) {
 		d->with_child = false;
 		d->child_error = TEMPORARY_FAILURE;

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "ike/admit.h"
-#include "ike/nat.h"
 #include "ike/negotiate.h"
 #include "ike/v2/exchanges.h"
+#include "ike/v2/features.h"
 #include "ike/v2/keys.h"
 
 #define COOKIE_ROUNDS_MAX 4
@@ -45,18 +45,6 @@ struct init_data {
 
 /* Shared by both roles. */
 
-static void put_features(struct exchange *x)
-{
-	static const uint8_t hashes[] = { 0, HASH_SHA2_256, 0, HASH_SHA2_384, 0, HASH_SHA2_512, 0,
-		HASH_IDENTITY };
-
-	nat_notify(x);
-	if (x->sa->connection->fragmentation != FRAGMENTATION_NO)
-		exchange_notify(x, IKEV2_FRAGMENTATION_SUPPORTED, BYTES_EMPTY);
-	if (x->engine->options.signature_authentication)
-		exchange_notify(x, SIGNATURE_HASH_ALGORITHMS, BYTES_OF(hashes));
-}
-
 static void put_ke_and_nonce(struct exchange *x)
 {
 	struct init_data *d = x->data;
@@ -64,22 +52,6 @@ static void put_ke_and_nonce(struct exchange *x)
 	agreement_put(x, &d->ke);
 	write_bytes(exchange_payload(x, PAYLOAD_NONCE), octets_bytes(&x->sa->setup->our_nonce));
 	exchange_payload_end(x);
-}
-
-static void read_features(struct exchange *x)
-{
-	struct ike_setup *setup = x->sa->setup;
-	struct notify n;
-
-	nat_detect(x);
-	x->sa->peer_fragments = chain_notify(exchange_in(x), IKEV2_FRAGMENTATION_SUPPORTED, &n);
-	setup->hash_count = 0;
-	if (!x->engine->options.signature_authentication ||
-		!chain_notify(exchange_in(x), SIGNATURE_HASH_ALGORITHMS, &n))
-		return;
-	for (size_t i = 0; i + 1 < n.data.size && setup->hash_count < HASHES_MAX; i += 2)
-		if (load_u16(n.data.data + i) <= 255)
-			setup->hashes[setup->hash_count++] = (uint8_t)load_u16(n.data.data + i);
 }
 
 static void make_nonce(struct exchange *x)
@@ -160,7 +132,7 @@ static enum step build_request(struct exchange *x)
 		PROTOCOL_IKE, BYTES_EMPTY, true);
 	exchange_payload_end(x);
 	put_ke_and_nonce(x);
-	put_features(x);
+	features_put_init(x);
 	return STEP_NEXT;
 }
 
@@ -262,7 +234,7 @@ static enum step read_response(struct exchange *x)
 	octets_set(&setup->peer_message, x->in->raw);
 	setup->certreq_came = chain_count(exchange_in(x), PAYLOAD_CERTREQ) > 0;
 	certreqs_read(x);
-	read_features(x);
+	features_read_init(x);
 	return STEP_NEXT;
 }
 
@@ -380,7 +352,7 @@ static enum step choose(struct exchange *x)
 	sa->state = IKE_CONNECTING;
 	d->ke.group = proposal_id(&sa->chosen, TRANSFORM_KE);
 	octets_set(&sa->setup->peer_nonce, exchange_body(x, PAYLOAD_NONCE));
-	read_features(x);
+	features_read_init(x);
 	return agreement_check_group(x, &d->ke);
 }
 
@@ -405,7 +377,7 @@ static enum step build_response(struct exchange *x)
 	sa_encode(exchange_payload(x, PAYLOAD_SA), &p, 1);
 	exchange_payload_end(x);
 	put_ke_and_nonce(x);
-	put_features(x);
+	features_put_init(x);
 	if (sa->connection->send_certreq)
 		certreqs_put(x);
 	return derive_keys(x, d->ke.shared);

@@ -51,17 +51,7 @@ static struct ike_sa *successor_make(struct exchange *x)
 	sa->spi_i = d->spi_i;
 	sa->spi_r = d->spi_r;
 	sa->chosen = d->chosen;
-	sa->path = old->path;
-	sa->init_path = old->init_path;
-	sa->path_known = true;
-	sa->nat_local = old->nat_local;
-	sa->nat_remote = old->nat_remote;
-	sa->nat_fake = old->nat_fake;
-	sa->peer_fragments = old->peer_fragments;
-	sa->local_id.type = old->local_id.type;
-	sa->remote_id.type = old->remote_id.type;
-	octets_set(&sa->local_id.value, octets_bytes(&old->local_id.value));
-	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
+	sa_inherit(sa, old);
 	if (sa_register(sa) < 0 || keys_derive_ike(sa, &in) < 0) {
 		sa_doom(sa, "");
 		return NULL;
