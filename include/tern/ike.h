@@ -26,9 +26,10 @@ struct ike_options {
 	uint32_t retransmit_jitter_percent;
 	uint64_t retransmit_limit_ns; /* 0: none */
 	uint64_t half_open_timeout_ns;
-	uint32_t cookie_threshold;  /* half-open SAs above which cookies are asked for; 0: never */
-	uint32_t block_threshold;   /* half-open SAs of one address above which it gets silence; 0:
-				       never */
+	/* Half-open SAs that we answer, each number 0 for never: in all, or of one address, from
+	 * which on cookies are asked for; of one address, and in all, from which on there is silence. */
+	uint32_t cookie_threshold, cookie_threshold_address;
+	uint32_t block_threshold, half_open_max;
 	uint32_t ike_sa_max;        /* 0: unlimited */
 	uint32_t fragment_size;     /* of the IP packet, 576..65535; 0: 1280 */
 	uint32_t message_bytes_max; /* reassembled or not */

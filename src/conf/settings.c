@@ -56,7 +56,9 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->retransmit_limit_ms = schema_get_number(s, PATTERN, "retransmit_limit") * 1000;
 	set->half_open_timeout_s = schema_get_number(s, PATTERN, "half_open_timeout");
 	set->cookie_threshold = number(s, "cookie_threshold");
+	set->cookie_threshold_ip = number(s, "cookie_threshold_ip");
 	set->block_threshold = number(s, "block_threshold");
+	set->half_open_max = number(s, "init_limit_half_open");
 	set->ikesa_limit = number(s, "ikesa_limit");
 	set->fragment_size = number(s, "fragment_size");
 	set->max_packet = number(s, "max_packet");

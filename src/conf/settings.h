@@ -12,7 +12,9 @@ struct settings {
 	uint64_t retransmit_limit_ms;       /* 0: none */
 	uint64_t half_open_timeout_s;       /* 30 */
 	uint32_t cookie_threshold;          /* 10; 0: never */
+	uint32_t cookie_threshold_ip;       /* 3; 0: never */
 	uint32_t block_threshold;           /* 5; 0: never */
+	uint32_t half_open_max;             /* 20000; 0: none; init_limit_half_open */
 	uint32_t ikesa_limit;               /* 0: none */
 	uint32_t fragment_size;             /* 1280 */
 	uint32_t max_packet;                /* 10000 */

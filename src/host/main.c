@@ -69,7 +69,9 @@ static struct ike_options engine_options(const struct host *h)
 	o.retransmit_limit_ns = s->retransmit_limit_ms * NS_PER_MS;
 	o.half_open_timeout_ns = s->half_open_timeout_s * NS_PER_SECOND;
 	o.cookie_threshold = s->cookie_threshold;
+	o.cookie_threshold_address = s->cookie_threshold_ip;
 	o.block_threshold = s->block_threshold;
+	o.half_open_max = s->half_open_max;
 	o.ike_sa_max = s->ikesa_limit;
 	o.fragment_size = s->fragment_size;
 	o.message_bytes_max = s->max_packet;

@@ -37,7 +37,7 @@ static struct bytes init_key(
 	return BYTES(out, INIT_KEY_BYTES);
 }
 
-static uintptr_t half_open_of(struct ike_engine *e, const struct address *a)
+static uintptr_t half_open_of(const struct ike_engine *e, const struct address *a)
 {
 	return (uintptr_t)table_find(e->half_open_by_address, BYTES(a, sizeof(*a)));
 }
@@ -75,63 +75,97 @@ void half_open_remove(struct ike_sa *sa)
 	half_open_count(sa->engine, &sa->init_path.remote.address, -1);
 }
 
-/* IKE_SA_INIT from somewhere new. */
+/* IKE_SA_INIT from somewhere new. Until it has proved that it can receive where it claims to be, a
+ * request costs us one hash and no memory: it is judged in place, RFC 7296 §2.6. */
 
-static bool cookies_wanted(const struct ike_engine *e)
+#define COOKIES_TOLD_NS (60 * NS_PER_SECOND)
+
+static bool cookies_wanted(struct ike_engine *e, const struct address *from)
 {
-	return e->options.cookie_threshold && e->half_open >= e->options.cookie_threshold;
+	const struct ike_options *o = &e->options;
+
+	return (o->cookie_threshold && e->half_open >= o->cookie_threshold) ||
+		(o->cookie_threshold_address &&
+			half_open_of(e, from) >= o->cookie_threshold_address);
+}
+
+static void tell_cookies(struct ike_engine *e)
+{
+	char text[120];
+
+	if (e->cookies_told_at && e->now - e->cookies_told_at < COOKIES_TOLD_NS)
+		return;
+	e->cookies_told_at = e->now;
+	snprintf(text, sizeof(text), "%u half-open SAs: new peers are asked for a cookie",
+		e->half_open);
+	engine_tell(e, &(struct ike_event){ .kind = IKE_EVENT_NOTE, .level = 1, .text = text });
 }
 
 /* False where the request must come again with a cookie, which was sent. */
 static bool cookie_passed(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *header, const struct payload_chain *chain)
 {
-	const struct payload *nonce = chain_find(chain, PAYLOAD_NONCE, 0);
 	struct cookie_of of = { header->spi_i, path->remote.address,
-		nonce ? nonce->body : BYTES_EMPTY };
+		chain_find(chain, PAYLOAD_NONCE, 0)->body };
 	uint8_t cookie[COOKIE_BYTES];
 	struct notify got;
 
-	if (!cookies_wanted(e))
+	if (!cookies_wanted(e, &path->remote.address))
 		return true;
 	if (chain_notify(chain, COOKIE, &got) && cookie_good(e, &of, got.data))
 		return true;
 
 	cookie_make(e, &of, cookie);
 	e->stats.cookies_sent++;
-	send_stray_notify(e, path, header, COOKIE, BYTES_OF(cookie));
-	drop(e, path, header->length, "too many half-open SAs: asked for a cookie");
+	send_cookie(e, path, header, BYTES_OF(cookie));
+	tell_cookies(e);
 	return false;
+}
+
+/* Why no request of this address is taken now; NULL where one is. */
+static const char *closed_to(const struct ike_engine *e, const struct address *from)
+{
+	const struct ike_options *o = &e->options;
+
+	if (e->shutting_down)
+		return "shutting down";
+	if (o->ike_sa_max && e->stats.ike_sas >= o->ike_sa_max)
+		return "the limit of IKE SAs is reached (ikesa_limit)";
+	if (o->half_open_max && e->half_open >= o->half_open_max)
+		return "the limit of half-open SAs is reached (init_limit_half_open)";
+	if (o->block_threshold && half_open_of(e, from) >= o->block_threshold)
+		return "too many half-open SAs of this address (block_threshold)";
+	return NULL;
 }
 
 static void admit_new(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *header, struct bytes datagram)
 {
-	struct arena *arena = arena_new(2 * datagram.size + sizeof(struct opened) + 1024);
-	struct opened *message =
-		arena ? opened_without_integrity(path, header, datagram, arena) : NULL;
-	uint32_t limit = e->options.ike_sa_max;
-	const char *why = NULL;
+	struct bytes body =
+		BYTES(datagram.data + IKE_HEADER_BYTES, datagram.size - IKE_HEADER_BYTES);
+	const char *why = closed_to(e, &path->remote.address);
+	struct payload_chain chain;
+	struct opened *message;
+	struct arena *arena;
+	uint8_t critical;
 
-	if (!message || message->malformed)
+	if (!why &&
+		(chain_decode(header->next_payload, body, &chain, &critical) != WIRE_OK ||
+			!chain_well_formed(&chain) || !chain_count(&chain, PAYLOAD_NONCE)))
 		why = "IKE_SA_INIT is malformed";
-	else if (e->shutting_down)
-		why = "shutting down";
-	else if (limit && e->stats.ike_sas >= limit)
-		why = "the limit of IKE SAs is reached (ikesa_limit)";
-	else if (e->options.block_threshold &&
-		half_open_of(e, &path->remote.address) >= e->options.block_threshold)
-		why = "too many half-open SAs of this address (block_threshold)";
 	if (why) {
 		drop(e, path, datagram.size, why);
-		arena_free(arena);
 		return;
 	}
-	if (!cookie_passed(e, path, header, &message->chain)) {
-		arena_free(arena);
+	if (!cookie_passed(e, path, header, &chain))
 		return;
-	}
-	ike_sa_init_respond(e, arena, message);
+
+	arena = arena_new(2 * datagram.size + sizeof(struct opened) + 1024);
+	message = arena ? opened_without_integrity(path, header, datagram, arena) : NULL;
+	if (message)
+		ike_sa_init_respond(e, arena, message);
+	else
+		arena_free(arena);
 }
 
 static bool sane_init(const struct ike_header *h)
@@ -276,7 +310,7 @@ static void admit_unknown(struct ike_engine *e, const struct ike_path *path,
 
 	if (!sane_init(header)) {
 		if (!(header->flags & FLAG_RESPONSE) && header->exchange != IKE_SA_INIT)
-			send_stray_notify(e, path, header, INVALID_IKE_SPI, BYTES_EMPTY);
+			send_stray_notify(e, path, header, INVALID_IKE_SPI);
 		drop(e, path, datagram.size, "no SA has its SPI");
 		return;
 	}
@@ -303,7 +337,7 @@ void admit(struct ike_engine *e, const struct ike_path *path, struct bytes datag
 		/* RFC 7296 §2.5: tell a newer major version what we speak; say nothing to a
 		 * response. */
 		if (header.version >> 4 > 2 && !(header.flags & FLAG_RESPONSE))
-			send_stray_notify(e, path, &header, INVALID_MAJOR_VERSION, BYTES_EMPTY);
+			send_stray_notify(e, path, &header, INVALID_MAJOR_VERSION);
 		drop(e, path, datagram.size, "its IKE version is not one that we speak");
 		return;
 	}

@@ -51,6 +51,7 @@ struct ike_engine {
 	uint32_t last_ike_id, last_child_id, last_reqid;
 	uint64_t last_question;
 	struct cookie_secrets cookies;
+	ike_time cookies_told_at;
 	ike_time stray_answered_at; /* limits INVALID_IKE_SPI and INVALID_MAJOR_VERSION */
 	uint64_t shutdown_command;
 	bool shutting_down;

@@ -142,8 +142,8 @@ static inline uint64_t sa_spi_local(const struct ike_sa *sa)
 }
 
 struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool initiator);
-void sa_free(struct ike_sa *sa);                  /* engine_reap() only */
-int sa_register(struct ike_sa *sa);               /* under its local SPI */
+void sa_free(struct ike_sa *sa);    /* engine_reap() only */
+int sa_register(struct ike_sa *sa); /* under its local SPI */
 void sa_inherit(struct ike_sa *sa,
 	const struct ike_sa *old); /* what a rekeyed IKE SA has from the one before */
 void sa_doom(struct ike_sa *sa, const char *why); /* marks; tells; children go; the engine reaps */

@@ -49,9 +49,7 @@ static const struct feature features[] = {
 	{ .name = "fragmentation, RFC 7383",
 		.put_init = put_fragmentation,
 		.read_init = read_fragmentation },
-	{ .name = "signature hashes, RFC 7427",
-		.put_init = put_hashes,
-		.read_init = read_hashes },
+	{ .name = "signature hashes, RFC 7427", .put_init = put_hashes, .read_init = read_hashes },
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))

@@ -204,27 +204,38 @@ void send_message(struct exchange *x)
 		octets_set(&x->sa->setup->our_message, datagrams[0]);
 }
 
-void send_stray_notify(struct ike_engine *e, const struct ike_path *path,
-	const struct ike_header *header, uint16_t type, struct bytes data)
+static void stray_send(struct ike_engine *e, const struct ike_path *path,
+	const struct ike_header *header, const struct notify *n)
 {
 	uint8_t memory[128];
 	struct writer w = writer_of(memory, sizeof(memory));
-	struct notify n = { .type = type, .data = data };
 	struct ike_header h = *header;
 	struct chain_writer c;
 
-	if (e->stray_answered_at && e->now - e->stray_answered_at < STRAY_INTERVAL_NS)
-		return;
-	e->stray_answered_at = e->now;
 	h.version = 0x20;
 	h.flags = (uint8_t)(FLAG_RESPONSE | ((header->flags & FLAG_INITIATOR) ^ FLAG_INITIATOR));
 	h.next_payload = PAYLOAD_NOTIFY;
 	header_encode(&w, &h);
 	c = chain_begin(&w, SIZE_MAX);
 	payload_begin(&c, PAYLOAD_NOTIFY);
-	notify_encode(&w, &n);
+	notify_encode(&w, n);
 	payload_end(&c);
 	write_u32_at(&w, 24, (uint32_t)w.used);
 	assert(writer_ok(&w));
 	engine_send(e, path, writer_bytes(&w));
+}
+
+void send_cookie(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header,
+	struct bytes cookie)
+{
+	stray_send(e, path, header, &(struct notify){ .type = COOKIE, .data = cookie });
+}
+
+void send_stray_notify(struct ike_engine *e, const struct ike_path *path,
+	const struct ike_header *header, uint16_t type)
+{
+	if (e->stray_answered_at && e->now - e->stray_answered_at < STRAY_INTERVAL_NS)
+		return;
+	e->stray_answered_at = e->now;
+	stray_send(e, path, header, &(struct notify){ .type = type });
 }
