@@ -114,7 +114,9 @@ struct ike_question {
 	const struct ke_private *private; /* KE_FINISH: lent */
 	struct bytes peer;
 	const struct connection *connection; /* AUTHENTICATE, VERIFY, PATH */
-	size_t round;                        /* index into connection->local or ->remote */
+	uint32_t attempt; /* PATH: which of remote_addrs, with all that names among them resolve to,
+			     comes first, modulo their number */
+	size_t round;     /* index into connection->local or ->remote */
 	struct id_payload local_id,
 		remote_id; /* what we sent or will send; what the peer claimed (or we expect) */
 	uint16_t prf;

@@ -1,6 +1,6 @@
-/* Where to send from and to. Names in local_addrs are resolved first. Then the remote addresses are
- * tried in their order; names are resolved when their turn comes, and all that they resolve to is
- * tried. The source is the kernel's choice where local_addrs allows it, else the first of this
+/* Where to send from and to. Names are resolved first, anew for each question. Then the remote
+ * addresses, with all that names among them stand for, are tried from the one whose turn it is, by
+ * the number of the attempt, until there is a way to one. The source is the kernel's choice where local_addrs allows it, else the first of this
  * host's addresses that they allow and that has a route. */
 #include "host/path.h"
 
@@ -12,6 +12,7 @@
 
 #define ADDRESSES_MAX   256
 #define LOCAL_NAMED_MAX 16
+#define REMOTE_MAX      64
 
 struct path_request {
 	struct path_finder *finder;
@@ -20,6 +21,8 @@ struct path_request {
 	size_t next_local, next; /* indices into local_addrs and remote_addrs */
 	size_t named_count;
 	struct address named[LOCAL_NAMED_MAX]; /* what the names in local_addrs stand for */
+	size_t remote_count;
+	struct address remote[REMOTE_MAX]; /* what may be tried, in order */
 	char reason[IKE_REASON_TEXT_MAX];
 };
 
@@ -154,25 +157,42 @@ static void on_local_resolved(uv_getaddrinfo_t *resolution, int status, struct a
 	path_step(r);
 }
 
+static void remote_add(struct path_request *r, const struct address *a)
+{
+	for (size_t i = 0; i < r->remote_count; i++) {
+		if (address_equal(&r->remote[i], a))
+			return;
+	}
+	if (r->remote_count < REMOTE_MAX)
+		r->remote[r->remote_count++] = *a;
+}
+
 static void on_remote_resolved(uv_getaddrinfo_t *resolution, int status, struct addrinfo *list)
 {
 	struct path_request *r = resolution->data;
 
 	if (status < 0)
 		say_unresolved(r, &r->question->connection->remote_addrs.list[r->next - 1], status);
-	for (const struct addrinfo *i = list; i && !r->finder->stopped; i = i->ai_next) {
+	for (const struct addrinfo *i = list; i; i = i->ai_next) {
 		struct endpoint e = endpoint_of_sockaddr(i->ai_addr);
 
-		if (request_try(r, &e.address)) {
-			uv_freeaddrinfo(list);
-			return;
-		}
+		remote_add(r, &e.address);
 	}
 	uv_freeaddrinfo(list);
 	path_step(r);
 }
 
-/* Goes on with the next name or address, until one answers or none is left. */
+/* From the one whose turn it is, once around. */
+static void request_choose(struct path_request *r)
+{
+	for (size_t i = 0; !r->finder->stopped && i < r->remote_count; i++) {
+		if (request_try(r, &r->remote[(r->question->attempt + i) % r->remote_count]))
+			return;
+	}
+	request_fail(r);
+}
+
+/* Goes on with the next name or address until all are known. */
 static void path_step(struct path_request *r)
 {
 	const struct host_list *local = &r->question->connection->local_addrs;
@@ -187,12 +207,12 @@ static void path_step(struct path_request *r)
 	while (!r->finder->stopped && r->next < remote->count) {
 		const struct host_pattern *p = &remote->list[r->next++];
 
-		if (p->kind == HOST_ADDRESS && request_try(r, &p->first))
-			return;
+		if (p->kind == HOST_ADDRESS)
+			remote_add(r, &p->first);
 		if (p->kind == HOST_NAME && resolve(r, p, on_remote_resolved))
 			return;
 	}
-	request_fail(r);
+	request_choose(r);
 }
 
 void path_ask(struct path_finder *f, const struct ike_question *question)

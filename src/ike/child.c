@@ -85,8 +85,10 @@ static void child_operate(struct child_sa *c, enum ike_operation_kind kind, bool
 	engine_operate(c->sa->engine, &op);
 }
 
-void child_remove(struct child_sa *c, const char *why, bool rekeyed)
+void child_remove(struct child_sa *c, enum sa_end end, const char *why)
 {
+	bool rekeyed = end == SA_END_REPLACED;
+
 	if (!c->installed_in)
 		return;
 
@@ -115,8 +117,10 @@ void child_timer_due(struct child_sa *c, enum sa_timer kind)
 			c->sa, &(struct intent){ .kind = INTENT_REKEY_CHILD, .child_id = c->id });
 	} else if (kind == TIMER_CHILD_EXPIRE) {
 		child_tell(c, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
-		intent_add(
-			c->sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = c->id });
+		intent_add(c->sa,
+			&(struct intent){ .kind = INTENT_DELETE_CHILD,
+				.child_id = c->id,
+				.end = SA_END_FAILED });
 	}
 }
 
@@ -135,7 +139,10 @@ void child_kernel(struct child_sa *c, const struct ike_kernel_event *event)
 			event->reason ? event->reason : "no reason given");
 		__attribute__((fallthrough));
 	case IKE_KERNEL_EXPIRE_HARD:
-		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = c->id });
+		intent_add(sa,
+			&(struct intent){ .kind = INTENT_DELETE_CHILD,
+				.child_id = c->id,
+				.end = SA_END_FAILED });
 		break;
 	case IKE_KERNEL_MAPPING:
 		if (sa->nat_remote && !sa->nat_local &&

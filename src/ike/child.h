@@ -10,8 +10,8 @@ void child_free(struct child_sa *c); /* without an operation */
 void children_reap(struct ike_engine *e);
 
 /* Takes the SA out of the data plane and tells; the struct stays until its owner frees it.
- * `rekeyed`: a successor carries the traffic. */
-void child_remove(struct child_sa *c, const char *why, bool rekeyed);
+ * SA_END_REPLACED: a successor carries the traffic. */
+void child_remove(struct child_sa *c, enum sa_end end, const char *why);
 void child_path_changed(struct child_sa *c);
 void child_timer_due(struct child_sa *c, enum sa_timer kind);
 struct ike_kernel_event;

@@ -37,25 +37,6 @@ static struct child_sa *live_child(struct ike_sa *sa, const struct child_config 
 	return NULL;
 }
 
-static void begin_sa(struct ike_engine *e, const struct connection *c,
-	const struct child_config *child, uint64_t command)
-{
-	struct ike_sa *sa = sa_new(e, c, true);
-	struct exchange *x;
-
-	if (!sa) {
-		command_done(e, command, false, 0, "out of memory");
-		return;
-	}
-	sa->command = command;
-	sa->spi_i = engine_new_spi(e);
-	sa->setup->child = child;
-	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, &ike_sa_init_initiator, NULL)))
-		sa_doom(sa, "out of memory");
-	else
-		exchange_start(x);
-}
-
 /* A child on the SA that stands, on the one that is being set up, or on a new one. */
 static void bring_up(struct ike_engine *e, const struct connection *c,
 	const struct child_config *child, uint64_t command)
@@ -63,7 +44,7 @@ static void bring_up(struct ike_engine *e, const struct connection *c,
 	struct ike_sa *sa = live_sa(e, c);
 
 	if (!sa)
-		begin_sa(e, c, child, command);
+		sa_initiate(e, c, child, command);
 	else if (!child || live_child(sa, child))
 		command_done(e, command, true, 1, "up already");
 	else if (sa->connection != c && !connection_child(sa->connection, child->name))
@@ -178,7 +159,7 @@ static void end_sa(struct ike_sa *sa, const struct ike_command *command)
 			sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .command = command->id });
 		return;
 	}
-	sa_doom(sa, "taken down");
+	sa_doom(sa, SA_END_COMMAND, "taken down");
 	command_done(sa->engine, command->id, true, 1, "");
 }
 

@@ -271,7 +271,7 @@ void exchange_abandon(struct exchange *x, const char *why)
 static void refuse_for_good(struct exchange *x, const char *why)
 {
 	x->sa->theirs = NULL; /* its own end is the caller's */
-	sa_linger(x->sa, why);
+	sa_linger(x->sa, SA_END_FAILED, why);
 }
 
 /* A refusal: as responder the notify goes out as the whole response; as initiator the exchange
@@ -298,7 +298,7 @@ static void exchange_refuse(struct exchange *x)
 				  once */
 	exchange_free(x);
 	if (doom && !sa->gone)
-		sa_doom(sa, why);
+		sa_doom(sa, SA_END_FAILED, why);
 	else if (!sa->doomed)
 		intent_pump(sa);
 }
@@ -312,7 +312,7 @@ static void exchange_dropped(struct exchange *x)
 	exchange_free(x);
 	if (!sa->setup || sa->keys.in)
 		return;
-	sa_doom(sa, ""); /* a responder's SA whose first message was dropped */
+	sa_doom(sa, SA_END_FAILED, ""); /* a responder's SA whose first message was dropped */
 }
 
 /* The loop. */

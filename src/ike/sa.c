@@ -7,6 +7,7 @@
 #include "ike/admit.h"
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
 
 void octets_clear(struct octets *o)
@@ -79,6 +80,27 @@ void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
 }
 
+struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
+	const struct child_config *child, uint64_t command)
+{
+	struct ike_sa *sa = sa_new(e, c, true);
+	struct exchange *x;
+
+	if (!sa) {
+		command_done(e, command, false, 0, "out of memory");
+		return NULL;
+	}
+	sa->command = command;
+	sa->spi_i = engine_new_spi(e);
+	sa->setup->child = child;
+	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, &ike_sa_init_initiator, NULL))) {
+		sa_doom(sa, SA_END_FAILED, "out of memory");
+		return NULL;
+	}
+	exchange_start(x);
+	return sa;
+}
+
 static void setup_free(struct ike_engine *e, struct ike_setup *s)
 {
 	if (!s)
@@ -133,13 +155,13 @@ const char *sa_name(const struct ike_sa *sa)
 }
 
 /* Everything that ends with an SA but its memory. Told once. */
-static void sa_over(struct ike_sa *sa, const char *why)
+static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	bool was_up = sa->established_at && sa->state != IKE_REKEYED;
 
 	sa->gone = true;
 	while (sa->children) {
-		child_remove(sa->children, why, false);
+		child_remove(sa->children, end, why);
 		child_free(sa->children);
 	}
 	if (was_up)
@@ -156,23 +178,23 @@ static void sa_over(struct ike_sa *sa, const char *why)
 	}
 }
 
-void sa_doom(struct ike_sa *sa, const char *why)
+void sa_doom(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	if (sa->doomed)
 		return;
 	sa->doomed = true;
 	if (!sa->gone)
-		sa_over(sa, why);
+		sa_over(sa, end, why);
 }
 
-void sa_linger(struct ike_sa *sa, const char *why)
+void sa_linger(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
 		&sa->intent_timer, &sa->window.retransmit };
 
 	if (sa->gone)
 		return;
-	sa_over(sa, why);
+	sa_over(sa, end, why);
 	sa_setup_end(sa);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_clear(&sa->engine->timers, timers[i]);
@@ -283,14 +305,14 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 		sa_tell(sa, IKE_EVENT_FAILED, 1, "not established within %llu s",
 			(unsigned long long)(sa->engine->options.half_open_timeout_ns /
 				NS_PER_SECOND));
-		sa_doom(sa, "half-open for too long");
+		sa_doom(sa, SA_END_FAILED, "half-open for too long");
 		break;
 	case TIMER_REKEY:
 		intent_add(sa, &(struct intent){ .kind = INTENT_REKEY_IKE });
 		break;
 	case TIMER_OVER:
 		sa_tell(sa, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
-		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
+		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_FAILED });
 		break;
 	case TIMER_LIVENESS:
 		liveness_due(sa);
@@ -299,7 +321,7 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 		intent_pump(sa);
 		break;
 	case TIMER_LINGER:
-		sa_doom(sa, "");
+		sa_doom(sa, SA_END_REPLACED, "");
 		break;
 	default:
 		break;

@@ -53,6 +53,15 @@ struct ike_setup {
 	struct timer timer; /* half-open limit */
 };
 
+/* Why an IKE SA or a child is over; the supervisor decides by it what follows. */
+enum sa_end {
+	SA_END_COMMAND,      /* an operator or the configuration wanted it: nothing follows */
+	SA_END_PEER_DELETED, /* the peer deleted it: close_action */
+	SA_END_PEER_GONE,    /* the peer is silent or has forgotten it: dpd_action */
+	SA_END_FAILED,       /* it never stood, or could not go on: tried again, with back-off */
+	SA_END_REPLACED,     /* a successor stands: nothing follows */
+};
+
 enum intent_kind {
 	INTENT_CREATE_CHILD,
 	INTENT_REKEY_CHILD,
@@ -70,6 +79,7 @@ struct intent {
 	uint64_t command;
 	ike_time not_before;
 	unsigned tries;
+	enum sa_end end; /* DELETE_CHILD, DELETE_IKE: why */
 };
 
 struct child_sa {
@@ -133,6 +143,7 @@ struct ike_sa {
 	ike_time established_at, rekey_at, last_heard;
 	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer;
 	uint64_t command; /* who asked for it */
+	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */
 	bool delete_sent;
 };
 
@@ -146,9 +157,14 @@ void sa_free(struct ike_sa *sa);    /* engine_reap() only */
 int sa_register(struct ike_sa *sa); /* under its local SPI */
 void sa_inherit(struct ike_sa *sa,
 	const struct ike_sa *old); /* what a rekeyed IKE SA has from the one before */
-void sa_doom(struct ike_sa *sa, const char *why); /* marks; tells; children go; the engine reaps */
-void sa_linger(struct ike_sa *sa,
-	const char *why); /* over, but repeats of its last request are answered for a while */
+/* Marks; tells; children go; the engine reaps. */
+void sa_doom(struct ike_sa *sa, enum sa_end end, const char *why);
+/* Over, but repeats of its last request are answered for a while. */
+void sa_linger(struct ike_sa *sa, enum sa_end end, const char *why);
+/* A new IKE SA, begun by us, with `child` (NULL: the first, if any) in IKE_AUTH. NULL where it
+ * failed at once; the command is done then. */
+struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
+	const struct child_config *child, uint64_t command);
 void sa_established(struct ike_sa *sa);
 void sa_setup_end(struct ike_sa *sa);
 void sa_timer_due(struct ike_sa *sa, enum sa_timer kind);

@@ -191,7 +191,10 @@ static void settle_rekey(struct exchange *x, struct child_sa *old, struct child_
 		made->successor = winner->id;
 		child_use_outbound(winner);
 	}
-	intent_add(x->sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = loser->id });
+	intent_add(x->sa,
+		&(struct intent){ .kind = INTENT_DELETE_CHILD,
+			.child_id = loser->id,
+			.end = SA_END_REPLACED });
 }
 
 static enum step install(struct exchange *x)
@@ -240,7 +243,9 @@ static void create_failed(struct exchange *x, const char *why)
 		return;
 	if (old && d->error == CHILD_SA_NOT_FOUND)
 		intent_add(x->sa,
-			&(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = old->id });
+			&(struct intent){ .kind = INTENT_DELETE_CHILD,
+				.child_id = old->id,
+				.end = SA_END_PEER_DELETED });
 	command_done(x->engine, x->intent->command, false, 0, why);
 }
 

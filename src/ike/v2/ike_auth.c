@@ -269,7 +269,8 @@ static void drop_leftovers(struct ike_sa *sa)
 {
 	for (struct ike_sa *other = sa->engine->sas; other; other = other->next)
 		if (other != sa && !other->gone && other->established_at && same_peer(other, sa))
-			sa_linger(other, "the peer started afresh (INITIAL_CONTACT)");
+			sa_linger(other, SA_END_PEER_GONE,
+				"the peer started afresh (INITIAL_CONTACT)");
 }
 
 static bool first_contact(const struct ike_sa *sa)
@@ -297,7 +298,7 @@ static void established(struct exchange *x)
 static void auth_failed(struct exchange *x, const char *why)
 {
 	if (!x->sa->gone)
-		sa_doom(x->sa, why);
+		sa_doom(x->sa, SA_END_FAILED, why);
 }
 
 /* The initiator. */

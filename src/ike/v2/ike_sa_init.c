@@ -87,7 +87,7 @@ static void init_cleanup(struct exchange *x)
 
 static void init_failed(struct exchange *x, const char *why)
 {
-	sa_doom(x->sa, why);
+	sa_doom(x->sa, SA_END_FAILED, why);
 }
 
 /* The initiator. */
@@ -100,8 +100,9 @@ static enum step ask_path(struct exchange *x)
 		return STEP_NEXT;
 	if (!answer)
 		return exchange_ask(x,
-			&(struct ike_question){
-				.kind = IKE_ASK_PATH, .connection = x->sa->connection });
+			&(struct ike_question){ .kind = IKE_ASK_PATH,
+				.connection = x->sa->connection,
+				.attempt = x->sa->attempt });
 	if (answer->status != IKE_ANSWER_OK)
 		return exchange_reject(x, 0, "%s", answer->reason);
 
@@ -267,7 +268,7 @@ static void init_done(struct exchange *x)
 	if (next)
 		exchange_start(next);
 	else
-		sa_doom(x->sa, "out of memory");
+		sa_doom(x->sa, SA_END_FAILED, "out of memory");
 }
 
 static step_fn *const initiator_begins[] = { ask_path, begin_group, build_request, NULL };

@@ -48,7 +48,7 @@ static void delete_ike_done(struct exchange *x)
 {
 	uint64_t command = x->intent ? x->intent->command : 0;
 
-	sa_doom(x->sa, "deleted");
+	sa_doom(x->sa, x->intent ? x->intent->end : SA_END_COMMAND, "deleted");
 	command_done(x->engine, command, true, 1, "");
 }
 
@@ -56,7 +56,7 @@ static void delete_ike_failed(struct exchange *x, const char *why)
 {
 	uint64_t command = x->intent ? x->intent->command : 0;
 
-	sa_doom(x->sa, why);
+	sa_doom(x->sa, x->intent ? x->intent->end : SA_END_COMMAND, why);
 	command_done(x->engine, command, true, 1, why);
 }
 
@@ -85,12 +85,12 @@ static enum step build_failure(struct exchange *x)
 
 static void failure_reported(struct exchange *x)
 {
-	sa_doom(x->sa, "authentication failed");
+	sa_doom(x->sa, SA_END_FAILED, "authentication failed");
 }
 
 static void failure_unreported(struct exchange *x, const char *why)
 {
-	sa_doom(x->sa, why);
+	sa_doom(x->sa, SA_END_FAILED, why);
 }
 
 static step_fn *const failure_begins[] = { build_failure, NULL };
@@ -126,7 +126,7 @@ static void delete_child_done(struct exchange *x)
 	struct child_sa *c = child_find(x->engine, x->intent->child_id);
 
 	if (c && c->sa == x->sa) {
-		child_remove(c, "deleted", c->successor != 0);
+		child_remove(c, c->successor ? SA_END_REPLACED : x->intent->end, "deleted");
 		child_free(c);
 	}
 	command_done(x->engine, x->intent->command, true, c != NULL, "");
@@ -177,7 +177,8 @@ static bool delete_named(struct ike_sa *sa, uint32_t spi, uint32_t *ret_ours)
 	if (ours)
 		return false; /* both delete at once, §1.4.1: the other exchange ends it, and names
 				 nothing here */
-	child_remove(c, "deleted by the peer", c->successor != 0);
+	child_remove(
+		c, c->successor ? SA_END_REPLACED : SA_END_PEER_DELETED, "deleted by the peer");
 	child_free(c);
 	return true;
 }
@@ -226,9 +227,12 @@ static void handled(struct exchange *x)
 	if (d->auth_failed && x->sa->established_at) {
 		sa_tell(x->sa, IKE_EVENT_FAILED, 0,
 			"the peer did not accept our authentication (AUTHENTICATION_FAILED): compare secrets, certificates and identities with the peer's");
-		sa_linger(x->sa, "the peer did not accept our authentication");
+		sa_linger(x->sa, SA_END_FAILED, "the peer did not accept our authentication");
 	} else if (d->delete_ike) {
-		sa_linger(x->sa, x->sa->state == IKE_REKEYED ? "rekeyed" : "deleted by the peer");
+		bool rekeyed = x->sa->state == IKE_REKEYED;
+
+		sa_linger(x->sa, rekeyed ? SA_END_REPLACED : SA_END_PEER_DELETED,
+			rekeyed ? "rekeyed" : "deleted by the peer");
 	}
 }
 

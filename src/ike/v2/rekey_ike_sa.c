@@ -53,7 +53,7 @@ static struct ike_sa *successor_make(struct exchange *x)
 	sa->chosen = d->chosen;
 	sa_inherit(sa, old);
 	if (sa_register(sa) < 0 || keys_derive_ike(sa, &in) < 0) {
-		sa_doom(sa, "");
+		sa_doom(sa, SA_END_FAILED, "");
 		return NULL;
 	}
 	return sa;
@@ -187,7 +187,7 @@ static void rekeyed(struct exchange *x)
 	struct rekey_data *d = x->data;
 
 	hand_over(x, d->made);
-	intent_add(x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
+	intent_add(x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
 	intent_pump(d->made);
 	command_done(x->engine, x->intent->command, true, 1, "");
 }

@@ -122,7 +122,7 @@ void window_retransmit_due(struct ike_sa *sa)
 			sa->ours ? sa->ours->kind->name : "our", id, w->tries + 1);
 		w->waiting = false;
 		sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", why);
-		sa_doom(sa, why);
+		sa_doom(sa, SA_END_PEER_GONE, why);
 		return;
 	}
 
