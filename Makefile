@@ -2,7 +2,7 @@
 
 CLANG_SOURCES = find src include sim tests fuzz bench -name '*.[ch]' 2>/dev/null
 
-.PHONY: all build deps test unit story sim netns interop symbols demo fuzz format check-format clean
+.PHONY: all build deps test unit story sim netns interop symbols demo bench fuzz format check-format clean
 
 all: build
 
@@ -22,6 +22,9 @@ unit story sim symbols netns interop: deps
 
 demo: build
 	@demo/demo
+
+bench: build
+	@build/bench/flood
 
 # The fuzz targets, in build-fuzz/fuzz; each takes libFuzzer's options, for example -max_total_time=600.
 fuzz: deps
