@@ -36,6 +36,8 @@ struct ike_options {
 	uint32_t children_max;      /* per IKE SA */
 	uint64_t response_kept_ns;  /* how long a half-open SA's and a deleted SA's repeats are
 				       answered */
+	struct secret
+		qcd_secret; /* of RFC 6290, the same after a restart; empty: no tokens are made */
 	bool send_vendor_id;
 	bool signature_authentication; /* RFC 7427 */
 	bool prefer_configured_proposals;
@@ -79,7 +81,8 @@ enum ike_kernel_kind {
 	IKE_KERNEL_EXPIRE_SOFT,
 	IKE_KERNEL_EXPIRE_HARD,
 	IKE_KERNEL_ACQUIRE,
-	IKE_KERNEL_MAPPING
+	IKE_KERNEL_MAPPING,
+	IKE_KERNEL_UNKNOWN_SPI, /* ESP came for a Child SA that we don't have */
 };
 
 struct ike_kernel_event {
@@ -88,6 +91,8 @@ struct ike_kernel_event {
 	uint32_t reqid;
 	const char *reason;     /* REFUSED */
 	struct endpoint remote; /* MAPPING: where authenticated ESP now comes from */
+	struct ike_path path;   /* UNKNOWN_SPI: where it came from and to; ports 0 outside of UDP */
+	uint32_t spi;           /* UNKNOWN_SPI */
 };
 
 void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_event *event);

@@ -28,6 +28,8 @@ struct settings {
 	bool rsa_pss;                       /* no */
 	bool prefer_configured_proposals;   /* yes */
 	enum { DATA_PLANE_AUTO, DATA_PLANE_USER, DATA_PLANE_KERNEL } data_plane;
+	bool quick_crash_detection; /* yes */
+	char state_dir[256];        /* "/var/lib/tern" */
 	char vici_path[108]; /* "/run/tern/vici.sock"; from plugins.vici.socket or vici.socket,
 				without unix:// */
 };

@@ -138,12 +138,15 @@ enum esp_event_kind {
 	ESP_EVENT_HARD, /* a hard limit: nothing passes any more */
 	ESP_EVENT_MAPPING, /* encap only: the newest authenticated packet came from `remote`, not
 			      path.remote */
+	ESP_EVENT_UNKNOWN_SPI, /* a packet came for no SA: not more often than every 100 ms */
 };
 
 struct esp_event {
 	enum esp_event_kind kind;
 	uint32_t child_id, reqid;
 	struct endpoint remote; /* MAPPING */
+	struct ike_path path;   /* UNKNOWN_SPI; ports 0 outside of UDP */
+	uint32_t spi;           /* UNKNOWN_SPI */
 };
 
 bool esp_next_event(struct esp *esp, struct esp_event *ret_event);

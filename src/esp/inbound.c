@@ -7,6 +7,9 @@
 #define IPV4_DF         0x4000
 #define TCP_CHECKSUM_AT 16
 #define UDP_CHECKSUM_AT 6
+#define ESP_SPI_MIN     256 /* RFC 4303 §2.1 */
+
+#define UNKNOWN_INTERVAL_NS (100 * NS_PER_MS)
 
 /* One packet on its way. */
 struct inbound {
@@ -22,6 +25,22 @@ struct inbound {
 	struct flow flow;
 };
 
+/* The engine may tell the sender, RFC 7296 §1.5. */
+static void inbound_note_unknown(struct inbound *x)
+{
+	struct esp *esp = x->esp;
+	struct esp_event event = { .kind = ESP_EVENT_UNKNOWN_SPI,
+		.path = x->in->path,
+		.spi = load_u32(x->in->packet.data) };
+
+	if (esp->unknown_told_at && x->now - esp->unknown_told_at < UNKNOWN_INTERVAL_NS)
+		return;
+	if (!x->in->encap)
+		event.path.local.port = event.path.remote.port = 0;
+	if (event.spi >= ESP_SPI_MIN && plane_tell(esp, &event))
+		esp->unknown_told_at = x->now;
+}
+
 static enum esp_reason inbound_find(struct inbound *x)
 {
 	size_t size = x->in->packet.size;
@@ -31,8 +50,10 @@ static enum esp_reason inbound_find(struct inbound *x)
 		return ESP_REASON_MALFORMED;
 
 	c = table_find(x->esp->by_spi, BYTES(x->in->packet.data, 4));
-	if (!c || (void *)c == &x->esp->reserved)
+	if (!c || (void *)c == &x->esp->reserved) {
+		inbound_note_unknown(x);
 		return ESP_REASON_NO_SA;
+	}
 
 	x->child = c;
 	x->out->child_id = c->spec.child_id;

@@ -78,6 +78,7 @@ struct esp {
 	size_t event_first, event_count;
 	struct path_mtu path_mtus[PATH_MTUS_MAX];
 	size_t path_mtu_count, path_mtu_next;
+	ike_time unknown_told_at;
 	uint64_t icmp_tokens_ns;
 	ike_time icmp_filled_at;
 	uint64_t drops[ESP_REASONS];

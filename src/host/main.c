@@ -10,6 +10,7 @@
 #include "host/config.h"
 #include "host/control.h"
 #include "host/host.h"
+#include "host/state.h"
 
 #define EXIT_USAGE 2
 
@@ -52,6 +53,18 @@ static int open_network(struct host *h)
 	return 0;
 }
 
+/* Without its secret the daemon works all the same: peers find out about a crash later. */
+static struct secret qcd_secret(struct host *h)
+{
+	struct secret secret = { 0 };
+	char problem[512];
+
+	if (h->settings.quick_crash_detection &&
+		state_qcd_secret(h->settings.state_dir, &secret, problem, sizeof(problem)) != 0)
+		log_text(&h->log, "DMN", 0, "no quick crash detection: %s", problem);
+	return secret;
+}
+
 static struct ike_options engine_options(const struct host *h)
 {
 	const struct settings *s = &h->settings;
@@ -89,7 +102,9 @@ static int open_engine(struct host *h)
 	};
 
 	options = engine_options(h);
+	options.qcd_secret = qcd_secret(h);
 	h->engine = ike_engine_new(&options);
+	secret_wipe(&options.qcd_secret);
 	h->answers = answers_new(&answers);
 	h->batch = datagram_batch_new();
 	h->plane = plane_new(h);

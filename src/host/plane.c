@@ -210,6 +210,7 @@ static void tell_events(struct plane *p)
 		[ESP_EVENT_SOFT] = IKE_KERNEL_EXPIRE_SOFT,
 		[ESP_EVENT_HARD] = IKE_KERNEL_EXPIRE_HARD,
 		[ESP_EVENT_MAPPING] = IKE_KERNEL_MAPPING,
+		[ESP_EVENT_UNKNOWN_SPI] = IKE_KERNEL_UNKNOWN_SPI,
 	};
 	struct esp_event event;
 
@@ -219,6 +220,8 @@ static void tell_events(struct plane *p)
 			.child_id = event.child_id,
 			.reqid = event.reqid,
 			.remote = event.remote,
+			.path = event.path,
+			.spi = event.spi,
 		};
 
 		host_kernel(p->host, &told);

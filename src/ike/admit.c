@@ -6,6 +6,7 @@
 #include "ike/cookie.h"
 #include "ike/exchange.h"
 #include "ike/v2/exchanges.h"
+#include "ike/v2/qcd.h"
 #include "ike/v2/send.h"
 
 static void drop(struct ike_engine *e, const struct ike_path *path, size_t size, const char *why)
@@ -278,6 +279,11 @@ static void admit_known(struct ike_sa *sa, const struct ike_path *path,
 		admit_unprotected(sa, path, header, datagram);
 		return;
 	}
+	if (header->next_payload == PAYLOAD_NOTIFY) {
+		if (!qcd_presented(sa, header, datagram))
+			drop(sa->engine, path, datagram.size, "in the clear, within an SA");
+		return;
+	}
 
 	switch (window_judge(&sa->window, header)) {
 	case WINDOW_NEW:
@@ -302,6 +308,20 @@ static void admit_known(struct ike_sa *sa, const struct ike_path *path,
 	}
 }
 
+/* For no SA that we have, and no beginning of one. */
+static void admit_stray(struct ike_engine *e, const struct ike_path *path,
+	const struct ike_header *header, struct bytes datagram)
+{
+	bool sealed = header->next_payload == PAYLOAD_SK || header->next_payload == PAYLOAD_SKF;
+
+	if (header->flags & FLAG_RESPONSE)
+		return;
+	if (sealed)
+		qcd_answer(e, path, header);
+	else if (header->exchange == INFORMATIONAL && header->spi_r == 0)
+		invalid_spi_told(e, path, header, datagram);
+}
+
 static void admit_unknown(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *header, struct bytes datagram)
 {
@@ -309,8 +329,7 @@ static void admit_unknown(struct ike_engine *e, const struct ike_path *path,
 	struct ike_sa *sa;
 
 	if (!sane_init(header)) {
-		if (!(header->flags & FLAG_RESPONSE) && header->exchange != IKE_SA_INIT)
-			send_stray_notify(e, path, header, INVALID_IKE_SPI);
+		admit_stray(e, path, header, datagram);
 		drop(e, path, datagram.size, "no SA has its SPI");
 		return;
 	}
@@ -337,7 +356,8 @@ void admit(struct ike_engine *e, const struct ike_path *path, struct bytes datag
 		/* RFC 7296 §2.5: tell a newer major version what we speak; say nothing to a
 		 * response. */
 		if (header.version >> 4 > 2 && !(header.flags & FLAG_RESPONSE))
-			send_stray_notify(e, path, &header, INVALID_MAJOR_VERSION);
+			send_stray_response(e, path, &header,
+				&(struct notify){ .type = INVALID_MAJOR_VERSION }, 1);
 		drop(e, path, datagram.size, "its IKE version is not one that we speak");
 		return;
 	}

@@ -153,6 +153,7 @@ void child_kernel(struct child_sa *c, const struct ike_kernel_event *event)
 		}
 		break;
 	case IKE_KERNEL_ACQUIRE:
+	case IKE_KERNEL_UNKNOWN_SPI:
 		break;
 	}
 }

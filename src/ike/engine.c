@@ -8,6 +8,7 @@
 #include "ike/child.h"
 #include "ike/command.h"
 #include "ike/exchange.h"
+#include "ike/v2/qcd.h"
 
 void ike_options_default(struct ike_options *o)
 {
@@ -75,6 +76,7 @@ void ike_engine_free(struct ike_engine *e)
 	arena_free(e->output_arena);
 	free(e->outputs);
 	bytes_wipe(&e->cookies, sizeof(e->cookies));
+	secret_wipe(&e->options.qcd_secret);
 	free(e);
 }
 
@@ -270,6 +272,8 @@ void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_even
 	struct child_sa *child;
 
 	input_begin(e, now);
+	if (event->kind == IKE_KERNEL_UNKNOWN_SPI)
+		invalid_spi_tell(e, &event->path, event->spi);
 	child = child_find(e, event->child_id);
 	if (child)
 		child_kernel(child, event);

@@ -52,7 +52,9 @@ struct ike_engine {
 	uint64_t last_question;
 	struct cookie_secrets cookies;
 	ike_time cookies_told_at;
-	ike_time stray_answered_at; /* limits INVALID_IKE_SPI and INVALID_MAJOR_VERSION */
+	ike_time invalid_spi_at;  /* limits how often we look into one */
+	ike_time stray_filled_at; /* of what limits errors outside any SA */
+	uint32_t stray_tokens;
 	uint64_t shutdown_command;
 	bool shutting_down;
 	struct pending_command pending[PENDING_COMMANDS];

@@ -4,6 +4,7 @@
 
 #include "ike/exchange.h"
 #include "ike/v2/exchanges.h"
+#include "ike/v2/qcd.h"
 
 static bool intent_same(const struct intent *a, const struct intent *b)
 {
@@ -70,6 +71,8 @@ static const struct exchange_kind *intent_exchange(enum intent_kind kind)
 		return &delete_ike_initiator;
 	case INTENT_LIVENESS:
 		return &liveness_initiator;
+	case INTENT_QCD_TOKEN:
+		return &qcd_initiator;
 	}
 	return NULL;
 }

@@ -144,6 +144,7 @@ void sa_free(struct ike_sa *sa)
 	keys_clear_ike(&sa->keys);
 	octets_clear(&sa->local_id.value);
 	octets_clear(&sa->remote_id.value);
+	octets_clear(&sa->qcd_token);
 	connection_release(sa->connection);
 	e->stats.ike_sas--;
 	free(sa);

@@ -68,7 +68,8 @@ enum intent_kind {
 	INTENT_REKEY_IKE,
 	INTENT_DELETE_CHILD,
 	INTENT_DELETE_IKE,
-	INTENT_LIVENESS
+	INTENT_LIVENESS,
+	INTENT_QCD_TOKEN
 };
 
 struct intent {
@@ -141,6 +142,8 @@ struct ike_sa {
 	struct child_sa *children;
 	struct intent *intents;
 	ike_time established_at, rekey_at, last_heard;
+	struct octets qcd_token;           /* the peer's, RFC 6290 */
+	ike_time token_seen_at, hinted_at; /* limit what clear text may cause */
 	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer;
 	uint64_t command; /* who asked for it */
 	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */

@@ -144,7 +144,8 @@ class Tern(Daemon):
         program = BUILD / 'ternd'
         if not program.exists():
             raise LabError(f'{program} is not there: run make build')
-        settings = Conf({'ternd': self.tunnel.daemon_settings(self.host.name)})
+        settings = Conf({'ternd': {'state_dir': self.directory / 'state',
+                                   **self.tunnel.daemon_settings(self.host.name)}})
         (self.directory / 'ternd.conf').write_text(settings.text)
         return self.host.start_daemon(program, '--config', self.config_argument or self.directory,
                                       '--vici', self.socket, log=self.log)

@@ -1,6 +1,7 @@
 #include "ike/v2/features.h"
 
 #include "ike/nat.h"
+#include "ike/v2/qcd.h"
 
 /* IKEV2_FRAGMENTATION_SUPPORTED. */
 
@@ -50,6 +51,9 @@ static const struct feature features[] = {
 		.put_init = put_fragmentation,
 		.read_init = read_fragmentation },
 	{ .name = "signature hashes, RFC 7427", .put_init = put_hashes, .read_init = read_hashes },
+	{ .name = "quick crash detection, RFC 6290",
+		.put_auth = qcd_put,
+		.read_auth = qcd_read_auth },
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))

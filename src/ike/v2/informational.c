@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "ike/v2/exchanges.h"
+#include "ike/v2/qcd.h"
 #include "ike/v2/send.h"
 
 static const struct payload_rule any_payloads[] = {
@@ -215,6 +216,7 @@ static enum step handle(struct exchange *x)
 			count += delete_children(x->sa, &del, ours + count, DELETES_MAX - count);
 	}
 	d->auth_failed = chain_notify(exchange_in(x), AUTHENTICATION_FAILED, &n);
+	qcd_read(x, x->sa);
 	if (count && !d->delete_ike)
 		put_delete(x, PROTOCOL_ESP, ours, count);
 	return STEP_NEXT;

@@ -7,6 +7,7 @@
 #include "ike/v2/collision.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
+#include "ike/v2/qcd.h"
 
 #define RETRY_NS    (3 * NS_PER_SECOND)
 #define RETRIES_MAX 10
@@ -188,6 +189,7 @@ static void rekeyed(struct exchange *x)
 
 	hand_over(x, d->made);
 	intent_add(x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+	qcd_rekeyed(x, d->made);
 	intent_pump(d->made);
 	command_done(x->engine, x->intent->command, true, 1, "");
 }
@@ -276,6 +278,7 @@ static enum step build_response(struct exchange *x)
 	sa_encode(exchange_payload(x, PAYLOAD_SA), &p, 1);
 	exchange_payload_end(x);
 	put_payloads(x, d->nr);
+	qcd_put_for(x, d->spi_i, d->spi_r);
 	return STEP_NEXT;
 }
 

@@ -8,7 +8,9 @@
 #define IP6_UDP_BYTES         48
 #define PAYLOAD_HEADER_BYTES  4
 #define SKF_HEAD_BYTES        4
+#define STRAY_BYTES_MAX       256
 #define STRAY_INTERVAL_NS     (20 * NS_PER_MS)
+#define STRAY_BURST           50
 
 struct sealing {
 	struct exchange *x;
@@ -204,38 +206,76 @@ void send_message(struct exchange *x)
 		octets_set(&x->sa->setup->our_message, datagrams[0]);
 }
 
-static void stray_send(struct ike_engine *e, const struct ike_path *path,
-	const struct ike_header *header, const struct notify *n)
+static void stray_send(struct ike_engine *e, const struct ike_path *path, struct ike_header h,
+	const struct notify *notifies, size_t count)
 {
-	uint8_t memory[128];
+	uint8_t memory[STRAY_BYTES_MAX];
 	struct writer w = writer_of(memory, sizeof(memory));
-	struct ike_header h = *header;
 	struct chain_writer c;
 
 	h.version = 0x20;
-	h.flags = (uint8_t)(FLAG_RESPONSE | ((header->flags & FLAG_INITIATOR) ^ FLAG_INITIATOR));
 	h.next_payload = PAYLOAD_NOTIFY;
 	header_encode(&w, &h);
 	c = chain_begin(&w, SIZE_MAX);
-	payload_begin(&c, PAYLOAD_NOTIFY);
-	notify_encode(&w, n);
-	payload_end(&c);
+	for (size_t i = 0; i < count; i++) {
+		payload_begin(&c, PAYLOAD_NOTIFY);
+		notify_encode(&w, &notifies[i]);
+		payload_end(&c);
+	}
 	write_u32_at(&w, 24, (uint32_t)w.used);
 	assert(writer_ok(&w));
 	engine_send(e, path, writer_bytes(&w));
 }
 
-void send_cookie(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header,
-	struct bytes cookie)
+/* A response has its request's SPIs and message ID. */
+static struct ike_header response_to(const struct ike_header *request)
 {
-	stray_send(e, path, header, &(struct notify){ .type = COOKIE, .data = cookie });
+	struct ike_header h = *request;
+
+	h.flags = (uint8_t)(FLAG_RESPONSE | ((request->flags & FLAG_INITIATOR) ^ FLAG_INITIATOR));
+	return h;
 }
 
-void send_stray_notify(struct ike_engine *e, const struct ike_path *path,
-	const struct ike_header *header, uint16_t type)
+void send_cookie(struct ike_engine *e, const struct ike_path *path,
+	const struct ike_header *request, struct bytes cookie)
 {
-	if (e->stray_answered_at && e->now - e->stray_answered_at < STRAY_INTERVAL_NS)
-		return;
-	e->stray_answered_at = e->now;
-	stray_send(e, path, header, &(struct notify){ .type = type });
+	stray_send(e, path, response_to(request),
+		&(struct notify){ .type = COOKIE, .data = cookie }, 1);
+}
+
+/* A bucket: bursts pass, a flood does not. */
+static bool stray_allowed(struct ike_engine *e)
+{
+	uint64_t gained = e->stray_filled_at ? (e->now - e->stray_filled_at) / STRAY_INTERVAL_NS
+					     : STRAY_BURST;
+
+	if (gained) {
+		e->stray_filled_at = e->now;
+		e->stray_tokens = gained + e->stray_tokens > STRAY_BURST
+			? STRAY_BURST
+			: e->stray_tokens + (uint32_t)gained;
+	}
+	if (!e->stray_tokens)
+		return false;
+	e->stray_tokens--;
+	return true;
+}
+
+void send_stray_response(struct ike_engine *e, const struct ike_path *path,
+	const struct ike_header *request, const struct notify *notifies, size_t count)
+{
+	if (stray_allowed(e))
+		stray_send(e, path, response_to(request), notifies, count);
+}
+
+void send_invalid_spi(struct ike_engine *e, const struct ike_path *path, uint32_t spi)
+{
+	static const struct ike_header header = { .exchange = INFORMATIONAL,
+		.flags = FLAG_INITIATOR };
+	uint8_t octets[4];
+	struct notify n = { .type = INVALID_SPI, .data = BYTES_OF(octets) };
+
+	store_u32(octets, spi);
+	if (stray_allowed(e))
+		stray_send(e, path, header, &n, 1);
 }

@@ -6,13 +6,16 @@
 /* Sends x->out as this exchange's request or response. */
 void send_message(struct exchange *x);
 
-/* Outside any SA; the header's SPIs are copied from what is answered. */
+/* Outside any SA: responses with the SPIs of what they answer. */
 
 /* The answer to an IKE_SA_INIT without a cookie, RFC 7296 §2.6. Not limited in rate: it is smaller
  * than what it answers, and a flood must not keep it from a peer that means well. */
-void send_cookie(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header,
-	struct bytes cookie);
+void send_cookie(struct ike_engine *e, const struct ike_path *path,
+	const struct ike_header *request, struct bytes cookie);
 
-/* An error, RFC 7296 §1.5 and §2.21.4: not more often than every 20 ms. */
-void send_stray_notify(struct ike_engine *e, const struct ike_path *path,
-	const struct ike_header *header, uint16_t type);
+/* Errors, RFC 7296 §1.5 and §2.21.4: 50 a second, and as many at once. */
+void send_stray_response(struct ike_engine *e, const struct ike_path *path,
+	const struct ike_header *request, const struct notify *notifies, size_t count);
+
+/* INVALID_SPI in a message of its own, §1.5; counts with the errors. */
+void send_invalid_spi(struct ike_engine *e, const struct ike_path *path, uint32_t spi);
