@@ -231,6 +231,7 @@ static void operate(struct host *h, const struct ike_operation *op)
 		break;
 	case IKE_OPERATE_UPDATE_PATH:
 		c->spec.path = op->spec->path;
+		c->spec.encap = op->spec->encap;
 		break;
 	case IKE_OPERATE_REMOVE_OUT:
 		c->out = false;
@@ -309,7 +310,10 @@ static void answer_path(struct host *h, const struct ike_question *q)
 	const struct host_list *remote = &q->connection->remote_addrs;
 	struct ike_answer a = { .id = q->id };
 
-	if (!remote->count || remote->list[0].kind != HOST_ADDRESS) {
+	if (q->current) {
+		a.path = *q->current;
+		a.path.local.address = h->address;
+	} else if (!remote->count || remote->list[0].kind != HOST_ADDRESS) {
 		a.status = IKE_ANSWER_NO;
 		snprintf(a.reason, sizeof(a.reason), "no remote address");
 	} else {
@@ -383,7 +387,7 @@ static void tell(struct host *h, const struct ike_event *e)
 {
 	static const char *const words[] = { "IKE UP", "IKE DOWN", "IKE REKEYED", "CHILD UP",
 		"CHILD DOWN", "CHILD REKEYED", "->", "<-", "retransmit", "dropped", "FAILED",
-		"note", "done" };
+		"note", "done", "IKE UPDATED" };
 
 	count_event(h, e);
 	ladder(h->world, "%-6s %s %s", h->name, words[e->kind], e->text);

@@ -41,7 +41,14 @@ struct ike_options {
 	bool send_vendor_id;
 	bool signature_authentication; /* RFC 7427 */
 	bool prefer_configured_proposals;
+	uint32_t peer_addresses_max; /* of a peer's additional addresses, how many are kept (RFC
+					4555 §3.4); at most IKE_ADDRESSES_MAX */
+	bool return_routability; /* a peer's new address must answer before traffic goes there, RFC
+				    4555 §3.7 */
+	bool nat_traversal;      /* false: no NAT may be between us and a peer, RFC 4555 §3.9 */
 };
+
+#define IKE_ADDRESSES_MAX 16 /* of one end, beside the one in use */
 
 /* Fills in the defaults (retransmission 4 s × 1.8^n five times, half-open 30 s, cookies above 10,
  * ...). */
@@ -83,6 +90,8 @@ enum ike_kernel_kind {
 	IKE_KERNEL_ACQUIRE,
 	IKE_KERNEL_MAPPING,
 	IKE_KERNEL_UNKNOWN_SPI, /* ESP came for a Child SA that we don't have */
+	IKE_KERNEL_ADDRESSES /* this host's addresses or routes changed: each SA asks for its path
+				again */
 };
 
 struct ike_kernel_event {
@@ -106,7 +115,9 @@ enum ike_question_kind {
 	IKE_ASK_AUTHENTICATE, /* our AUTH */
 	IKE_ASK_VERIFY,       /* the peer's AUTH */
 	IKE_ASK_SPI,          /* an inbound ESP SPI -> spi */
-	IKE_ASK_PATH,         /* connection -> path: names resolved, source address chosen */
+	IKE_ASK_PATH, /* connection -> path: names resolved, source address chosen; and our other
+			 addresses. With `current`: the path of an SA that stands, which stays where
+			 it still works; else one to `current`'s remote address or one of `peers` */
 };
 
 #define IKE_CERTS_MAX    12
@@ -121,7 +132,10 @@ struct ike_question {
 	const struct connection *connection; /* AUTHENTICATE, VERIFY, PATH */
 	uint32_t attempt; /* PATH: which of remote_addrs, with all that names among them resolve to,
 			     comes first, modulo their number */
-	size_t round;     /* index into connection->local or ->remote */
+	const struct ike_path *current; /* PATH: of the SA that asks; NULL: a new one */
+	size_t peer_count;              /* PATH with current: where else the peer may be */
+	struct address peers[IKE_ADDRESSES_MAX];
+	size_t round; /* index into connection->local or ->remote */
 	struct id_payload local_id,
 		remote_id; /* what we sent or will send; what the peer claimed (or we expect) */
 	uint16_t prf;
@@ -162,6 +176,9 @@ struct ike_answer {
 				   log */
 	uint32_t spi;
 	struct ike_path path;
+	size_t address_count; /* PATH: ours beside path.local that local_addrs allow and that may
+				 be told to the peer */
+	struct address addresses[IKE_ADDRESSES_MAX];
 };
 
 void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *answer);
@@ -206,7 +223,8 @@ enum ike_event_kind {
 	IKE_EVENT_DROPPED, /* text: why */
 	IKE_EVENT_FAILED,  /* text: what was offered, what wanted, which line decides */
 	IKE_EVENT_NOTE,
-	IKE_EVENT_DONE, /* command id: ok or not, text */
+	IKE_EVENT_DONE,        /* command id: ok or not, text */
+	IKE_EVENT_IKE_UPDATED, /* the addresses of an IKE SA and its children changed */
 };
 
 struct ike_event {

@@ -77,7 +77,9 @@ static void inbound_note_mapping(struct inbound *x)
 		.reqid = c->spec.reqid,
 		.remote = *from };
 
-	if (!c->spec.encap || !x->in->encap || endpoint_equal(from, &c->mapping_told))
+	/* Without a replay window old packets would move it, too. */
+	if (!c->spec.encap || !x->in->encap || !c->replay.size ||
+		endpoint_equal(from, &c->mapping_told))
 		return;
 	if (endpoint_equal(from, &c->spec.path.remote)) {
 		c->mapping_told = (struct endpoint){ 0 };

@@ -228,9 +228,10 @@ static void deliver(struct ike_sa *sa, struct arena *arena, struct opened *messa
 	bool response = message->header.flags & FLAG_RESPONSE;
 
 	sa_heard(sa);
-	sa_path_seen(sa, message);
+	path_seen(sa, message);
 	if (response) {
 		window_request_answered(sa);
+		path_replied(sa, message);
 		exchange_resume(sa->ours, arena, message);
 	} else {
 		request_dispatch(sa, arena, message);

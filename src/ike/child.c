@@ -102,7 +102,8 @@ void child_remove(struct child_sa *c, enum sa_end end, const char *why)
 
 void child_path_changed(struct child_sa *c)
 {
-	c->spec.path = c->sa->path;
+	c->spec.path = c->sa->mobility.traffic.path;
+	c->spec.encap = path_encap(c->sa);
 	if (c->installed_in)
 		child_operate(c, IKE_OPERATE_UPDATE_PATH, false);
 }
@@ -145,15 +146,11 @@ void child_kernel(struct child_sa *c, const struct ike_kernel_event *event)
 				.end = SA_END_FAILED });
 		break;
 	case IKE_KERNEL_MAPPING:
-		if (sa->nat_remote && !sa->nat_local &&
-			address_equal(&sa->path.remote.address, &event->remote.address)) {
-			sa->path.remote = event->remote;
-			for (struct child_sa *each = sa->children; each; each = each->next)
-				child_path_changed(each);
-		}
+		path_mapped(c, &event->remote);
 		break;
 	case IKE_KERNEL_ACQUIRE:
 	case IKE_KERNEL_UNKNOWN_SPI:
+	case IKE_KERNEL_ADDRESSES: /* of no child: ike_kernel() */
 		break;
 	}
 }
@@ -500,8 +497,8 @@ static struct child_spec deal_spec(struct exchange *x, const struct child_deal *
 		.mode = deal->mode,
 		.suite = proposal_suite(&deal->chosen),
 		.esn = proposal_id(&deal->chosen, TRANSFORM_ESN) == ESN_YES,
-		.encap = sa->nat_local || sa->nat_remote || sa->nat_fake,
-		.path = sa->path,
+		.encap = path_encap(sa),
+		.path = sa->mobility.traffic.path,
 		.spi_in = deal->spi_in,
 		.spi_out = deal->spi_out,
 		.local = deal->local,

@@ -30,6 +30,9 @@ void ike_options_default(struct ike_options *o)
 		.send_vendor_id = false,
 		.signature_authentication = true,
 		.prefer_configured_proposals = true,
+		.peer_addresses_max = 8,
+		.return_routability = true,
+		.nat_traversal = true,
 	};
 }
 
@@ -45,8 +48,10 @@ struct ike_engine *ike_engine_new(const struct ike_options *options)
 	e->by_spi = table_new(seed);
 	e->by_init = table_new(seed);
 	e->by_question = table_new(seed);
+	e->by_path_question = table_new(seed);
 	e->half_open_by_address = table_new(seed);
-	if (!e->by_spi || !e->by_init || !e->by_question || !e->half_open_by_address) {
+	if (!e->by_spi || !e->by_init || !e->by_question || !e->by_path_question ||
+		!e->half_open_by_address) {
 		ike_engine_free(e);
 		return NULL;
 	}
@@ -71,6 +76,7 @@ void ike_engine_free(struct ike_engine *e)
 	table_free(e->by_spi);
 	table_free(e->by_init);
 	table_free(e->by_question);
+	table_free(e->by_path_question);
 	table_free(e->half_open_by_address);
 	timers_free(&e->timers);
 	arena_free(e->output_arena);
@@ -246,7 +252,7 @@ void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *ans
 	x = table_find(e->by_question, BYTES(&answer->id, sizeof(answer->id)));
 	if (x)
 		exchange_answered(x, answer);
-	else
+	else if (!path_answered(e, answer))
 		ke_private_free(answer->private); /* nobody waits any more */
 	input_end(e);
 }
@@ -275,7 +281,9 @@ void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_even
 	if (event->kind == IKE_KERNEL_UNKNOWN_SPI)
 		invalid_spi_tell(e, &event->path, event->spi);
 	child = child_find(e, event->child_id);
-	if (child)
+	if (event->kind == IKE_KERNEL_ADDRESSES)
+		paths_look_again(e);
+	else if (child)
 		child_kernel(child, event);
 	input_end(e);
 }

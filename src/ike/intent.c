@@ -4,6 +4,7 @@
 
 #include "ike/exchange.h"
 #include "ike/v2/exchanges.h"
+#include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
 
 static bool intent_same(const struct intent *a, const struct intent *b)
@@ -18,13 +19,17 @@ static int intent_rank(const struct intent *i)
 	switch (i->kind) {
 	case INTENT_DELETE_IKE:
 		return 0;
-	case INTENT_DELETE_CHILD:
+	case INTENT_UPDATE_ADDRESSES: /* what comes after must find the peer */
+	case INTENT_ANNOUNCE_ADDRESSES:
+	case INTENT_VERIFY_PATH:
 		return 1;
+	case INTENT_DELETE_CHILD:
+		return 2;
 	case INTENT_REKEY_IKE:
 	case INTENT_REKEY_CHILD:
-		return 2;
-	default:
 		return 3;
+	default:
+		return 4;
 	}
 }
 
@@ -73,6 +78,10 @@ static const struct exchange_kind *intent_exchange(enum intent_kind kind)
 		return &liveness_initiator;
 	case INTENT_QCD_TOKEN:
 		return &qcd_initiator;
+	case INTENT_UPDATE_ADDRESSES:
+	case INTENT_ANNOUNCE_ADDRESSES:
+	case INTENT_VERIFY_PATH:
+		return &addresses_initiator;
 	}
 	return NULL;
 }

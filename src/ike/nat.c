@@ -19,6 +19,8 @@ void nat_notify(struct exchange *x)
 	struct ike_sa *sa = x->sa;
 	uint8_t hash[NAT_HASH_BYTES];
 
+	if (!x->engine->options.nat_traversal)
+		return;
 	nat_hash(x, sa->spi_r, &x->path.local, hash);
 	if (sa->connection->encap) {
 		random_fill(&x->engine->options.random, hash,
@@ -54,9 +56,12 @@ void nat_detect(struct exchange *x)
 	uint64_t spi_r = x->in->header.spi_r;
 	bool present, matches;
 
+	if (!x->engine->options.nat_traversal)
+		return;
 	nat_hash(x, spi_r, &x->in->path.remote, hash);
 	matches = any_matches(x, NAT_DETECTION_SOURCE_IP, BYTES_OF(hash), &present);
 	x->sa->nat_remote = present && !matches;
+	x->sa->mobility.peer_nat_t = present;
 	nat_hash(x, spi_r, &x->in->path.local, hash);
 	matches = any_matches(x, NAT_DETECTION_DESTINATION_IP, BYTES_OF(hash), &present);
 	x->sa->nat_local = present && !matches;

@@ -5,6 +5,7 @@
 
 struct question_block {
 	struct ike_question question; /* first: the caller's pointer is to it */
+	struct ike_path current;
 	size_t size;
 	uint8_t octets[];
 };
@@ -42,6 +43,10 @@ struct ike_question *ike_question_copy(const struct ike_question *q)
 
 	block->question = *q;
 	block->size = size;
+	if (q->current) {
+		block->current = *q->current;
+		block->question.current = &block->current;
+	}
 	at = block->octets;
 	views(&block->question, to);
 	for (size_t i = 0; i < count; i++) {

@@ -50,7 +50,7 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	sa->engine = e;
 	sa->id = ++e->last_ike_id;
 	sa->connection = c ? connection_hold(c) : NULL;
-	sa->initiator = initiator;
+	sa->initiator = sa->mobility.decides = initiator;
 	sa->rekey_at = IKE_TIME_NEVER;
 	sa->next = e->sas;
 	e->sas = sa;
@@ -67,7 +67,7 @@ int sa_register(struct ike_sa *sa)
 
 void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 {
-	sa->path = old->path;
+	path_inherit(sa, old);
 	sa->init_path = old->init_path;
 	sa->path_known = true;
 	sa->nat_local = old->nat_local;
@@ -141,6 +141,7 @@ void sa_free(struct ike_sa *sa)
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_clear(&e->timers, timers[i]);
 	window_clear(sa);
+	path_forget(sa);
 	keys_clear_ike(&sa->keys);
 	octets_clear(&sa->local_id.value);
 	octets_clear(&sa->remote_id.value);
@@ -236,37 +237,14 @@ void sa_established(struct ike_sa *sa)
 		timer_set(&sa->engine->timers, &sa->over_timer,
 			sa->engine->now + (c->rekey_time_s + c->over_time_s) * NS_PER_SECOND);
 	sa_setup_end(sa);
+	if (!sa->mobility.verifying)
+		path_settle(sa);
 	liveness_arm(sa);
 }
 
 void sa_heard(struct ike_sa *sa)
 {
 	sa->last_heard = sa->engine->now;
-}
-
-static void sa_move(struct ike_sa *sa, const struct ike_path *path)
-{
-	char text[ENDPOINT_TEXT_MAX];
-
-	if (sa->established_at)
-		sa_tell(sa, IKE_EVENT_NOTE, 1, "the peer is now at %s",
-			endpoint_print(&path->remote, text));
-	sa->path = *path;
-	for (struct child_sa *c = sa->children; c; c = c->next)
-		child_path_changed(c);
-}
-
-/* While setting up, the peer may float to the port of NAT traversal; later a NAT in front of it may
- * rebind (RFC 7296 §2.23), which we follow unless we are behind one ourselves. */
-void sa_path_seen(struct ike_sa *sa, const struct opened *message)
-{
-	bool same = endpoint_equal(&sa->path.remote, &message->path.remote) &&
-		endpoint_equal(&sa->path.local, &message->path.local);
-
-	if (same || !message->authenticated || (message->header.flags & FLAG_RESPONSE))
-		return;
-	if ((sa->setup && !sa->initiator) || (sa->nat_remote && !sa->nat_local))
-		sa_move(sa, &message->path);
 }
 
 struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id)

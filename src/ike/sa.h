@@ -3,6 +3,7 @@
 
 #include "base/secret.h"
 #include "ike/engine.h"
+#include "ike/path.h"
 #include "ike/v2/window.h"
 
 #define NONCE_BYTES     32
@@ -69,7 +70,10 @@ enum intent_kind {
 	INTENT_DELETE_CHILD,
 	INTENT_DELETE_IKE,
 	INTENT_LIVENESS,
-	INTENT_QCD_TOKEN
+	INTENT_QCD_TOKEN,
+	INTENT_UPDATE_ADDRESSES, /* MOBIKE: UPDATE_SA_ADDRESSES */
+	INTENT_ANNOUNCE_ADDRESSES,
+	INTENT_VERIFY_PATH /* the return routability check */
 };
 
 struct intent {
@@ -131,6 +135,7 @@ struct ike_sa {
 	struct ike_path init_path; /* where its IKE_SA_INIT came from */
 	bool path_known;
 	bool nat_local, nat_remote, nat_fake;
+	struct mobility mobility;
 	bool peer_fragments; /* announced IKEV2_FRAGMENTATION_SUPPORTED */
 	bool half_open_counted;
 	struct proposal chosen;
@@ -176,9 +181,6 @@ const char *sa_name(const struct ike_sa *sa);
 ike_time sa_jittered(struct ike_sa *sa, uint64_t time_s,
 	uint64_t rand_s);         /* from now; NEVER where time_s is 0 */
 void sa_heard(struct ike_sa *sa); /* an authenticated message proved life */
-struct opened;
-void sa_path_seen(struct ike_sa *sa,
-	const struct opened *message); /* follows the peer's address where that is right */
 
 uint64_t sa_command(
 	const struct ike_sa *sa); /* the command that what it does now serves; 0: none */

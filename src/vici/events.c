@@ -122,6 +122,7 @@ static const struct telling tellings[] = {
 	[IKE_EVENT_IKE_REKEYED] = { VICI_EVENT_IKE_REKEY, write_ike_rekey },
 	[IKE_EVENT_CHILD_UP] = { VICI_EVENT_CHILD_UPDOWN, write_child_updown },
 	[IKE_EVENT_CHILD_DOWN] = { VICI_EVENT_CHILD_UPDOWN, write_child_updown },
+	[IKE_EVENT_IKE_UPDATED] = { VICI_EVENT_IKE_UPDATE, write_ike_updown },
 	[IKE_EVENT_CHILD_REKEYED] = { VICI_EVENT_CHILD_REKEY, write_child_rekey },
 };
 
@@ -154,7 +155,7 @@ void vici_event(struct vici *v, const struct ike_event *event, const char *group
 		: NULL;
 
 	vici_count(v, event);
-	if (t && vici_anyone_listens(v, t->kind)) {
+	if (t && t->write && vici_anyone_listens(v, t->kind)) {
 		struct vici_buffer b;
 
 		vici_event_begin(&b, t->kind);

@@ -1,6 +1,7 @@
 #include "ike/v2/features.h"
 
 #include "ike/nat.h"
+#include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
 
 /* IKEV2_FRAGMENTATION_SUPPORTED. */
@@ -54,6 +55,7 @@ static const struct feature features[] = {
 	{ .name = "quick crash detection, RFC 6290",
 		.put_auth = qcd_put,
 		.read_auth = qcd_read_auth },
+	{ .name = "MOBIKE, RFC 4555", .put_auth = mobike_put_auth, .read_auth = mobike_read_auth },
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))

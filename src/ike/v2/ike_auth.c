@@ -8,6 +8,7 @@
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
 #include "ike/v2/keys.h"
+#include "ike/v2/mobike.h"
 
 #define SHA1_BYTES         20
 #define MACED_ID_BYTES_MAX 64
@@ -582,7 +583,7 @@ static enum step build_response(struct exchange *x)
 }
 
 static step_fn *const responder_steps[] = { read_identities, need_auth, find_connection, verify,
-	sign, choose_child, ask_spi, build_response, NULL };
+	sign, choose_child, mobike_auth, ask_spi, build_response, NULL };
 static const struct round responder_rounds[] = { { &request, responder_steps, &response } };
 
 const struct exchange_kind ike_auth_responder = {

@@ -108,6 +108,7 @@ static enum step ask_path(struct exchange *x)
 
 	x->sa->path = answer->path;
 	x->sa->path_known = true;
+	path_take_own(x->sa, answer);
 	return STEP_NEXT;
 }
 
@@ -247,11 +248,13 @@ static enum step finish_group(struct exchange *x)
 	return verdict == STEP_NEXT ? derive_keys(x, d->ke.shared) : verdict;
 }
 
-/* Behind a NAT both go on at the ports of NAT traversal, §2.23. */
+/* Behind a NAT both go on at the ports of NAT traversal, §2.23; with MOBIKE always, since a NAT may come
+ * later (RFC 4555 §3.3). Whether the peer speaks it, only IKE_AUTH says. */
 static enum step float_port(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
-	bool nat = sa->nat_local || sa->nat_remote || sa->nat_fake;
+	bool nat = sa->nat_local || sa->nat_remote || sa->nat_fake ||
+		(sa->connection->mobike && sa->mobility.peer_nat_t);
 
 	if (nat && sa->path.local.port != x->engine->options.port_nat_t) {
 		sa->path.local.port = x->engine->options.port_nat_t;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "ike/v2/exchanges.h"
+#include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
 #include "ike/v2/send.h"
 
@@ -24,9 +25,11 @@ static step_fn *const no_steps[] = { NULL };
 
 /* Liveness: an empty request; any authenticated answer is the proof, §2.4. */
 
+static step_fn *const liveness_begins[] = { mobike_put_probe, NULL };
+static step_fn *const liveness_ends[] = { mobike_read_probe, NULL };
 static const struct round liveness_rounds[] = {
-	{ NULL, no_steps, &request },
-	{ &response, no_steps, NULL },
+	{ NULL, liveness_begins, &request },
+	{ &response, liveness_ends, NULL },
 };
 
 const struct exchange_kind liveness_initiator = {
@@ -159,6 +162,7 @@ const struct exchange_kind delete_child_initiator = {
 struct informational_data {
 	bool delete_ike;
 	bool auth_failed;
+	bool addresses; /* of the SA are to be looked at */
 };
 
 /* The peer deletes the SA that it receives on: our outbound one. A successor takes over before it
@@ -219,6 +223,7 @@ static enum step handle(struct exchange *x)
 	qcd_read(x, x->sa);
 	if (count && !d->delete_ike)
 		put_delete(x, PROTOCOL_ESP, ours, count);
+	d->addresses = mobike_request(x);
 	return STEP_NEXT;
 }
 
@@ -235,6 +240,8 @@ static void handled(struct exchange *x)
 
 		sa_linger(x->sa, rekeyed ? SA_END_REPLACED : SA_END_PEER_DELETED,
 			rekeyed ? "rekeyed" : "deleted by the peer");
+	} else if (d->addresses) {
+		mobike_requested(x);
 	}
 }
 

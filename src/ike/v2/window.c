@@ -74,9 +74,25 @@ void window_send_request(struct ike_sa *sa, const struct bytes *datagrams, size_
 	frozen_take(&w->request, datagrams, count);
 	w->next_request++;
 	w->waiting = true;
+	sa->mobility.probed = false;
+	sa->mobility.moves_at = sa->mobility.moves;
+	window_resend(sa);
+}
+
+void window_resend(struct ike_sa *sa)
+{
+	struct window *w = &sa->window;
+
+	if (!w->waiting)
+		return;
 	w->tries = 0;
 	frozen_send(sa, &w->request, &sa->path);
 	timer_set(&sa->engine->timers, &w->retransmit, sa->engine->now + retransmit_after_ns(sa));
+}
+
+void window_send_along(struct ike_sa *sa, const struct ike_path *path)
+{
+	frozen_send(sa, &sa->window.request, path);
 }
 
 void window_send_response(
@@ -114,7 +130,9 @@ void window_retransmit_due(struct ike_sa *sa)
 
 	if (!w->waiting)
 		return;
-	if (w->tries >= sa->engine->options.retransmit_tries) {
+	if (w->tries >= path_patience(sa) && path_fall_back(sa))
+		return;
+	if (w->tries >= path_patience(sa)) {
 		char remote[ENDPOINT_TEXT_MAX];
 
 		snprintf(why, sizeof(why), "%s gave no answer to %s request %u, sent %u times",
@@ -131,6 +149,7 @@ void window_retransmit_due(struct ike_sa *sa)
 	sa_tell(sa, IKE_EVENT_RETRANSMIT, 1, "retransmit %u of request with message ID %u",
 		w->tries, id);
 	frozen_send(sa, &w->request, &sa->path);
+	path_probe(sa);
 	timer_set(&sa->engine->timers, &w->retransmit, sa->engine->now + retransmit_after_ns(sa));
 }
 

@@ -40,5 +40,9 @@ void window_send_response(struct ike_sa *sa, const struct bytes *datagrams, size
 	const struct ike_path *path);
 void window_request_answered(struct ike_sa *sa);
 void window_repeat_response(struct ike_sa *sa, const struct ike_path *path);
+/* After the SA's path has changed: the request in flight, if any, goes over it at once, and its series
+ * of retransmissions begins anew. */
+void window_resend(struct ike_sa *sa);
+void window_send_along(struct ike_sa *sa, const struct ike_path *path); /* once more, elsewhere */
 void window_retransmit_due(struct ike_sa *sa); /* sends again or gives up on the exchange */
 void window_clear(struct ike_sa *sa);

@@ -1,0 +1,380 @@
+#include "ike/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/child.h"
+#include "ike/exchange.h"
+#include "ike/v2/mobike.h"
+
+/* A question that the host never answered is asked anew after this long. */
+#define ASK_AGAIN_NS (20 * NS_PER_SECOND)
+
+/* How often a request goes unanswered before it is tried over other pairs of addresses, and over how
+ * many of them with each retransmission. */
+#define PROBE_AFTER 2
+#define PROBES_EACH 4
+
+/* How often a new address that does not answer its return routability check is asked again. */
+#define VERIFY_TRIES 3
+
+bool path_equal(const struct ike_path *a, const struct ike_path *b)
+{
+	return endpoint_equal(&a->local, &b->local) && endpoint_equal(&a->remote, &b->remote);
+}
+
+/* Moving. */
+
+bool path_encap(const struct ike_sa *sa)
+{
+	const struct traffic *t = &sa->mobility.traffic;
+
+	return t->nat_local || t->nat_remote || sa->nat_fake;
+}
+
+void path_move(struct ike_sa *sa, const struct ike_path *path, bool verify)
+{
+	struct mobility *m = &sa->mobility;
+	char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
+
+	m->verifying = verify;
+	if (path_equal(&sa->path, path))
+		return;
+	if (sa->established_at)
+		sa_tell(sa, IKE_EVENT_NOTE, 1, "goes on from %s to %s%s",
+			endpoint_print(&path->local, local), endpoint_print(&path->remote, remote),
+			verify ? ", traffic when that has answered" : "");
+	sa->path = *path;
+	m->moves++;
+	window_resend(sa);
+}
+
+void path_settle(struct ike_sa *sa)
+{
+	struct mobility *m = &sa->mobility;
+	struct traffic now = { sa->path, sa->nat_local, sa->nat_remote };
+	bool was_encap = path_encap(sa);
+	bool moved = !path_equal(&m->traffic.path, &sa->path);
+	char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
+
+	m->verifying = false;
+	if (!address_equal(&m->traffic.path.remote.address, &sa->path.remote.address))
+		m->verified = m->traffic.path.remote.address;
+	m->traffic = now;
+	if (!moved && was_encap == path_encap(sa))
+		return;
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		child_path_changed(c);
+	if (sa->state == IKE_ESTABLISHED || sa->state == IKE_REKEYING)
+		sa_tell(sa, IKE_EVENT_IKE_UPDATED, 0, "now between %s and %s%s",
+			endpoint_print(&sa->path.local, local),
+			endpoint_print(&sa->path.remote, remote),
+			path_encap(sa) ? ", ESP in UDP" : "");
+}
+
+/* RFC 4555 §3.7. Where the peer is or was a moment ago it has proved to be. */
+bool path_must_verify(const struct ike_sa *sa, const struct ike_path *path)
+{
+	const struct mobility *m = &sa->mobility;
+	const struct address *to = &path->remote.address;
+
+	return sa->engine->options.return_routability &&
+		!address_equal(to, &m->traffic.path.remote.address) &&
+		!address_equal(to, &m->verified);
+}
+
+void path_update(struct ike_sa *sa, const struct ike_path *path)
+{
+	bool verify = path_must_verify(sa, path);
+
+	path_move(sa, path, verify);
+	if (!verify)
+		path_settle(sa);
+	intent_add(sa, &(struct intent){ .kind = INTENT_UPDATE_ADDRESSES });
+}
+
+void path_inherit(struct ike_sa *sa, const struct ike_sa *old)
+{
+	sa->path = old->path;
+	sa->mobility = old->mobility;
+	sa->mobility.question = NULL;
+	sa->mobility.probed = false;
+	bytes_wipe(sa->mobility.seen, sizeof(sa->mobility.seen));
+	if (old->mobility.question)
+		path_look_again(sa);
+}
+
+/* What packets say. RFC 7296 §2.23: a peer behind a NAT is where its newest authenticated packet came
+ * from, since the NAT may have forgotten it and given it another address or port; whoever is behind
+ * a NAT itself does not follow. That packet need not have been sent from there: who forwards a captured
+ * packet from elsewhere before the genuine one arrives takes the path with him. The RFC accepts this:
+ * he could as well have held the packet up; what he gets is sealed; and the next genuine packet, which
+ * is newer, takes the path back. Repeats and packets left of the newest move nothing. With MOBIKE only
+ * ESP does this, IKE has UPDATE_SA_ADDRESSES (RFC 4555 §3.8). */
+
+static bool follows(const struct ike_sa *sa)
+{
+	return sa->nat_remote && !sa->nat_local;
+}
+
+void path_seen(struct ike_sa *sa, const struct opened *message)
+{
+	bool response = message->header.flags & FLAG_RESPONSE;
+
+	if (!message->authenticated || path_equal(&sa->path, &message->path))
+		return;
+	if (sa->setup && !sa->initiator && !response) {
+		path_move(sa, &message->path, false); /* it floats to the ports of NAT traversal */
+	} else if (!sa->mobility.mobike && follows(sa)) {
+		path_move(sa, &message->path, false);
+		path_settle(sa);
+	}
+}
+
+void path_mapped(struct child_sa *child, const struct endpoint *remote)
+{
+	struct ike_sa *sa = child->sa;
+	struct ike_path path = { sa->mobility.traffic.path.local, *remote };
+	bool verify = sa->mobility.mobike && path_must_verify(sa, &path);
+
+	if (sa->gone || !follows(sa))
+		return;
+	if (sa->mobility.verifying && endpoint_equal(remote, &sa->path.remote))
+		return; /* the answer is on its way */
+	path_move(sa, &path, verify);
+	if (verify)
+		intent_add(sa, &(struct intent){ .kind = INTENT_VERIFY_PATH });
+	else
+		path_settle(sa);
+}
+
+/* What the host says. */
+
+struct path_question { /* one block: the question and what it points to */
+	struct ike_question question;
+	struct ike_path current;
+};
+
+void path_forget(struct ike_sa *sa)
+{
+	struct ike_question *q = sa->mobility.question;
+
+	if (!q)
+		return;
+	engine_unask(sa->engine, q->id);
+	table_take(sa->engine->by_path_question, BYTES(&q->id, sizeof(q->id)));
+	free(q);
+	sa->mobility.question = NULL;
+}
+
+void path_look_again(struct ike_sa *sa)
+{
+	struct mobility *m = &sa->mobility;
+	struct ike_engine *e = sa->engine;
+	struct path_question *p;
+
+	if (m->question && e->now < m->asked_at + ASK_AGAIN_NS) {
+		m->ask_again = true;
+		return;
+	}
+	path_forget(sa);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return;
+	p->current = sa->path;
+	p->question = (struct ike_question){ .id = ++e->last_question,
+		.kind = IKE_ASK_PATH,
+		.connection = sa->connection,
+		.current = &p->current,
+		.peer_count = m->peer_count };
+	memcpy(p->question.peers, m->peer, sizeof(m->peer));
+	if (table_put(e->by_path_question, BYTES(&p->question.id, sizeof(uint64_t)), sa) < 0) {
+		free(p);
+		return;
+	}
+	m->question = &p->question;
+	m->asked_at = e->now;
+	m->ask_again = false;
+	engine_ask(e, m->question);
+}
+
+void paths_look_again(struct ike_engine *e)
+{
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		if (sa->established_at && !sa->gone && sa->state != IKE_DELETING)
+			path_look_again(sa);
+}
+
+bool path_take_own(struct ike_sa *sa, const struct ike_answer *answer)
+{
+	struct mobility *m = &sa->mobility;
+	struct address own[IKE_ADDRESSES_MAX + 1] = { answer->path.local.address };
+	size_t count = 1;
+	bool changed;
+
+	for (size_t i = 0; i < answer->address_count && i < IKE_ADDRESSES_MAX; i++)
+		own[count++] = answer->addresses[i];
+	changed = count != m->own_count || memcmp(own, m->own, sizeof(own)) != 0;
+	memcpy(m->own, own, sizeof(own));
+	m->own_count = count;
+	return changed;
+}
+
+/* The ports stay: with another of the peer's addresses it is the one that we first reached it on,
+ * unless that was a NAT's. */
+static struct ike_path answered_path(const struct ike_sa *sa, const struct ike_answer *answer)
+{
+	const struct ike_path *now = &sa->path;
+	bool same = address_equal(&answer->path.remote.address, &now->remote.address);
+	uint16_t port = same || !sa->nat_remote ? now->remote.port : 4500;
+
+	return (struct ike_path){ { answer->path.local.address, now->local.port },
+		{ answer->path.remote.address, port } };
+}
+
+/* Without MOBIKE only a peer that takes us for one behind a NAT follows us; else the SA is where we
+ * are not, and whoever wants the tunnel sets it up anew. */
+static void strand(struct ike_sa *sa, const struct ike_path *path)
+{
+	char local[ADDRESS_TEXT_MAX], why[200];
+
+	if (sa->nat_local) {
+		path_move(sa, path, false);
+		path_settle(sa);
+		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
+		return;
+	}
+	snprintf(why, sizeof(why), "our address %s is gone and the SA can't move: %s",
+		address_print(&sa->path.local.address, local),
+		sa->connection->mobike ? "the peer does not speak MOBIKE" : "mobike = no");
+	sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", why);
+	sa_doom(sa, SA_END_FAILED, why);
+}
+
+static void decide(struct ike_sa *sa, const struct ike_answer *answer)
+{
+	struct mobility *m = &sa->mobility;
+	struct ike_path path = answered_path(sa, answer);
+	bool others = path_take_own(sa, answer) && m->mobike;
+
+	if (path_equal(&path, &sa->path)) {
+		if (others)
+			intent_add(sa, &(struct intent){ .kind = INTENT_ANNOUNCE_ADDRESSES });
+		else if (m->mobike && m->decides && sa->nat_local)
+			intent_add(
+				sa, &(struct intent){ .kind = INTENT_LIVENESS }); /* another NAT? */
+	} else if (!m->mobike) {
+		strand(sa, &path);
+	} else if (m->decides) {
+		path_update(sa, &path);
+	} else { /* RFC 4555 §3.5: the exception, for an address that went away */
+		m->announcing = true;
+		path_move(sa, &path, false);
+		path_settle(sa);
+		intent_add(sa, &(struct intent){ .kind = INTENT_ANNOUNCE_ADDRESSES });
+	}
+}
+
+bool path_answered(struct ike_engine *e, const struct ike_answer *answer)
+{
+	struct ike_sa *sa = table_find(e->by_path_question, BYTES(&answer->id, sizeof(answer->id)));
+	bool again;
+
+	if (!sa)
+		return false;
+	again = sa->mobility.ask_again;
+	path_forget(sa);
+	if (sa->gone)
+		return true;
+	if (again)
+		path_look_again(sa);
+	else if (answer->status == IKE_ANSWER_OK)
+		decide(sa, answer);
+	else
+		sa_tell(sa, IKE_EVENT_NOTE, 1, "no path to the peer for now: %s", answer->reason);
+	return true;
+}
+
+/* Requests that go unanswered. RFC 4555 §3.5: the initiator tries other pairs of addresses; the
+ * responder does so only to say where it is, §3.6. */
+
+uint32_t path_patience(const struct ike_sa *sa)
+{
+	const struct mobility *m = &sa->mobility;
+	uint32_t tries = sa->engine->options.retransmit_tries;
+
+	if (m->mobike && !m->decides && m->verifying)
+		return tries < VERIFY_TRIES ? tries : VERIFY_TRIES;
+	/* §3.11: the responder waits longer, so that the initiator finds another path meanwhile. One
+	 * more makes the five minutes that it suggests of the default series. */
+	return m->mobike && !m->decides ? tries + 1 : tries;
+}
+
+static bool pair_at(const struct ike_sa *sa, size_t at, struct ike_path *ret_path)
+{
+	const struct mobility *m = &sa->mobility;
+	size_t remotes = m->peer_count + 1;
+	size_t remote = at % remotes;
+
+	*ret_path = sa->path;
+	ret_path->local.address = m->own[at / remotes];
+	if (remote)
+		ret_path->remote = (struct endpoint){ m->peer[remote - 1],
+			sa->nat_remote ? 4500 : sa->path.remote.port };
+	return ret_path->local.address.family == ret_path->remote.address.family &&
+		!path_equal(ret_path, &sa->path);
+}
+
+void path_probe(struct ike_sa *sa)
+{
+	struct mobility *m = &sa->mobility;
+	size_t pairs = m->own_count * (m->peer_count + 1), sent = 0;
+	struct ike_path path;
+
+	if (!m->mobike || !(m->decides || m->announcing) || sa->window.tries < PROBE_AFTER)
+		return;
+	path_look_again(sa);
+	for (size_t i = 0; i < pairs && sent < PROBES_EACH; i++) {
+		if (!pair_at(sa, m->probe_next++ % pairs, &path))
+			continue;
+		window_send_along(sa, &path);
+		m->probed = true;
+		sent++;
+	}
+}
+
+void path_replied(struct ike_sa *sa, const struct opened *message)
+{
+	struct mobility *m = &sa->mobility;
+	size_t pairs = m->own_count * (m->peer_count + 1);
+	struct ike_path path;
+
+	if (!m->probed || path_equal(&message->path, &sa->path))
+		return;
+	for (size_t i = 0; i < pairs; i++) {
+		if (!pair_at(sa, i, &path) || !path_equal(&path, &message->path))
+			continue;
+		if (m->decides) {
+			path_update(sa, &path);
+		} else {
+			path_move(sa, &path, false);
+			path_settle(sa);
+		}
+		return;
+	}
+}
+
+bool path_fall_back(struct ike_sa *sa)
+{
+	struct mobility *m = &sa->mobility;
+	char remote[ENDPOINT_TEXT_MAX];
+
+	if (!m->mobike || m->decides || !m->verifying)
+		return false;
+	sa_tell(sa, IKE_EVENT_NOTE, 0, "%s did not answer the return routability check",
+		endpoint_print(&sa->path.remote, remote));
+	sa->nat_local = m->traffic.nat_local;
+	sa->nat_remote = m->traffic.nat_remote;
+	path_move(sa, &m->traffic.path, false);
+	return true;
+}
