@@ -209,8 +209,41 @@ static void check_spi_new(struct host *h, const struct child_spec *spec)
 			broken(h->world, "an inbound SPI is used twice");
 }
 
+/* Traps: one for each reqid. */
+static void operate_trap(struct host *h, const struct ike_operation *op)
+{
+	struct sim_trap *t = NULL;
+
+	for (size_t i = 0; i < HOST_TRAPS_MAX; i++) {
+		if (h->traps[i].spec.reqid == op->spec->reqid)
+			t = &h->traps[i];
+		else if (!t && !h->traps[i].spec.reqid)
+			t = &h->traps[i];
+	}
+	if (!t) {
+		broken(h->world, "more traps than a host may have");
+		return;
+	}
+	if (op->kind == IKE_OPERATE_TRAP)
+		t->spec = *op->spec;
+	else if (op->kind == IKE_OPERATE_UNTRAP)
+		*t = (struct sim_trap){ 0 };
+	else
+		t->failed++;
+}
+
+static bool is_of_traps(enum ike_operation_kind kind)
+{
+	return kind == IKE_OPERATE_TRAP || kind == IKE_OPERATE_UNTRAP ||
+		kind == IKE_OPERATE_TRAP_FAILED;
+}
+
 static void operate(struct host *h, const struct ike_operation *op)
 {
+	if (is_of_traps(op->kind)) {
+		operate_trap(h, op);
+		return;
+	}
 	struct sim_child *c = plane_slot(h, op->spec->child_id);
 
 	if (!c) {
@@ -220,8 +253,7 @@ static void operate(struct host *h, const struct ike_operation *op)
 	switch (op->kind) {
 	case IKE_OPERATE_INSTALL_IN:
 		check_spi_new(h, op->spec);
-		c->spec = *op->spec;
-		c->in = true;
+		*c = (struct sim_child){ .in = true, .spec = *op->spec };
 		break;
 	case IKE_OPERATE_INSTALL_OUT:
 		if (!c->in)
@@ -239,6 +271,8 @@ static void operate(struct host *h, const struct ike_operation *op)
 	case IKE_OPERATE_REMOVE:
 		c->in = c->out = false;
 		bytes_wipe(&c->spec, sizeof(c->spec));
+		break;
+	default:
 		break;
 	}
 }
@@ -324,6 +358,19 @@ static void answer_path(struct host *h, const struct ike_question *q)
 	give(h, &a);
 }
 
+static void answer_use(struct host *h, const struct ike_question *q)
+{
+	struct ike_answer a = { .id = q->id };
+
+	for (size_t i = 0; i < HOST_CHILDREN_MAX; i++) {
+		if (!h->children[i].in || h->children[i].spec.child_id != q->child_id)
+			continue;
+		a.in_at = h->children[i].in_at;
+		a.out_at = h->children[i].out_at;
+	}
+	give(h, &a);
+}
+
 static void answer_now(struct host *h, const struct ike_question *q)
 {
 	struct ike_answer a = { .id = q->id };
@@ -331,6 +378,9 @@ static void answer_now(struct host *h, const struct ike_question *q)
 	switch (q->kind) {
 	case IKE_ASK_PATH:
 		answer_path(h, q);
+		return;
+	case IKE_ASK_USE:
+		answer_use(h, q);
 		return;
 	case IKE_ASK_SPI:
 		a.spi = 0xc0000000u + ++h->spis;
@@ -435,6 +485,28 @@ static void host_command(
 void host_initiate(struct host *h, const char *child)
 {
 	host_command(h, IKE_COMMAND_INITIATE, NULL, child);
+}
+
+void host_trap(struct host *h, const char *child)
+{
+	host_command(h, IKE_COMMAND_TRAP, NULL, child);
+}
+
+void host_untrap(struct host *h, const char *child)
+{
+	host_command(h, IKE_COMMAND_UNTRAP, NULL, child);
+}
+
+void host_acquire(
+	struct host *h, uint32_t reqid, const struct selector *source, const struct selector *to)
+{
+	const struct ike_kernel_event event = {
+		.kind = IKE_KERNEL_ACQUIRE, .reqid = reqid, .source = *source, .destination = *to
+	};
+
+	ladder(h->world, "%-6s acquire %u", h->name, reqid);
+	ike_kernel(h->engine, h->world->now, &event);
+	drain(h);
 }
 
 void host_terminate(struct host *h, const char *ike, const char *child)

@@ -7,6 +7,7 @@
 
 #define WORLD_HOSTS_MAX   8
 #define HOST_CHILDREN_MAX 64
+#define HOST_TRAPS_MAX    16
 #define LADDER_LINES_MAX  4000
 
 struct network_faults {
@@ -19,6 +20,12 @@ struct network_faults {
 struct sim_child { /* what a plane was told */
 	bool in, out;
 	struct child_spec spec;
+	ike_time in_at, out_at; /* when a packet last passed */
+};
+
+struct sim_trap {
+	struct child_spec spec; /* reqid 0: none */
+	unsigned failed;        /* acquisitions */
 };
 
 struct sim_packet {
@@ -46,6 +53,7 @@ struct host {
 	struct keys *keys;
 	struct sim_answer *answers;
 	struct sim_child children[HOST_CHILDREN_MAX];
+	struct sim_trap traps[HOST_TRAPS_MAX];
 	uint32_t spis;
 	unsigned ike_up, ike_down, ike_rekeyed, child_up, child_down, child_rekeyed, failed,
 		done_ok, done_failed, dropped;
@@ -78,6 +86,11 @@ struct host *world_host(struct world *w, const char *name, const char *address, 
 void host_initiate(struct host *h, const char *child);
 void host_terminate(struct host *h, const char *ike, const char *child);
 void host_rekey(struct host *h, const char *ike, const char *child);
+void host_trap(struct host *h, const char *child);
+void host_untrap(struct host *h, const char *child);
+/* A packet met a trap: as its plane would say. */
+void host_acquire(
+	struct host *h, uint32_t reqid, const struct selector *source, const struct selector *to);
 void host_datagram(struct host *h, const struct ike_path *path, struct bytes datagram);
 
 /* Runs until nothing is under way within `limit` of virtual time (packets, answers), or for exactly

@@ -46,6 +46,7 @@ struct ike_options {
 	bool return_routability; /* a peer's new address must answer before traffic goes there, RFC
 				    4555 §3.7 */
 	bool nat_traversal;      /* false: no NAT may be between us and a peer, RFC 4555 §3.9 */
+	bool inactivity_close_ike; /* the IKE SA goes with its last child for inactivity */
 };
 
 #define IKE_ADDRESSES_MAX 16 /* of one end, beside the one in use */
@@ -69,6 +70,8 @@ enum ike_command_kind {
 	IKE_COMMAND_INITIATE,  /* child and/or ike by name */
 	IKE_COMMAND_TERMINATE, /* by any of child, ike, child_id, ike_id; all where none given */
 	IKE_COMMAND_REKEY,     /* likewise */
+	IKE_COMMAND_TRAP,      /* child, and its ike where several have it: packets initiate it */
+	IKE_COMMAND_UNTRAP,    /* likewise; the children there are stay */
 	IKE_COMMAND_SHUTDOWN,  /* deletes all SAs; done when every delete is answered or given up */
 };
 
@@ -87,7 +90,8 @@ enum ike_kernel_kind {
 	IKE_KERNEL_REFUSED,
 	IKE_KERNEL_EXPIRE_SOFT,
 	IKE_KERNEL_EXPIRE_HARD,
-	IKE_KERNEL_ACQUIRE,
+	IKE_KERNEL_ACQUIRE, /* a packet met a trap that has no child for it. Told again while packets
+			       come, at most once a second */
 	IKE_KERNEL_MAPPING,
 	IKE_KERNEL_UNKNOWN_SPI, /* ESP came for a Child SA that we don't have */
 	IKE_KERNEL_ADDRESSES /* this host's addresses or routes changed: each SA asks for its path
@@ -96,12 +100,14 @@ enum ike_kernel_kind {
 
 struct ike_kernel_event {
 	enum ike_kernel_kind kind;
-	uint32_t child_id;
+	uint32_t child_id; /* 0 with ACQUIRE */
 	uint32_t reqid;
-	const char *reason;     /* REFUSED */
-	struct endpoint remote; /* MAPPING: where authenticated ESP now comes from */
-	struct ike_path path;   /* UNKNOWN_SPI: where it came from and to; ports 0 outside of UDP */
-	uint32_t spi;           /* UNKNOWN_SPI */
+	struct selector source, destination; /* ACQUIRE: the packet, one address each, with its
+						protocol and ports; family 0 where unknown */
+	const char *reason;                  /* REFUSED */
+	struct endpoint remote;              /* MAPPING: where authenticated ESP now comes from */
+	struct ike_path path; /* UNKNOWN_SPI: where it came from and to; ports 0 outside of UDP */
+	uint32_t spi;         /* UNKNOWN_SPI */
 };
 
 void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_event *event);
@@ -118,6 +124,8 @@ enum ike_question_kind {
 	IKE_ASK_PATH, /* connection -> path: names resolved, source address chosen; and our other
 			 addresses. With `current`: the path of an SA that stands, which stays where
 			 it still works; else one to `current`'s remote address or one of `peers` */
+	IKE_ASK_USE, /* child_id -> in_at, out_at; the plane answers before the next input of another
+			kind. The question lasts until the next input */
 };
 
 #define IKE_CERTS_MAX    12
@@ -130,6 +138,7 @@ struct ike_question {
 	const struct ke_private *private; /* KE_FINISH: lent */
 	struct bytes peer;
 	const struct connection *connection; /* AUTHENTICATE, VERIFY, PATH */
+	uint32_t child_id;                   /* USE */
 	uint32_t attempt; /* PATH: which of remote_addrs, with all that names among them resolve to,
 			     comes first, modulo their number */
 	const struct ike_path *current; /* PATH: of the SA that asks; NULL: a new one */
@@ -179,6 +188,7 @@ struct ike_answer {
 	size_t address_count; /* PATH: ours beside path.local that local_addrs allow and that may
 				 be told to the peer */
 	struct address addresses[IKE_ADDRESSES_MAX];
+	ike_time in_at, out_at; /* USE: when a packet last passed; 0: never */
 };
 
 void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *answer);
@@ -199,6 +209,11 @@ enum ike_operation_kind {
 	IKE_OPERATE_UPDATE_PATH, /* spec->path and spec->encap changed */
 	IKE_OPERATE_REMOVE_OUT,
 	IKE_OPERATE_REMOVE, /* both, and policies with the last of a reqid */
+	/* A trap: policies without an SA. Its spec has reqid, name, mode, priority and selectors. */
+	IKE_OPERATE_TRAP,   /* packets that no child of its reqid takes are kept and acquire one;
+			     again: with other selectors */
+	IKE_OPERATE_UNTRAP, /* children of the reqid stay */
+	IKE_OPERATE_TRAP_FAILED, /* no child came: what was kept goes */
 };
 
 struct ike_operation {
@@ -312,8 +327,18 @@ bool ike_view_sa(const struct ike_engine *e, uint32_t ike_id, struct ike_sa_view
 bool ike_view_child(const struct ike_engine *e, uint32_t child_id, struct ike_child_view *ret_view);
 const struct connection *ike_next_connection(const struct ike_engine *e, size_t *position);
 
+struct ike_trap_view {
+	uint32_t reqid;
+	const struct connection *connection;
+	const struct child_config *config;
+	const struct child_spec *spec; /* what the plane was told: its selectors */
+	bool acquiring;                /* a packet is bringing the child up */
+};
+
+bool ike_next_trap(const struct ike_engine *e, size_t *position, struct ike_trap_view *ret_view);
+
 struct ike_stats {
-	uint32_t ike_sas, half_open, children, connections;
+	uint32_t ike_sas, half_open, children, connections, traps;
 	uint64_t received, sent, dropped, retransmitted, cookies_sent;
 };
 

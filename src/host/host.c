@@ -195,11 +195,26 @@ static void answer_spi(struct host *h, const struct ike_question *question)
 	host_answer(h, &answer);
 }
 
+static void answer_use(struct host *h, const struct ike_question *question)
+{
+	struct ike_answer answer = { .id = question->id, .status = IKE_ANSWER_OK };
+	struct esp_child_stats stats;
+
+	if (esp_stats(plane_esp(h->plane), question->child_id, &stats) == 0) {
+		answer.in_at = stats.in.last_used;
+		answer.out_at = stats.out.last_used;
+	}
+	host_answer(h, &answer);
+}
+
 static void carry_question(struct host *h, const struct ike_question *question)
 {
 	switch (question->kind) {
 	case IKE_ASK_SPI:
 		answer_spi(h, question);
+		break;
+	case IKE_ASK_USE:
+		answer_use(h, question);
 		break;
 	case IKE_ASK_PATH:
 		path_ask(&h->paths, question);

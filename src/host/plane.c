@@ -79,6 +79,10 @@ static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
 	case IKE_OPERATE_REMOVE:
 		r = esp_remove(p->esp, o->spec->child_id);
 		return r == -ENOENT ? 0 : r;
+	case IKE_OPERATE_TRAP:
+	case IKE_OPERATE_UNTRAP:
+	case IKE_OPERATE_TRAP_FAILED:
+		break;
 	}
 	return -EINVAL;
 }

@@ -5,6 +5,7 @@
 
 #include "ike/cookie.h"
 #include "ike/exchange.h"
+#include "ike/liveness.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/qcd.h"
 #include "ike/v2/send.h"

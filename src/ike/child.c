@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "ike/exchange.h"
+#include "ike/liveness.h"
 #include "ike/narrow.h"
 #include "ike/negotiate.h"
+#include "ike/trap.h"
 #include "ike/v2/keys.h"
 
 struct child_sa *child_find(const struct ike_engine *e, uint32_t id)
@@ -54,6 +56,7 @@ void child_free(struct child_sa *c)
 	child_unlink(c);
 	timer_clear(&e->timers, &c->rekey_timer);
 	timer_clear(&e->timers, &c->expire_timer);
+	timer_clear(&e->timers, &c->inactivity_timer);
 	c->state = IKE_CHILD_DELETING;
 	c->next = e->buried;
 	e->buried = c;
@@ -96,6 +99,7 @@ void child_remove(struct child_sa *c, enum sa_end end, const char *why)
 	c->installed_in = c->installed_out = false;
 	timer_clear(&c->sa->engine->timers, &c->rekey_timer);
 	timer_clear(&c->sa->engine->timers, &c->expire_timer);
+	timer_clear(&c->sa->engine->timers, &c->inactivity_timer);
 	if (!rekeyed)
 		child_tell(c, IKE_EVENT_CHILD_DOWN, 0, "%s", why);
 }
@@ -113,7 +117,9 @@ void child_timer_due(struct child_sa *c, enum sa_timer kind)
 	if (c->sa->doomed)
 		return;
 
-	if (kind == TIMER_CHILD_REKEY && c->state == IKE_CHILD_INSTALLED) {
+	if (kind == TIMER_CHILD_INACTIVE) {
+		inactivity_due(c);
+	} else if (kind == TIMER_CHILD_REKEY && c->state == IKE_CHILD_INSTALLED) {
 		intent_add(
 			c->sa, &(struct intent){ .kind = INTENT_REKEY_CHILD, .child_id = c->id });
 	} else if (kind == TIMER_CHILD_EXPIRE) {
@@ -198,10 +204,37 @@ static void put_nonce(struct exchange *x, struct bytes nonce)
 	exchange_payload_end(x);
 }
 
+/* The packet's own selectors go first: whatever the responder narrows to, it is to keep these, RFC
+ * 7296 §2.9. */
+static void put_first(struct selectors *s, const struct selector *first)
+{
+	size_t kept = s->count < SELECTORS_MAX ? s->count : SELECTORS_MAX - 1;
+
+	memmove(&s->list[1], &s->list[0], kept * sizeof(s->list[0]));
+	s->list[0] = *first;
+	s->count = kept + 1;
+}
+
+static void request_selectors(struct exchange *x, const struct child_deal *deal,
+	struct selectors *local, struct selectors *remote)
+{
+	struct selectors source = { .count = 1 }, destination = { .count = 1 };
+
+	configured(x->sa, deal->config, true, local);
+	configured(x->sa, deal->config, false, remote);
+	if (deal->rekeys ||
+		!trap_packet(x->sa, deal->config, &source.list[0], &destination.list[0]))
+		return;
+	if (!selectors_within(&source, local) || !selectors_within(&destination, remote))
+		return; /* it met the trap, but is not what the child will be for */
+	put_first(local, &source.list[0]);
+	put_first(remote, &destination.list[0]);
+}
+
 void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke)
 {
 	uint8_t spi[4];
-	struct selectors s;
+	struct selectors local, remote;
 
 	deal->initiator = true;
 	if (deal->config->mode == CHILD_TRANSPORT)
@@ -214,10 +247,9 @@ void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke)
 		put_nonce(x, deal->ni);
 		agreement_put(x, &deal->ke);
 	}
-	configured(x->sa, deal->config, true, &s);
-	put_selectors(x, PAYLOAD_TSI, &s);
-	configured(x->sa, deal->config, false, &s);
-	put_selectors(x, PAYLOAD_TSR, &s);
+	request_selectors(x, deal, &local, &remote);
+	put_selectors(x, PAYLOAD_TSI, &local);
+	put_selectors(x, PAYLOAD_TSR, &remote);
 }
 
 /* How well a configured child fits what the peer asks: 0 not, 1 narrowed, 2 as asked; 2 more for
@@ -526,6 +558,7 @@ static void child_arm(struct child_sa *c)
 	c->expire_at = sa_jittered(c->sa, config->life_time_s, 0);
 	timer_set(timers, &c->rekey_timer, c->rekey_at);
 	timer_set(timers, &c->expire_timer, c->expire_at);
+	inactivity_arm(c);
 }
 
 static struct child_sa *child_new(struct exchange *x, const struct child_deal *deal)
@@ -543,11 +576,11 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 	c->chosen = deal->chosen;
 	c->spec = deal_spec(x, deal);
 	c->spec.child_id = c->id;
-	c->spec.reqid =
-		deal->rekeys ? deal->rekeys->spec.reqid : engine_reqid(x->engine, deal->config);
+	c->spec.reqid = deal->rekeys ? deal->rekeys->spec.reqid : engine_reqid(x->sa, deal->config);
 	c->predecessor = deal->rekeys ? deal->rekeys->id : 0;
 	c->rekey_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_REKEY };
 	c->expire_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_EXPIRE };
+	c->inactivity_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_INACTIVE };
 	c->command = x->intent ? x->intent->command : x->sa->command;
 	c->next = x->sa->children;
 	x->sa->children = c;

@@ -7,6 +7,7 @@
 
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/trap.h"
 #include "ike/v2/exchanges.h"
 
 static bool same_name(const char *wanted, const char *name)
@@ -37,15 +38,14 @@ static struct child_sa *live_child(struct ike_sa *sa, const struct child_config 
 	return NULL;
 }
 
-/* A child on the SA that stands, on the one that is being set up, or on a new one. */
-static void bring_up(struct ike_engine *e, const struct connection *c,
+void bring_up_child(struct ike_engine *e, const struct connection *c,
 	const struct child_config *child, uint64_t command)
 {
 	struct ike_sa *sa = live_sa(e, c);
 
 	if (!sa)
 		sa_initiate(e, c, child, command);
-	else if (!child || live_child(sa, child))
+	else if (!child)
 		command_done(e, command, true, 1, "up already");
 	else if (sa->connection != c && !connection_child(sa->connection, child->name))
 		command_done(e, command, false, 0,
@@ -55,6 +55,18 @@ static void bring_up(struct ike_engine *e, const struct connection *c,
 			&(struct intent){ .kind = INTENT_CREATE_CHILD,
 				.config = connection_child(sa->connection, child->name),
 				.command = command });
+}
+
+/* Unless it is up. */
+static void bring_up(struct ike_engine *e, const struct connection *c,
+	const struct child_config *child, uint64_t command)
+{
+	struct ike_sa *sa = live_sa(e, c);
+
+	if (sa && child && live_child(sa, child))
+		command_done(e, command, true, 1, "up already");
+	else
+		bring_up_child(e, c, child, command);
 }
 
 static const struct connection *find_child(struct ike_engine *e, const struct ike_command *command,
@@ -83,28 +95,38 @@ static void expect(struct ike_engine *e, uint64_t id, uint32_t count)
 	/* Where there are too many, the first part's end counts as the end. */
 }
 
+static void done_unknown(struct ike_engine *e, const struct ike_command *command)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text), "no %s '%s' in the loaded configuration; see `tern conns`",
+		command->child ? "child" : "connection",
+		command->child         ? command->child
+			: command->ike ? command->ike
+				       : "");
+	command_done(e, command->id, false, 0, text);
+}
+
+static bool speaks(struct ike_engine *e, const struct connection *c, uint64_t command)
+{
+	if (c->version == 1)
+		command_done(e, command, false, 0, "version = 1: this build speaks IKEv2 only");
+	return c->version != 1;
+}
+
 static void initiate(struct ike_engine *e, const struct ike_command *command)
 {
 	const struct child_config *child = NULL;
 	const struct connection *c = command->child ? find_child(e, command, &child)
 		: command->ike                      ? engine_connection(e, command->ike)
 						    : NULL;
-	char text[300];
 
 	if (!c) {
-		snprintf(text, sizeof(text),
-			"no %s '%s' in the loaded configuration; see `tern conns`",
-			command->child ? "child" : "connection",
-			command->child         ? command->child
-				: command->ike ? command->ike
-					       : "");
-		command_done(e, command->id, false, 0, text);
+		done_unknown(e, command);
 		return;
 	}
-	if (c->version == 1) {
-		command_done(e, command->id, false, 0, "version = 1: this build speaks IKEv2 only");
+	if (!speaks(e, c, command->id))
 		return;
-	}
 	if (child || c->child_count == 0) {
 		bring_up(e, c, child, command->id);
 		return;
@@ -112,6 +134,24 @@ static void initiate(struct ike_engine *e, const struct ike_command *command)
 	expect(e, command->id, (uint32_t)c->child_count);
 	for (size_t i = 0; i < c->child_count; i++)
 		bring_up(e, c, &c->children[i], command->id);
+}
+
+/* Traps. */
+
+static void set_trap(struct ike_engine *e, const struct ike_command *command)
+{
+	const struct child_config *child = NULL;
+	const struct connection *c = command->child ? find_child(e, command, &child) : NULL;
+	char why[400] = "";
+
+	if (!c)
+		done_unknown(e, command);
+	else if (command->kind == IKE_COMMAND_UNTRAP)
+		command_done(e, command->id, trap_remove(e, c, child), 1,
+			"the child is not trapped: see `tern status`");
+	else if (speaks(e, c, command->id))
+		command_done(
+			e, command->id, trap_install(e, c, child, why, sizeof(why)) == 0, 1, why);
 }
 
 /* Terminating and rekeying. */
@@ -251,6 +291,10 @@ void command_run(struct ike_engine *e, const struct ike_command *command)
 	case IKE_COMMAND_REKEY:
 		apply(e, command);
 		break;
+	case IKE_COMMAND_TRAP:
+	case IKE_COMMAND_UNTRAP:
+		set_trap(e, command);
+		break;
 	case IKE_COMMAND_SHUTDOWN:
 		shutdown_all(e, command);
 		break;
@@ -269,6 +313,10 @@ void command_done(
 
 	if (!command)
 		return;
+	if (command & TRAP_COMMAND) {
+		trap_settled(e, command, ok, text);
+		return;
+	}
 	for (size_t i = 0; i < PENDING_COMMANDS; i++) {
 		struct pending_command *p = &e->pending[i];
 

@@ -8,6 +8,8 @@
 #include "ike/child.h"
 #include "ike/command.h"
 #include "ike/exchange.h"
+#include "ike/liveness.h"
+#include "ike/trap.h"
 #include "ike/v2/qcd.h"
 
 void ike_options_default(struct ike_options *o)
@@ -69,6 +71,7 @@ void ike_engine_free(struct ike_engine *e)
 		sa_free(sa);
 	}
 	children_reap(e);
+	traps_free(e);
 	for (size_t i = 0; i < e->connection_count; i++)
 		connection_release(e->connections[i]);
 	free(e->connections);
@@ -117,6 +120,14 @@ static struct ike_output *output_add(struct ike_engine *e)
 	}
 	e->outputs[e->output_count] = (struct ike_output){ 0 };
 	return &e->outputs[e->output_count++];
+}
+
+void *engine_take(struct ike_engine *e, size_t size)
+{
+	void *memory = arena_take(output_arena(e), size);
+
+	assert(memory);
+	return memory;
 }
 
 void engine_send(struct ike_engine *e, const struct ike_path *path, struct bytes datagram)
@@ -226,6 +237,7 @@ static void timer_fired(struct timer *t)
 		break;
 	case TIMER_CHILD_REKEY:
 	case TIMER_CHILD_EXPIRE:
+	case TIMER_CHILD_INACTIVE:
 		child_timer_due(t->owner, (enum sa_timer)t->kind);
 		break;
 	default:
@@ -250,7 +262,9 @@ void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *ans
 
 	input_begin(e, now);
 	x = table_find(e->by_question, BYTES(&answer->id, sizeof(answer->id)));
-	if (x)
+	if (answer->id & USE_QUESTION)
+		use_answered(e, answer);
+	else if (x)
 		exchange_answered(x, answer);
 	else if (!path_answered(e, answer))
 		ke_private_free(answer->private); /* nobody waits any more */
@@ -278,11 +292,15 @@ void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_even
 	struct child_sa *child;
 
 	input_begin(e, now);
+	child = event->child_id ? child_find(e, event->child_id) : NULL;
 	if (event->kind == IKE_KERNEL_UNKNOWN_SPI)
 		invalid_spi_tell(e, &event->path, event->spi);
-	child = child_find(e, event->child_id);
-	if (event->kind == IKE_KERNEL_ADDRESSES)
+	else if (event->kind == IKE_KERNEL_ADDRESSES)
 		paths_look_again(e);
+	else if (event->kind == IKE_KERNEL_ACQUIRE)
+		trap_acquired(e, event);
+	else if (event->kind == IKE_KERNEL_REFUSED && !event->child_id)
+		trap_refused(e, event);
 	else if (child)
 		child_kernel(child, event);
 	input_end(e);
@@ -334,6 +352,7 @@ void engine_load(struct ike_engine *e, const struct connection *connection)
 			continue;
 		connection_release(e->connections[i]);
 		e->connections[i] = held;
+		traps_reload(e, connection);
 		return;
 	}
 	if (e->connection_count == e->connection_room) {
@@ -350,6 +369,7 @@ bool engine_unload(struct ike_engine *e, const char *name)
 	for (size_t i = 0; i < e->connection_count; i++) {
 		if (strcmp(e->connections[i]->name, name) != 0)
 			continue;
+		traps_unload(e, name);
 		connection_release(e->connections[i]);
 		e->connection_count--;
 		memmove(&e->connections[i], &e->connections[i + 1],
@@ -371,9 +391,13 @@ uint64_t engine_new_spi(struct ike_engine *e)
 	return spi;
 }
 
-/* The same for each instance of a configured child within an SA's life; children of several peers
- * differ. */
-uint32_t engine_reqid(struct ike_engine *e, const struct child_config *config)
+/* That of the trap that it belongs to, else its own: children of several peers differ. Rekeying keeps
+ * it. */
+uint32_t engine_reqid(const struct ike_sa *sa, const struct child_config *config)
 {
-	return config->reqid ? config->reqid : ++e->last_reqid;
+	uint32_t trapped = trap_reqid(sa, config);
+
+	if (trapped)
+		return trapped;
+	return config->reqid ? config->reqid : ++sa->engine->last_reqid;
 }

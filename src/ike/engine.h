@@ -9,6 +9,7 @@
 struct ike_sa;
 struct child_sa;
 struct exchange;
+struct trap;
 
 #define CONNECTIONS_STEP 16
 
@@ -49,6 +50,7 @@ struct ike_engine {
 	size_t connection_room;
 	struct bytes certreqs;
 
+	struct trap *traps;
 	uint32_t last_ike_id, last_child_id, last_reqid;
 	uint64_t last_question;
 	struct cookie_secrets cookies;
@@ -74,6 +76,7 @@ void engine_ask(struct ike_engine *e, const struct ike_question *question);
 void engine_unask(
 	struct ike_engine *e, uint64_t id); /* its exchange ended before the host saw it */
 void engine_tell(struct ike_engine *e, const struct ike_event *event);
+void *engine_take(struct ike_engine *e, size_t size); /* memory that ends with the next input */
 
 /* Connections. */
 const struct connection *engine_connection(const struct ike_engine *e, const char *name);
@@ -81,5 +84,5 @@ void engine_load(struct ike_engine *e, const struct connection *connection);
 bool engine_unload(struct ike_engine *e, const char *name);
 
 uint64_t engine_new_spi(struct ike_engine *e);
-uint32_t engine_reqid(struct ike_engine *e, const struct child_config *config);
+uint32_t engine_reqid(const struct ike_sa *sa, const struct child_config *config);
 void engine_reap(struct ike_engine *e);

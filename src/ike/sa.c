@@ -7,6 +7,7 @@
 #include "ike/admit.h"
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/liveness.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
 
@@ -216,15 +217,6 @@ ike_time sa_jittered(struct ike_sa *sa, uint64_t time_s, uint64_t rand_s)
 	return sa->engine->now + (early < after ? after - early : after);
 }
 
-static void liveness_arm(struct ike_sa *sa)
-{
-	uint64_t delay = sa->connection->dpd_delay_s;
-
-	if (delay && sa->state == IKE_ESTABLISHED)
-		timer_set(&sa->engine->timers, &sa->liveness_timer,
-			sa->last_heard + delay * NS_PER_SECOND);
-}
-
 void sa_established(struct ike_sa *sa)
 {
 	const struct connection *c = sa->connection;
@@ -242,11 +234,6 @@ void sa_established(struct ike_sa *sa)
 	liveness_arm(sa);
 }
 
-void sa_heard(struct ike_sa *sa)
-{
-	sa->last_heard = sa->engine->now;
-}
-
 struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id)
 {
 	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
@@ -257,19 +244,6 @@ struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id)
 }
 
 /* Timers. */
-
-static void liveness_due(struct ike_sa *sa)
-{
-	ike_time due = sa->last_heard + sa->connection->dpd_delay_s * NS_PER_SECOND;
-
-	if (due <= sa->engine->now && !sa->window.waiting) {
-		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
-		due = sa->engine->now + sa->connection->dpd_delay_s * NS_PER_SECOND;
-	} else if (due <= sa->engine->now) {
-		due = sa->engine->now + sa->connection->dpd_delay_s * NS_PER_SECOND;
-	}
-	timer_set(&sa->engine->timers, &sa->liveness_timer, due);
-}
 
 void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 {

@@ -97,7 +97,8 @@ struct child_sa {
 	struct child_spec spec;
 	struct proposal chosen;
 	ike_time installed_at, rekey_at, expire_at;
-	struct timer rekey_timer, expire_timer;
+	struct timer rekey_timer, expire_timer, inactivity_timer;
+	ike_time used_at; /* as far as the plane was asked */
 	bool installed_in, installed_out;
 	uint32_t successor;             /* what replaced it, or 0 */
 	uint32_t predecessor;           /* what it replaces, or 0 */
@@ -118,6 +119,7 @@ enum sa_timer {
 	TIMER_QUESTION_THEIRS,
 	TIMER_CHILD_REKEY,
 	TIMER_CHILD_EXPIRE,
+	TIMER_CHILD_INACTIVE,
 	TIMER_OVER
 };
 
@@ -149,6 +151,8 @@ struct ike_sa {
 	ike_time established_at, rekey_at, last_heard;
 	struct octets qcd_token;           /* the peer's, RFC 6290 */
 	ike_time token_seen_at, hinted_at; /* limit what clear text may cause */
+	uint64_t liveness_ns;              /* of silence until it is probed */
+	uint32_t use_asked; /* children that the plane was asked about before a probe */
 	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer;
 	uint64_t command; /* who asked for it */
 	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */
@@ -179,8 +183,7 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind);
 struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id);
 const char *sa_name(const struct ike_sa *sa);
 ike_time sa_jittered(struct ike_sa *sa, uint64_t time_s,
-	uint64_t rand_s);         /* from now; NEVER where time_s is 0 */
-void sa_heard(struct ike_sa *sa); /* an authenticated message proved life */
+	uint64_t rand_s); /* from now; NEVER where time_s is 0 */
 
 uint64_t sa_command(
 	const struct ike_sa *sa); /* the command that what it does now serves; 0: none */
