@@ -40,6 +40,8 @@ struct ike_options {
 		qcd_secret; /* of RFC 6290, the same after a restart; empty: no tokens are made */
 	bool send_vendor_id;
 	bool signature_authentication; /* RFC 7427 */
+	bool multiple_authentication;  /* RFC 4739 */
+	uint32_t auth_messages_max;    /* IKE_AUTH requests of one IKE SA, of all rounds */
 	bool prefer_configured_proposals;
 	uint32_t peer_addresses_max; /* of a peer's additional addresses, how many are kept (RFC
 					4555 §3.4); at most IKE_ADDRESSES_MAX */

@@ -169,6 +169,7 @@ struct conf_facts {
 	const struct id_payload *local_id;  /* IDr that the peer asked for, or NULL */
 	uint8_t auth_method; /* enum auth_method of its AUTH payload, or 0; 255 where it wants EAP
 			      */
+	enum { CONF_ROUNDS_UNKNOWN, CONF_ROUNDS_ONE, CONF_ROUNDS_SEVERAL } rounds; /* of the peer */
 };
 
 /* How well a connection fits: 0 not at all, then higher is better (exact addresses before ranges

@@ -264,6 +264,17 @@ static unsigned no_auth(const struct connection *c, const struct auth_round *rou
 		round->auth_text, where_print(round->where_auth, place, sizeof(place)));
 }
 
+static unsigned no_rounds(
+	const struct connection *c, const struct conf_facts *facts, char *why, size_t size)
+{
+	const struct auth_round *last = &c->remote[c->remote_count - 1];
+	char place[300];
+
+	return no(why, size, "the peer authenticates %s, but '%s' wants %zu (%s)",
+		facts->rounds == CONF_ROUNDS_ONE ? "once only" : "in several rounds", c->name,
+		c->remote_count, where_print(last->where, place, sizeof(place)));
+}
+
 unsigned conf_match(
 	const struct connection *c, const struct conf_facts *facts, char *why, size_t why_size)
 {
@@ -291,6 +302,8 @@ unsigned conf_match(
 	}
 	if (!auth_fits(&c->remote[0], facts->auth_method))
 		return no_auth(c, &c->remote[0], facts->auth_method, why, why_size);
+	if (facts->rounds && (facts->rounds == CONF_ROUNDS_SEVERAL) != (c->remote_count > 1))
+		return no_rounds(c, facts, why, why_size);
 
 	return 1 + ID_WEIGHT * ids + local + remote;
 }

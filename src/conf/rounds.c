@@ -207,10 +207,11 @@ static const struct auth_round *load_side(
 				"'%s' has no remote section: whoever has a certificate of our CAs may connect",
 				section->name);
 	}
-	if (count > 1) {
-		problem_error(l->problems, found[1]->where, "keep one",
-			"several rounds of authentication (RFC 4739) are not supported yet");
-		count = 1;
+	if (count > ROUNDS_MAX) {
+		problem_error(l->problems, section->where, "keep fewer",
+			"'%s' has more than %d %s rounds of authentication", section->name,
+			ROUNDS_MAX, local ? "local" : "remote");
+		count = ROUNDS_MAX;
 	}
 
 	rounds = loader_take(l, count * sizeof(*rounds));

@@ -70,6 +70,7 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->routing_table_prio = number(s, "routing_table_prio");
 	set->send_vendor_id = schema_get_bool(s, PATTERN, "send_vendor_id");
 	set->signature_authentication = schema_get_bool(s, PATTERN, "signature_authentication");
+	set->multiple_authentication = schema_get_bool(s, PATTERN, "multiple_authentication");
 	set->rsa_pss = schema_get_bool(s, PATTERN, "rsa_pss");
 	set->prefer_configured_proposals =
 		schema_get_bool(s, PATTERN, "prefer_configured_proposals");

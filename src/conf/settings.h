@@ -25,6 +25,7 @@ struct settings {
 	uint32_t routing_table_prio;        /* 221 */
 	bool send_vendor_id;                /* no */
 	bool signature_authentication;      /* yes */
+	bool multiple_authentication;       /* yes */
 	bool rsa_pss;                       /* no */
 	bool prefer_configured_proposals;   /* yes */
 	enum { DATA_PLANE_AUTO, DATA_PLANE_USER, DATA_PLANE_KERNEL } data_plane;

@@ -90,6 +90,7 @@ static struct ike_options engine_options(const struct host *h)
 	o.message_bytes_max = s->max_packet;
 	o.send_vendor_id = s->send_vendor_id;
 	o.signature_authentication = s->signature_authentication;
+	o.multiple_authentication = s->multiple_authentication;
 	o.prefer_configured_proposals = s->prefer_configured_proposals;
 	return o;
 }

@@ -31,6 +31,8 @@ void ike_options_default(struct ike_options *o)
 		.response_kept_ns = 5 * NS_PER_SECOND,
 		.send_vendor_id = false,
 		.signature_authentication = true,
+		.multiple_authentication = true,
+		.auth_messages_max = 64,
 		.prefer_configured_proposals = true,
 		.peer_addresses_max = 8,
 		.return_routability = true,

@@ -9,7 +9,7 @@
 
 #include "ike/v2/send.h"
 
-#define EXCHANGE_ARENA_CAP (256 * 1024)
+#define EXCHANGE_ARENA_CAP (1024 * 1024) /* IKE_AUTH of many rounds, each with certificates */
 #define EXCHANGE_OUT_BYTES (48 * 1024)
 #define QUESTION_LIMIT_NS  (20 * NS_PER_SECOND)
 
@@ -63,6 +63,7 @@ void exchange_free(struct exchange *x)
 		x->kind->cleanup(x);
 	free(x->intent);
 	arena_free(x->in_arena);
+	arena_free(x->first_arena);
 	arena_free(x->arena);
 	free(x);
 }
@@ -187,6 +188,14 @@ struct bytes exchange_keep(struct exchange *x, struct bytes from)
 	memory = exchange_take(x, from.size);
 	memcpy(memory, from.data, from.size);
 	return BYTES(memory, from.size);
+}
+
+const struct opened *exchange_keep_message(struct exchange *x)
+{
+	assert(!x->first_arena);
+	x->first_arena = x->in_arena;
+	x->in_arena = NULL;
+	return x->in;
 }
 
 /* Questions. */
@@ -332,7 +341,10 @@ static bool round_emit(struct exchange *x)
 		assert_rule_kept(round->emit, writer_bytes(&x->out), x->chain.first);
 		send_message(x);
 	}
-	x->round++;
+	if (x->last)
+		x->round = x->kind->round_count;
+	else if (!round->repeats)
+		x->round++;
 	x->step = 0;
 	return round_expects_next(x);
 }
@@ -467,6 +479,8 @@ void exchange_respond(struct ike_sa *sa, const struct exchange_kind *kind,
 
 void exchange_resume(struct exchange *x, struct arena *message_arena, struct opened *message)
 {
+	if (!x->initiator)
+		x->sa->window.working = true;
 	message_take(x, message_arena, message);
 	message_run(x);
 }

@@ -34,6 +34,8 @@ struct round {
 	const struct message_rule *expect; /* what must arrive; NULL where we begin */
 	step_fn *const *steps;             /* in order, NULL-terminated */
 	const struct message_rule *emit; /* asserted on what we built; NULL where nothing is sent */
+	bool repeats; /* the next message is this round's too, until a step says STEP_END or sets
+			 x->last */
 };
 
 struct exchange_kind {
@@ -74,6 +76,8 @@ struct exchange {
 	struct arena *arena;    /* everything of the exchange */
 	struct arena *in_arena; /* the message of this round; replaced by the next */
 	const struct opened *in;
+	struct arena *first_arena; /* of a message that exchange_keep_message() keeps */
+	bool last; /* what this round builds is the last message: the exchange ends with it */
 	struct ike_path path; /* where it came from: the response goes back there */
 	struct writer out;    /* payloads built so far */
 	struct chain_writer chain;
@@ -109,6 +113,8 @@ void *exchange_take(
 	struct exchange *x, size_t size); /* from the arena; never NULL: ends the process by assert
 					     only where the cap is ours */
 struct bytes exchange_keep(struct exchange *x, struct bytes from);
+/* Keeps the message of this round until the exchange ends; once. */
+const struct opened *exchange_keep_message(struct exchange *x);
 
 /* Building the message of this round. */
 struct writer *exchange_payload(struct exchange *x, uint8_t type);

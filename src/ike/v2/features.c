@@ -1,6 +1,7 @@
 #include "ike/v2/features.h"
 
 #include "ike/nat.h"
+#include "ike/v2/auth.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
 
@@ -56,6 +57,10 @@ static const struct feature features[] = {
 		.put_auth = qcd_put,
 		.read_auth = qcd_read_auth },
 	{ .name = "MOBIKE, RFC 4555", .put_auth = mobike_put_auth, .read_auth = mobike_read_auth },
+	{ .name = "multiple authentication, RFC 4739",
+		.put_init = auth_multiple_put_init,
+		.read_init = auth_multiple_read_init,
+		.put_auth = auth_multiple_put_auth },
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))

@@ -231,7 +231,11 @@ static void handled(struct exchange *x)
 {
 	struct informational_data *d = x->data;
 
-	if (d->auth_failed && x->sa->established_at) {
+	if (x->sa->setup) {
+		sa_tell(x->sa, IKE_EVENT_FAILED, 0, "the peer gave up in the middle of IKE_AUTH%s",
+			d->auth_failed ? ": it did not accept our authentication" : "");
+		sa_linger(x->sa, SA_END_FAILED, "the peer gave up in the middle of IKE_AUTH");
+	} else if (d->auth_failed && x->sa->established_at) {
 		sa_tell(x->sa, IKE_EVENT_FAILED, 0,
 			"the peer did not accept our authentication (AUTHENTICATION_FAILED): compare secrets, certificates and identities with the peer's");
 		sa_linger(x->sa, SA_END_FAILED, "the peer did not accept our authentication");
@@ -269,11 +273,28 @@ static void refuse_request(struct ike_sa *sa, struct arena *arena, const struct 
 	arena_free(arena);
 }
 
+/* Between two messages of an exchange of several rounds: the next one; or that the peer gave up. */
+static void request_resume(struct ike_sa *sa, struct arena *arena, struct opened *message)
+{
+	if (message->header.exchange == sa->theirs->kind->type) {
+		exchange_resume(sa->theirs, arena, message);
+	} else if (message->header.exchange == INFORMATIONAL) {
+		exchange_free(sa->theirs);
+		exchange_respond(sa, &informational_responder, arena, message);
+	} else {
+		refuse_request(sa, arena, message);
+	}
+}
+
 void request_dispatch(struct ike_sa *sa, struct arena *arena, struct opened *message)
 {
 	const struct exchange_kind *kind = NULL;
 	bool up = sa->established_at && !sa->gone;
 
+	if (sa->theirs) {
+		request_resume(sa, arena, message);
+		return;
+	}
 	switch (message->header.exchange) {
 	case IKE_AUTH:
 		kind = !sa->established_at && !sa->initiator ? &ike_auth_responder : NULL;

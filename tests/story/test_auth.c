@@ -1,0 +1,165 @@
+/* Authentication in several rounds, RFC 4739: each side proves itself as often as the other wants,
+ * and the IKE SA stands when all of it is proven. */
+#include "tests/story/story.h"
+
+#include <string.h>
+
+#define SEED 11
+
+static bool laddered(const struct story *s, const char *words)
+{
+	for (size_t i = 0; i < s->w->ladder_count; i++)
+		if (strstr(s->w->ladder[i], words))
+			return true;
+	return false;
+}
+
+#define ALICE_AGAIN "local-2 {\n auth = psk\n id = alice.user\n round = 2\n}\n"
+#define BOB_WANTS   "remote-2 {\n auth = psk\n id = alice.user\n round = 2\n}\n"
+#define BOB_AGAIN   "local-2 {\n auth = psk\n id = bob.user\n round = 2\n}\n"
+#define ALICE_WANTS "remote-2 {\n auth = psk\n id = bob.user\n round = 2\n}\n"
+
+static void the_initiator_authenticates_twice(void **state)
+{
+	struct story_config c = { .alice_connection = ALICE_AGAIN, .bob_connection = BOB_WANTS };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.w->packets_sent, 6);
+	STORY_TRUE(s, laddered(&s, "N(ANOTHER_AUTH_FOLLOWS)"));
+	story_end(&s);
+}
+
+static void the_responder_authenticates_twice(void **state)
+{
+	struct story_config c = { .alice_connection = ALICE_WANTS, .bob_connection = BOB_AGAIN };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.w->packets_sent, 6);
+	story_end(&s);
+}
+
+static void both_authenticate_twice_with_loss(void **state)
+{
+	struct story_config c = { .alice_connection = ALICE_AGAIN ALICE_WANTS,
+		.bob_connection = BOB_WANTS BOB_AGAIN };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct story s = story_begin(seed, &c, NULL);
+
+		s.w->faults.loss_percent = 15;
+		s.w->faults.duplicate_percent = 20;
+		s.w->faults.reorder_percent = 20;
+		host_initiate(s.alice, "net");
+		world_run(s.w, 60 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_half_open(s.bob), 0);
+		if (s.alice->done_ok)
+			story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+static void a_missing_round_is_named(void **state)
+{
+	struct story_config c = { .bob_connection = BOB_WANTS };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_down(&s);
+	STORY_TRUE(
+		s, strstr(s.bob->last_failure, "authenticates once only, but 'net' wants 2 (bob:"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "AUTHENTICATION_FAILED"));
+	story_end(&s);
+}
+
+static void a_round_too_many_is_named(void **state)
+{
+	struct story_config c = { .alice_connection = ALICE_AGAIN };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "in several rounds, but 'net' wants 1 (bob:"));
+	story_end(&s);
+}
+
+static void a_round_of_the_responder_too_few_ends_both(void **state)
+{
+	struct story_config c = { .alice_connection = ALICE_WANTS };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.alice->last_done, "less often than the 2 times"));
+	STORY_TRUE(s, strstr(s.bob->last_failure, "did not accept our authentication"));
+	story_end(&s);
+}
+
+static void the_second_identity_must_fit(void **state)
+{
+	struct story_config c = { .alice_connection = "local-2 {\n auth = psk\n id = eve.user\n}\n",
+		.bob_connection = BOB_WANTS };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "eve.user"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "AUTHENTICATION_FAILED"));
+	story_end(&s);
+}
+
+/* Alice gives up between two rounds of bob: he isn't left with a half-open SA. */
+static void giving_up_in_the_middle_is_told(void **state)
+{
+	struct story_config c = { .alice_connection = "remote-2 {\n auth = psk\n id = bill\n}\n"
+						      "remote-3 {\n auth = psk\n}\n",
+		.bob_connection = BOB_AGAIN "local-3 {\n auth = psk\n round = 3\n}\n" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	world_run(s.w, 5 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.alice->last_done, "bob.user"));
+	STORY_TRUE(s, strstr(s.bob->last_failure, "in the middle of IKE_AUTH"));
+	story_end(&s);
+}
+
+static void a_peer_without_it_is_told_apart(void **state)
+{
+	struct story_config c = { .alice_connection = ALICE_AGAIN, .bob_connection = BOB_WANTS };
+	struct ike_options o;
+	struct story s;
+
+	(void)state;
+	ike_options_default(&o);
+	o.multiple_authentication = false;
+	s = story_begin(SEED, &c, &o);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.alice) + host_children(s.bob), 0);
+	STORY_TRUE(s, strstr(s.alice->last_done, "local-2, alice:"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "doesn't support (RFC 4739)"));
+	story_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_initiator_authenticates_twice),
+		cmocka_unit_test(the_responder_authenticates_twice),
+		cmocka_unit_test(both_authenticate_twice_with_loss),
+		cmocka_unit_test(a_missing_round_is_named),
+		cmocka_unit_test(a_round_too_many_is_named),
+		cmocka_unit_test(a_round_of_the_responder_too_few_ends_both),
+		cmocka_unit_test(the_second_identity_must_fit),
+		cmocka_unit_test(giving_up_in_the_middle_is_told),
+		cmocka_unit_test(a_peer_without_it_is_told_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
