@@ -74,6 +74,9 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->rsa_pss = schema_get_bool(s, PATTERN, "rsa_pss");
 	set->prefer_configured_proposals =
 		schema_get_bool(s, PATTERN, "prefer_configured_proposals");
+	set->return_routability = schema_get_bool(s, PATTERN, "return_routability");
+	set->nat_traversal = schema_get_bool(s, PATTERN, "nat_traversal");
+	set->peer_addresses = number(s, "peer_addresses");
 	set->quick_crash_detection = schema_get_bool(s, PATTERN, "quick_crash_detection");
 	snprintf(set->state_dir, sizeof(set->state_dir), "%s",
 		schema_get_text(s, PATTERN, "state_dir"));

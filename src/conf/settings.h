@@ -30,6 +30,9 @@ struct settings {
 	bool prefer_configured_proposals;   /* yes */
 	enum { DATA_PLANE_AUTO, DATA_PLANE_USER, DATA_PLANE_KERNEL } data_plane;
 	bool quick_crash_detection; /* yes */
+	bool return_routability;    /* yes */
+	bool nat_traversal;         /* yes */
+	uint32_t peer_addresses;    /* 8 */
 	char state_dir[256];        /* "/var/lib/tern" */
 	char vici_path[108]; /* "/run/tern/vici.sock"; from plugins.vici.socket or vici.socket,
 				without unix:// */

@@ -3,6 +3,7 @@
 
 #include "host/answers.h"
 #include "host/log.h"
+#include "host/monitor.h"
 #include "host/options.h"
 #include "host/path.h"
 #include "host/plane.h"
@@ -49,6 +50,7 @@ struct host {
 	struct raw raw;
 	struct tun tun;
 	struct netlink *netlink;
+	struct monitor monitor;
 	struct routes *routes;
 	struct plane *plane;
 	struct path_finder paths;

@@ -131,6 +131,13 @@ static void on_signal(uv_signal_t *signal, int number)
 	host_end(h);
 }
 
+static void on_addresses(void *host)
+{
+	const struct ike_kernel_event changed = { .kind = IKE_KERNEL_ADDRESSES };
+
+	host_kernel(host, &changed);
+}
+
 static int watch(struct host *h, size_t at, int fd, uv_poll_cb cb)
 {
 	int r;
@@ -166,6 +173,10 @@ int loop_watch(struct host *h)
 	if (r == 0)
 		r = watch(h, UDP_SOCKETS + 2, h->tun.fd, on_tun);
 
+	h->monitor =
+		(struct monitor){ .ours = h->tun.index, .changed = on_addresses, .context = h };
+	if (r == 0)
+		r = monitor_open(&h->monitor, &h->loop);
 	if (r == 0)
 		r = keepalive_start(h);
 	if (r == 0)
@@ -185,6 +196,7 @@ static void close_handle(uv_handle_t *handle)
 
 void loop_unwatch(struct host *h)
 {
+	monitor_close(&h->monitor);
 	close_handle((uv_handle_t *)&h->deadline);
 	close_handle((uv_handle_t *)&h->end_deadline);
 	close_handle((uv_handle_t *)&h->keepalive);

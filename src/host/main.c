@@ -92,6 +92,9 @@ static struct ike_options engine_options(const struct host *h)
 	o.signature_authentication = s->signature_authentication;
 	o.multiple_authentication = s->multiple_authentication;
 	o.prefer_configured_proposals = s->prefer_configured_proposals;
+	o.peer_addresses_max = s->peer_addresses;
+	o.return_routability = s->return_routability;
+	o.nat_traversal = s->nat_traversal;
 	return o;
 }
 
@@ -118,6 +121,7 @@ static int open_engine(struct host *h)
 		.port = h->udp.port,
 		.port_nat_t = h->udp.port_nat_t,
 		.mark = HOST_MARK,
+		.interface = h->tun.index,
 		.answered = host_answer,
 		.context = h,
 	};

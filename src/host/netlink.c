@@ -6,6 +6,7 @@
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -342,10 +343,32 @@ int netlink_lookup(struct netlink *n, const struct address *to, const struct add
 	return 0;
 }
 
+/* Links. */
+
+static int flags_read(const struct nlmsghdr *h, void *context)
+{
+	const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
+
+	if (h->nlmsg_type == RTM_NEWLINK)
+		*(unsigned *)context = m->ifi_flags;
+	return MNL_CB_OK;
+}
+
+bool netlink_link_up(struct netlink *n, unsigned interface)
+{
+	struct nlmsghdr *h = request_begin(n, RTM_GETLINK, NLM_F_ACK);
+	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	unsigned flags = 0;
+
+	m->ifi_index = (int)interface;
+	return request_run(n, h, true, flags_read, &flags) == 0 && flags & IFF_UP &&
+		flags & IFF_RUNNING;
+}
+
 /* Addresses. */
 
 struct address_list {
-	struct address *out;
+	struct netlink_address *out;
 	size_t max, count;
 	bool secondary; /* which pass */
 };
@@ -376,11 +399,11 @@ static int address_read(const struct nlmsghdr *h, void *context)
 	if (!found.family || flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) || lesser != l->secondary)
 		return MNL_CB_OK;
 	if (l->count < l->max)
-		l->out[l->count++] = found;
+		l->out[l->count++] = (struct netlink_address){ found, m->ifa_index };
 	return MNL_CB_OK;
 }
 
-size_t netlink_addresses(struct netlink *n, struct address *out, size_t max)
+size_t netlink_addresses(struct netlink *n, struct netlink_address *out, size_t max)
 {
 	struct address_list l = { .out = out, .max = max };
 

@@ -48,6 +48,15 @@ struct netlink_way {
 int netlink_lookup(struct netlink *n, const struct address *to, const struct address *from,
 	uint32_t mark, struct netlink_way *ret_way);
 
+bool netlink_link_up(struct netlink *n, unsigned interface); /* and has a carrier */
+
+#define NETLINK_LOOPBACK 1 /* the index of lo, in every namespace */
+
+struct netlink_address {
+	struct address address;
+	unsigned interface;
+};
+
 /* This host's usable addresses without loopback and link-local ones, the most fitting first.
  * Returns how many. */
-size_t netlink_addresses(struct netlink *n, struct address *out, size_t max);
+size_t netlink_addresses(struct netlink *n, struct netlink_address *out, size_t max);

@@ -74,7 +74,8 @@ static bool find_source(
 {
 	struct path_finder *f = r->finder;
 	const struct connection *c = r->question->connection;
-	struct address ours[ADDRESSES_MAX], none = { 0 };
+	struct netlink_address ours[ADDRESSES_MAX];
+	const struct address none = { 0 };
 	struct netlink_way way;
 	char text[ADDRESS_TEXT_MAX];
 	int problem = netlink_lookup(f->netlink, to, &none, f->mark, &way);
@@ -87,9 +88,11 @@ static bool find_source(
 
 	count = netlink_addresses(f->netlink, ours, ADDRESSES_MAX);
 	for (size_t i = 0; i < count; i++) {
-		if (ours[i].family == to->family && local_allows(r, &ours[i]) &&
-			netlink_lookup(f->netlink, to, &ours[i], f->mark, &way) == 0) {
-			*ret_source = ours[i];
+		const struct address *from = &ours[i].address;
+
+		if (from->family == to->family && local_allows(r, from) &&
+			netlink_lookup(f->netlink, to, from, f->mark, &way) == 0) {
+			*ret_source = *from;
 			return true;
 		}
 	}
@@ -117,6 +120,7 @@ static bool request_try(struct path_request *r, const struct address *to)
 	yes.path.remote = (struct endpoint){ *to, c->remote_port };
 	yes.path.local.port =
 		c->local_port == f->port_nat_t || c->remote_port == 4500 ? f->port_nat_t : f->port;
+	path_others(f, c, &yes);
 	request_end(r, &yes);
 	return true;
 }
@@ -217,10 +221,16 @@ static void path_step(struct path_request *r)
 
 void path_ask(struct path_finder *f, const struct ike_question *question)
 {
-	struct path_request *r = calloc(1, sizeof(*r));
-	struct ike_question *copy = r ? ike_question_copy(question) : NULL;
 	const struct connection *c = question->connection;
+	struct path_request *r;
+	struct ike_question *copy;
 
+	if (question->current) {
+		path_ask_current(f, question);
+		return;
+	}
+	r = calloc(1, sizeof(*r));
+	copy = r ? ike_question_copy(question) : NULL;
 	if (!copy) {
 		struct ike_answer no = {
 			.id = question->id, .status = IKE_ANSWER_NO, .reason = "out of memory"

@@ -144,12 +144,14 @@ static void route_release(struct routes *r, struct route *route)
 static struct address preferred_source(
 	struct routes *r, const struct selectors *local, uint8_t family)
 {
-	struct address addresses[ADDRESSES_MAX];
+	struct netlink_address addresses[ADDRESSES_MAX];
 	size_t count = netlink_addresses(r->netlink, addresses, ADDRESSES_MAX);
 
 	for (size_t i = 0; i < count; i++) {
-		if (addresses[i].family == family && selectors_cover(local, &addresses[i]))
-			return addresses[i];
+		const struct address *a = &addresses[i].address;
+
+		if (a->family == family && selectors_cover(local, a))
+			return *a;
 	}
 	return (struct address){ 0 };
 }
