@@ -28,12 +28,6 @@ static void run_command(void *context, const struct ike_command *command)
 	vici_event(*v, &done, "IKE", "no");
 }
 
-static void start_children(void *context, const struct connection *c)
-{
-	(void)context;
-	(void)c;
-}
-
 static void nothing(void *context)
 {
 	(void)context;
@@ -88,7 +82,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.context = &v,
 		.now = now_of,
 		.command = run_command,
-		.start_children = start_children,
 		.credentials_changed = nothing,
 		.reload = refuse,
 		.reload_settings = refuse,

@@ -26,6 +26,12 @@ struct ike_options {
 	uint32_t retransmit_jitter_percent;
 	uint64_t retransmit_limit_ns; /* 0: none */
 	uint64_t half_open_timeout_ns;
+	uint64_t retry_wait_ns;        /* what should be up: from a failed attempt to the next;
+					  doubles with each in a row */
+	uint64_t retry_wait_max_ns;    /* up to this */
+	uint32_t retry_jitter_percent; /* each wait is shorter by a random part up to this */
+	uint64_t retry_settle_ns;      /* a tunnel that stood this long ends the row */
+	uint64_t shutdown_limit_ns;    /* how long SHUTDOWN waits for peers' answers */
 	/* Half-open SAs that we answer, each number 0 for never: in all, or of one address, from
 	 * which on cookies are asked for; of one address, and in all, from which on there is silence. */
 	uint32_t cookie_threshold, cookie_threshold_address;
@@ -338,6 +344,28 @@ struct ike_trap_view {
 };
 
 bool ike_next_trap(const struct ike_engine *e, size_t *position, struct ike_trap_view *ret_view);
+
+/* What should be up and isn't. */
+enum ike_supervised_state {
+	IKE_SUPERVISED_WAITING, /* until next_at */
+	IKE_SUPERVISED_TRYING,
+	IKE_SUPERVISED_GIVEN_UP, /* after keyingtries */
+	IKE_SUPERVISED_HELD,     /* taken down by a command */
+};
+
+struct ike_supervised_view {
+	const struct connection *connection;
+	const struct child_config *config;
+	enum ike_supervised_state state;
+	ike_time down_since;
+	const char *why;       /* the last failure; "" where there was none yet */
+	uint32_t attempts;     /* in a row, with the one under way */
+	struct endpoint tried; /* where the last one went; family 0: nowhere yet */
+	ike_time next_at;      /* IKE_TIME_NEVER: not by itself */
+};
+
+bool ike_next_supervised(
+	const struct ike_engine *e, size_t *position, struct ike_supervised_view *ret_view);
 
 struct ike_stats {
 	uint32_t ike_sas, half_open, children, connections, traps;

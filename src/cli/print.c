@@ -70,20 +70,6 @@ void print_error(const char *format, ...)
 	putc('\n', stderr);
 }
 
-char *duration_text(uint64_t s, char *out, size_t out_size)
-{
-	if (s < 60)
-		snprintf(out, out_size, "%" PRIu64 " s", s);
-	else if (s < 3600)
-		snprintf(out, out_size, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
-	else if (s < 86400)
-		snprintf(out, out_size, "%" PRIu64 " h %" PRIu64 " min", s / 3600, s % 3600 / 60);
-	else
-		snprintf(out, out_size, "%" PRIu64 " d %" PRIu64 " h", s / 86400, s % 86400 / 3600);
-
-	return out;
-}
-
 char *size_text(uint64_t octets, char *out, size_t out_size)
 {
 	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };

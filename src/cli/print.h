@@ -18,8 +18,5 @@ void print_safe(FILE *to, const char *text);
 /* "tern: text" on standard error, after all that standard output has. */
 __attribute__((format(printf, 1, 2))) void print_error(const char *format, ...);
 
-/* "3 min 12 s", "2 h 5 min", "4 d 3 h". */
-char *duration_text(uint64_t seconds, char *out, size_t out_size);
-
 /* "812 B", "1.2 MB": powers of 1000. */
 char *size_text(uint64_t octets, char *out, size_t out_size);

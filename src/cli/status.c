@@ -1,4 +1,5 @@
 /* tern status: every IKE SA with its Child SAs. For people a block each, with the labels in one column. */
+#include "base/duration.h"
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/print.h"
@@ -48,8 +49,7 @@ static void print_since(const struct tree_node *sa, const char *key)
 	char out[64];
 
 	if (tree_text(sa, key))
-		printf(" for %s",
-			duration_text(strtoull(text(sa, key), NULL, 10), out, sizeof(out)));
+		printf(" for %s", duration_print(strtoull(text(sa, key), NULL, 10), out));
 }
 
 static void print_head(unsigned indent, const char *name, const struct tree_node *sa)
@@ -112,7 +112,7 @@ static void print_times(unsigned indent, const struct tree_node *sa)
 		/* It may be overdue, and then is negative. */
 		if (!value)
 			continue;
-		duration_text(value[0] == '-' ? 0 : strtoull(value, NULL, 10), out, sizeof(out));
+		duration_print(value[0] == '-' ? 0 : strtoull(value, NULL, 10), out);
 		printf("%s%s %s", separator, times[i].words, out);
 		separator = ", ";
 	}
@@ -181,8 +181,7 @@ static void print_traffic(const struct tree_node *child, const char *name, const
 	printf(strcmp(text(child, key), "1") == 0 ? " packet" : " packets");
 	snprintf(key, sizeof(key), "use-%s", way);
 	if (tree_text(child, key))
-		printf(", %s ago",
-			duration_text(strtoull(text(child, key), NULL, 10), ago, sizeof(ago)));
+		printf(", %s ago", duration_print(strtoull(text(child, key), NULL, 10), ago));
 	snprintf(key, sizeof(key), "spi-%s", way);
 	if (tree_text(child, key)) {
 		printf("  ");

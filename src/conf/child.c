@@ -93,6 +93,14 @@ static uint8_t load_action(const struct tree_node *section, const char *key)
 	return actions[schema_get_choice(section, PATTERN_CHILD, key)];
 }
 
+/* What should be up comes back, unless it is said otherwise. */
+static uint8_t load_follow_up(
+	const struct tree_node *section, const char *key, const struct child_config *c)
+{
+	return tree_text(section, key) ? load_action(section, key)
+				       : c->start_action & CHILD_ACTION_START;
+}
+
 static uint32_t load_tfc(struct loader *l, const struct tree_node *section)
 {
 	const char *text = schema_get_text(section, PATTERN_CHILD, "tfc_padding");
@@ -117,8 +125,8 @@ static void load_modes(struct loader *l, const struct tree_node *section, struct
 	c->mode =
 		schema_get_choice(section, PATTERN_CHILD, "mode") ? CHILD_TRANSPORT : CHILD_TUNNEL;
 	c->start_action = load_action(section, "start_action");
-	c->dpd_action = load_action(section, "dpd_action");
-	c->close_action = load_action(section, "close_action");
+	c->dpd_action = load_follow_up(section, "dpd_action", c);
+	c->close_action = load_follow_up(section, "close_action", c);
 	c->inactivity_s = schema_get_number(section, PATTERN_CHILD, "inactivity");
 	c->updown = updown ? loader_text(l, bytes_of_text(updown)) : NULL;
 	c->reqid = (uint32_t)schema_get_number(section, PATTERN_CHILD, "reqid");

@@ -10,6 +10,9 @@ struct settings {
 	double retransmit_base;             /* 1.8 */
 	uint32_t retransmit_jitter_percent; /* 0 */
 	uint64_t retransmit_limit_ms;       /* 0: none */
+	uint64_t retry_wait_s;              /* 2 */
+	uint64_t retry_wait_max_s;          /* 120 */
+	uint32_t retry_jitter_percent;      /* 30 */
 	uint64_t half_open_timeout_s;       /* 30 */
 	uint32_t cookie_threshold;          /* 10; 0: never */
 	uint32_t cookie_threshold_ip;       /* 3; 0: never */

@@ -150,12 +150,11 @@ static void load_connections(struct host *h, const struct conf_directory *d)
 		bool same = before && memcmp(before->digest, c->digest, sizeof(c->digest)) == 0;
 		const struct ike_command load = { .kind = IKE_COMMAND_LOAD, .connection = c };
 
-		if (same)
-			continue;
-		log_text(&h->log, "CFG", 1, "%s connection %s (%s:%u)",
-			before ? "replaced" : "loaded", c->name, c->where.file, c->where.line);
-		host_command(h, &load);
-		host_start_children(h, c);
+		if (!same)
+			log_text(&h->log, "CFG", 1, "%s connection %s (%s:%u)",
+				before ? "replaced" : "loaded", c->name, c->where.file,
+				c->where.line);
+		host_command(h, &load); /* where it is the same, what waits is tried at once */
 	}
 }
 

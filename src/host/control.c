@@ -18,11 +18,6 @@ static void command(void *context, const struct ike_command *c)
 	host_command(context, c);
 }
 
-static void start_children(void *context, const struct connection *c)
-{
-	host_start_children(context, c);
-}
-
 static void credentials_changed(void *context)
 {
 	host_credentials_changed(context);
@@ -72,7 +67,6 @@ int control_open(struct host *h)
 		.context = h,
 		.now = now,
 		.command = command,
-		.start_children = start_children,
 		.credentials_changed = credentials_changed,
 		.reload = reload,
 		.reload_settings = reload_settings,

@@ -281,18 +281,6 @@ void host_drain(struct host *h)
 
 /* What the daemon itself wants. */
 
-void host_start_children(struct host *h, const struct connection *c)
-{
-	for (size_t i = 0; i < c->child_count; i++) {
-		const struct ike_command initiate = {
-			.kind = IKE_COMMAND_INITIATE, .ike = c->name, .child = c->children[i].name
-		};
-
-		if (c->children[i].start_action & CHILD_ACTION_START)
-			host_command(h, &initiate);
-	}
-}
-
 void host_credentials_changed(struct host *h)
 {
 	size_t size = 0;

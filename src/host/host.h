@@ -75,8 +75,6 @@ void host_answer(void *host, const struct ike_answer *answer); /* takes answer->
 /* Carries out what the engine has to say, tells it what came of that, and sets the timer. */
 void host_drain(struct host *h);
 
-/* Initiates the children whose start_action says so. */
-void host_start_children(struct host *h, const struct connection *c);
 void host_credentials_changed(struct host *h);
 void host_end(struct host *h); /* begins to end: SIGTERM */
 

@@ -80,6 +80,9 @@ static struct ike_options engine_options(const struct host *h)
 	o.retransmit_base = s->retransmit_base;
 	o.retransmit_jitter_percent = s->retransmit_jitter_percent;
 	o.retransmit_limit_ns = s->retransmit_limit_ms * NS_PER_MS;
+	o.retry_wait_ns = s->retry_wait_s * NS_PER_SECOND;
+	o.retry_wait_max_ns = s->retry_wait_max_s * NS_PER_SECOND;
+	o.retry_jitter_percent = s->retry_jitter_percent;
 	o.half_open_timeout_ns = s->half_open_timeout_s * NS_PER_SECOND;
 	o.cookie_threshold = s->cookie_threshold;
 	o.cookie_threshold_address = s->cookie_threshold_ip;

@@ -129,7 +129,7 @@ static const char *closed_to(const struct ike_engine *e, const struct address *f
 {
 	const struct ike_options *o = &e->options;
 
-	if (e->shutting_down)
+	if (e->ending)
 		return "shutting down";
 	if (o->ike_sa_max && e->stats.ike_sas >= o->ike_sa_max)
 		return "the limit of IKE SAs is reached (ikesa_limit)";

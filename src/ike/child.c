@@ -7,6 +7,7 @@
 #include "ike/liveness.h"
 #include "ike/narrow.h"
 #include "ike/negotiate.h"
+#include "ike/supervise.h"
 #include "ike/trap.h"
 #include "ike/v2/keys.h"
 
@@ -33,6 +34,16 @@ struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi)
 {
 	for (struct child_sa *c = sa->children; c; c = c->next)
 		if (c->spec.spi_in == spi)
+			return c;
+
+	return NULL;
+}
+
+struct child_sa *child_live(const struct ike_sa *sa, const char *name)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (c->installed_in && strcmp(c->config->name, name) == 0 &&
+			(c->state == IKE_CHILD_INSTALLED || c->state == IKE_CHILD_REKEYING))
 			return c;
 
 	return NULL;
@@ -102,6 +113,7 @@ void child_remove(struct child_sa *c, enum sa_end end, const char *why)
 	timer_clear(&c->sa->engine->timers, &c->inactivity_timer);
 	if (!rekeyed)
 		child_tell(c, IKE_EVENT_CHILD_DOWN, 0, "%s", why);
+	supervise_child_over(c, end, why);
 }
 
 void child_path_changed(struct child_sa *c)
@@ -621,5 +633,6 @@ struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
 	selectors_print(&deal->remote, remote, sizeof(remote));
 	child_tell(c, deal->rekeys ? IKE_EVENT_CHILD_REKEYED : IKE_EVENT_CHILD_UP, 0,
 		"SPIs %08x_i %08x_o, %s === %s", c->spec.spi_in, c->spec.spi_out, local, remote);
+	supervise_child_up(c);
 	return c;
 }

@@ -6,7 +6,9 @@
 struct child_sa *child_find(const struct ike_engine *e, uint32_t id);
 struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi);
-void child_free(struct child_sa *c); /* without an operation */
+struct child_sa *child_live(
+	const struct ike_sa *sa, const char *name); /* installed, not replaced */
+void child_free(struct child_sa *c);                /* without an operation */
 void children_reap(struct ike_engine *e);
 
 /* Takes the SA out of the data plane and tells; the struct stays until its owner frees it.

@@ -7,6 +7,7 @@
 
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/supervise.h"
 #include "ike/trap.h"
 #include "ike/v2/exchanges.h"
 
@@ -21,19 +22,8 @@ static struct ike_sa *live_sa(struct ike_engine *e, const struct connection *c)
 {
 	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
 		if (!sa->gone && sa->connection && strcmp(sa->connection->name, c->name) == 0 &&
-			(sa->established_at || sa->initiator) && sa->state != IKE_REKEYED &&
-			sa->state != IKE_DELETING && !sa->delete_sent)
+			(sa->established_at || sa->initiator) && !sa_ending(sa))
 			return sa;
-
-	return NULL;
-}
-
-static struct child_sa *live_child(struct ike_sa *sa, const struct child_config *config)
-{
-	for (struct child_sa *c = sa->children; c; c = c->next)
-		if (strcmp(c->config->name, config->name) == 0 &&
-			(c->state == IKE_CHILD_INSTALLED || c->state == IKE_CHILD_REKEYING))
-			return c;
 
 	return NULL;
 }
@@ -63,7 +53,7 @@ static void bring_up(struct ike_engine *e, const struct connection *c,
 {
 	struct ike_sa *sa = live_sa(e, c);
 
-	if (sa && child && live_child(sa, child))
+	if (sa && child && child_live(sa, child->name))
 		command_done(e, command, true, 1, "up already");
 	else
 		bring_up_child(e, c, child, command);
@@ -127,6 +117,7 @@ static void initiate(struct ike_engine *e, const struct ike_command *command)
 	}
 	if (!speaks(e, c, command->id))
 		return;
+	supervise_release(e, c->name, command->child);
 	if (child || c->child_count == 0) {
 		bring_up(e, c, child, command->id);
 		return;
@@ -194,6 +185,8 @@ static uint32_t count_selected(const struct ike_engine *e, const struct ike_comm
 
 static void end_sa(struct ike_sa *sa, const struct ike_command *command)
 {
+	if (sa->connection)
+		supervise_hold(sa->engine, sa->connection->name, NULL);
 	if (sa->established_at && !command->force) {
 		intent_add(
 			sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .command = command->id });
@@ -207,6 +200,7 @@ static void end_child(struct child_sa *c, const struct ike_command *command)
 {
 	struct ike_sa *sa = c->sa;
 
+	supervise_hold(sa->engine, sa_name(sa), c->config->name);
 	if (command->force) {
 		/* The peer is told, but nobody waits for it. */
 		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = c->id });
@@ -237,9 +231,22 @@ static void apply_to_children(struct ike_sa *sa, const struct ike_command *comma
 	}
 }
 
+/* What waits to be tried again is taken down, too. */
+static uint32_t hold_waiting(struct ike_engine *e, const struct ike_command *command)
+{
+	if (command->kind != IKE_COMMAND_TERMINATE || command->ike_id || command->child_id)
+		return 0;
+	return supervise_hold(e, command->ike, command->child);
+}
+
 static void apply(struct ike_engine *e, const struct ike_command *command)
 {
-	uint32_t count = count_selected(e, command);
+	uint32_t held = hold_waiting(e, command), count = count_selected(e, command);
+
+	if (!count && held) {
+		command_done(e, command->id, true, held, "not tried any more");
+		return;
+	}
 
 	if (!count) {
 		command_done(e, command->id, false, 0, "nothing matches: see `tern status`");
@@ -264,11 +271,20 @@ static void shutdown_all(struct ike_engine *e, const struct ike_command *command
 {
 	struct ike_command end = { .kind = IKE_COMMAND_TERMINATE };
 
-	e->shutting_down = true;
+	e->shutting_down = e->ending = true;
 	e->shutdown_command = command->id;
 	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
 		if (!sa->gone)
 			end_sa(sa, &end);
+	e->shutdown_timer = (struct timer){ .owner = e, .kind = TIMER_SHUTDOWN };
+	timer_set(&e->timers, &e->shutdown_timer, e->now + e->options.shutdown_limit_ns);
+}
+
+void shutdown_late(struct ike_engine *e)
+{
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		if (!sa->gone)
+			sa_doom(sa, SA_END_COMMAND, "the peer did not confirm in time");
 }
 
 void command_run(struct ike_engine *e, const struct ike_command *command)

@@ -2,6 +2,7 @@
 
 #include "ike/engine.h"
 
+void shutdown_late(struct ike_engine *e); /* peers have had their time to answer */
 void command_run(struct ike_engine *e, const struct ike_command *command);
 
 /* Another instance of a child: on the SA that stands, on the one that is being set up, or on a new

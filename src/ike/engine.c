@@ -9,6 +9,7 @@
 #include "ike/command.h"
 #include "ike/exchange.h"
 #include "ike/liveness.h"
+#include "ike/supervise.h"
 #include "ike/trap.h"
 #include "ike/v2/qcd.h"
 
@@ -21,6 +22,11 @@ void ike_options_default(struct ike_options *o)
 		.retransmit_timeout_ns = 4 * NS_PER_SECOND,
 		.retransmit_base = 1.8,
 		.half_open_timeout_ns = 30 * NS_PER_SECOND,
+		.retry_wait_ns = 2 * NS_PER_SECOND,
+		.retry_wait_max_ns = 120 * NS_PER_SECOND,
+		.retry_jitter_percent = 30,
+		.retry_settle_ns = 10 * NS_PER_SECOND,
+		.shutdown_limit_ns = 2500 * NS_PER_MS,
 		.cookie_threshold = 10,
 		.cookie_threshold_address = 3,
 		.block_threshold = 5,
@@ -74,6 +80,7 @@ void ike_engine_free(struct ike_engine *e)
 	}
 	children_reap(e);
 	traps_free(e);
+	supervise_free(e);
 	for (size_t i = 0; i < e->connection_count; i++)
 		connection_release(e->connections[i]);
 	free(e->connections);
@@ -222,9 +229,11 @@ static bool engine_live(const struct ike_engine *e)
 
 static void input_end(struct ike_engine *e)
 {
+	supervise_run(e);
 	if (!e->shutting_down || engine_live(e))
 		return;
 	e->shutting_down = false;
+	timer_clear(&e->timers, &e->shutdown_timer);
 	command_done(e, e->shutdown_command, true, 0, "");
 }
 
@@ -236,6 +245,12 @@ static void timer_fired(struct timer *t)
 	case TIMER_QUESTION_OURS:
 	case TIMER_QUESTION_THEIRS:
 		exchange_question_late(t->owner);
+		break;
+	case TIMER_SUPERVISE:
+		supervise_due(t->owner);
+		break;
+	case TIMER_SHUTDOWN:
+		shutdown_late(t->owner);
 		break;
 	case TIMER_CHILD_REKEY:
 	case TIMER_CHILD_EXPIRE:
@@ -345,37 +360,57 @@ const struct connection *engine_connection(const struct ike_engine *e, const cha
 	return NULL;
 }
 
-void engine_load(struct ike_engine *e, const struct connection *connection)
+static bool connection_same(const struct connection *a, const struct connection *b)
 {
-	const struct connection *held = connection_hold(connection);
+	return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
+}
 
-	for (size_t i = 0; i < e->connection_count; i++) {
-		if (strcmp(e->connections[i]->name, connection->name) != 0)
-			continue;
-		connection_release(e->connections[i]);
-		e->connections[i] = held;
-		traps_reload(e, connection);
-		return;
-	}
+static void connection_add(struct ike_engine *e, const struct connection *connection)
+{
 	if (e->connection_count == e->connection_room) {
 		e->connection_room += CONNECTIONS_STEP;
 		e->connections =
 			realloc(e->connections, e->connection_room * sizeof(*e->connections));
 		assert(e->connections);
 	}
-	e->connections[e->connection_count++] = held;
+	e->connections[e->connection_count++] = connection_hold(connection);
+	supervise_load(e, connection);
+}
+
+/* What is as it was stays, with all that was made from it. */
+void engine_load(struct ike_engine *e, const struct connection *connection)
+{
+	for (size_t i = 0; i < e->connection_count; i++) {
+		const struct connection *before = e->connections[i];
+
+		if (strcmp(before->name, connection->name) != 0)
+			continue;
+		if (connection_same(before, connection)) {
+			supervise_load(e, before);
+			return;
+		}
+		e->connections[i] = connection_hold(connection);
+		traps_reload(e, connection);
+		supervise_load(e, connection);
+		connection_release(before);
+		return;
+	}
+	connection_add(e, connection);
 }
 
 bool engine_unload(struct ike_engine *e, const char *name)
 {
 	for (size_t i = 0; i < e->connection_count; i++) {
-		if (strcmp(e->connections[i]->name, name) != 0)
+		const struct connection *c = e->connections[i];
+
+		if (strcmp(c->name, name) != 0)
 			continue;
 		traps_unload(e, name);
-		connection_release(e->connections[i]);
+		supervise_unload(e, name);
 		e->connection_count--;
 		memmove(&e->connections[i], &e->connections[i + 1],
 			(e->connection_count - i) * sizeof(*e->connections));
+		connection_release(c);
 		return true;
 	}
 

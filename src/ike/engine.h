@@ -9,6 +9,7 @@
 struct ike_sa;
 struct child_sa;
 struct exchange;
+struct supervised;
 struct trap;
 
 #define CONNECTIONS_STEP 16
@@ -60,6 +61,9 @@ struct ike_engine {
 	uint32_t stray_tokens;
 	uint64_t shutdown_command;
 	bool shutting_down;
+	bool ending; /* from then on nothing new begins */
+	struct timer shutdown_timer;
+	struct supervised *supervised;
 	struct pending_command pending[PENDING_COMMANDS];
 
 	struct arena *output_arena; /* what outputs point to; ends with the next input */

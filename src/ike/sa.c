@@ -8,6 +8,7 @@
 #include "ike/child.h"
 #include "ike/exchange.h"
 #include "ike/liveness.h"
+#include "ike/supervise.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
 
@@ -94,6 +95,7 @@ struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
 	sa->command = command;
 	sa->spi_i = engine_new_spi(e);
 	sa->setup->child = child;
+	sa->attempt = supervise_attempt(e, c->name);
 	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, &ike_sa_init_initiator, NULL))) {
 		sa_doom(sa, SA_END_FAILED, "out of memory");
 		return NULL;
@@ -162,6 +164,8 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	bool was_up = sa->established_at && sa->state != IKE_REKEYED;
 
+	if (sa->state != IKE_REKEYED)
+		supervise_sa_over(sa, end, why);
 	sa->gone = true;
 	while (sa->children) {
 		child_remove(sa->children, end, why);
@@ -232,6 +236,18 @@ void sa_established(struct ike_sa *sa)
 	if (!sa->mobility.verifying)
 		path_settle(sa);
 	liveness_arm(sa);
+	supervise_sa_up(sa);
+}
+
+bool sa_ending(const struct ike_sa *sa)
+{
+	if (sa->gone || sa->delete_sent || sa->state == IKE_REKEYED || sa->state == IKE_DELETING)
+		return true;
+	for (const struct intent *i = sa->intents; i; i = i->next)
+		if (i->kind == INTENT_DELETE_IKE)
+			return true;
+
+	return false;
 }
 
 struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id)

@@ -121,7 +121,9 @@ enum sa_timer {
 	TIMER_CHILD_REKEY,
 	TIMER_CHILD_EXPIRE,
 	TIMER_CHILD_INACTIVE,
-	TIMER_OVER
+	TIMER_OVER,
+	TIMER_SUPERVISE,
+	TIMER_SHUTDOWN
 };
 
 struct ike_sa {
@@ -178,6 +180,8 @@ void sa_linger(struct ike_sa *sa, enum sa_end end, const char *why);
  * failed at once; the command is done then. */
 struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
 	const struct child_config *child, uint64_t command);
+/* It has no future: replaced, or its deletion has begun or is wanted. */
+bool sa_ending(const struct ike_sa *sa);
 void sa_established(struct ike_sa *sa);
 void sa_setup_end(struct ike_sa *sa);
 void sa_timer_due(struct ike_sa *sa, enum sa_timer kind);

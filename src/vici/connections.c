@@ -10,16 +10,8 @@
 static void take_connection(struct vici *v, const struct connection *c)
 {
 	const struct ike_command load = { .kind = IKE_COMMAND_LOAD, .connection = c };
-	const struct connection *before;
-	size_t position = 0;
 
-	while ((before = ike_next_connection(v->host.engine, &position))) {
-		if (strcmp(before->name, c->name) == 0 &&
-			memcmp(before->digest, c->digest, sizeof(c->digest)) == 0)
-			return; /* as it was: what runs isn't touched, and nothing starts twice */
-	}
 	v->host.command(v->host.context, &load);
-	v->host.start_children(v->host.context, c);
 }
 
 static void command_load_conn(struct vici_session *s, const struct tree_node *request)

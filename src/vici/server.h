@@ -24,7 +24,6 @@ struct vici_host {
 	void *context;
 	ike_time (*now)(void *context);
 	void (*command)(void *context, const struct ike_command *command); /* may tell at once */
-	void (*start_children)(void *context, const struct connection *c);
 	void (*credentials_changed)(void *context);
 	int (*reload)(void *context);          /* the directory: 0 or a negative errno */
 	int (*reload_settings)(void *context); /* likewise */

@@ -66,7 +66,7 @@ static void defaults_are_strongswans(void **state)
 	assert_int_equal(c->rekey_time_s, 14400);
 	assert_int_equal(c->over_time_s, 1440);
 	assert_int_equal(c->rand_time_s, 1440);
-	assert_int_equal(c->keyingtries, 1);
+	assert_int_equal(c->keyingtries, 0);
 	assert_true(c->mobike && c->send_certreq && !c->encap);
 	assert_int_equal(c->proposals.count, 2);
 	assert_int_equal(c->proposals.list[1].given.number, 2);

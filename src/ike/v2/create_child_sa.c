@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "ike/negotiate.h"
+#include "ike/supervise.h"
+#include "ike/trap.h"
 #include "ike/v2/collision.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
@@ -70,6 +72,8 @@ static enum step prepare_new(struct exchange *x)
 {
 	struct create_data *d = x->data;
 
+	if (!(x->intent->command & TRAP_COMMAND) && child_live(x->sa, x->intent->config->name))
+		return STEP_END; /* made in the meantime: by IKE_AUTH, or by the peer */
 	d->deal.config = x->intent->config;
 	if (!d->deal.ni.size) {
 		d->deal.ni = nonce_new(x);
@@ -246,6 +250,8 @@ static void create_failed(struct exchange *x, const char *why)
 			&(struct intent){ .kind = INTENT_DELETE_CHILD,
 				.child_id = old->id,
 				.end = SA_END_PEER_DELETED });
+	else if (!d->deal.rekeys_id)
+		supervise_child_failed(x->sa, x->intent->config, why);
 	command_done(x->engine, x->intent->command, false, 0, why);
 }
 

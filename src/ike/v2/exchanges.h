@@ -22,6 +22,8 @@ void certreqs_read(struct exchange *x);
 
 extern const struct exchange_kind ike_auth_responder, report_failure_initiator;
 
+void failure_because(struct exchange *report, const char *why); /* what the SA will end with */
+
 /* Which of its three meanings a CREATE_CHILD_SA request has, RFC 7296 §1.3. */
 const struct exchange_kind *create_child_kind(const struct opened *message);
 extern const struct exchange_kind rekey_ike_responder;

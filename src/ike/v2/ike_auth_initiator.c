@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ike/negotiate.h"
+#include "ike/supervise.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
@@ -212,8 +213,10 @@ static void done(struct exchange *x)
 	struct auth_data *d = x->data;
 	uint64_t command = sa->command;
 
-	if (d->child_error)
+	if (d->child_error) {
 		sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", d->child_text);
+		supervise_child_failed(sa, d->deal.config, d->child_text);
+	}
 	sa->command = 0;
 	command_done(x->engine, command, !d->child_error, 0, d->child_text);
 }
@@ -233,8 +236,10 @@ static void failed(struct exchange *x, const char *why)
 	command_done(x->engine, sa->command, false, 0, why);
 	sa->command = 0;
 	report = exchange_begin(sa, &report_failure_initiator, NULL);
-	if (report)
+	if (report) {
+		failure_because(report, why);
 		exchange_start(report);
+	}
 }
 
 static step_fn *const begins[] = { prepare, auth_sign, auth_ask_spi, build_request, NULL };

@@ -81,6 +81,17 @@ const struct exchange_kind delete_ike_initiator = {
 
 /* Telling the peer that we did not believe its IKE_AUTH response, §2.21.2. */
 
+struct failure_data {
+	char why[REJECT_TEXT_MAX];
+};
+
+void failure_because(struct exchange *report, const char *why)
+{
+	struct failure_data *d = report->data;
+
+	snprintf(d->why, sizeof(d->why), "%s", why);
+}
+
 static enum step build_failure(struct exchange *x)
 {
 	exchange_notify(x, AUTHENTICATION_FAILED, BYTES_EMPTY);
@@ -89,12 +100,15 @@ static enum step build_failure(struct exchange *x)
 
 static void failure_reported(struct exchange *x)
 {
-	sa_doom(x->sa, SA_END_FAILED, "authentication failed");
+	const struct failure_data *d = x->data;
+
+	sa_doom(x->sa, SA_END_FAILED, d->why);
 }
 
 static void failure_unreported(struct exchange *x, const char *why)
 {
-	sa_doom(x->sa, SA_END_FAILED, why);
+	(void)why;
+	failure_reported(x);
 }
 
 static step_fn *const failure_begins[] = { build_failure, NULL };
@@ -108,6 +122,7 @@ const struct exchange_kind report_failure_initiator = {
 	.type = INFORMATIONAL,
 	.rounds = failure_rounds,
 	.round_count = 2,
+	.data_size = sizeof(struct failure_data),
 	.failed = failure_unreported,
 	.finished = failure_reported,
 };

@@ -1,0 +1,585 @@
+/* What should be up is a flag of each configured child: set by start_action, by a dpd_action or
+ * close_action of start, cleared by their being none. What is up is looked up, not remembered, so
+ * that nothing that happens to SAs can make the two drift apart; events only set the flags, count
+ * failures and say when to try again. An attempt that follows a tunnel that has lasted begins at
+ * once, the next ones after waits that double, up to a limit, each shortened by a random part. */
+#include "ike/supervise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/duration.h"
+#include "ike/child.h"
+#include "ike/exchange.h"
+
+/* A peer that set up the IKE SA is given this long to create its children before we ask for those
+ * that are missing. */
+#define PEER_FIRST_NS (2 * NS_PER_SECOND)
+
+struct supervised_child {
+	const struct child_config *config;
+	bool wanted;                  /* should be up */
+	bool held;                    /* but the operator took it down */
+	uint32_t failures;            /* in a row, while the IKE SA stands */
+	ike_time down_since, next_at; /* next_at: not before */
+	char *why;                    /* the last failure; NULL: none yet */
+};
+
+struct supervised {
+	struct supervised *next;
+	struct ike_engine *engine;
+	const struct connection *connection; /* held: the one loaded */
+	struct timer timer;
+	bool dirty;
+	uint32_t attempt;  /* counts on through the peer's addresses */
+	uint32_t failures; /* of the IKE SA, in a row */
+	ike_time next_at;
+	struct endpoint tried; /* where the last attempt went; family 0: nowhere yet */
+	struct supervised_child children[];
+};
+
+static struct supervised *supervised_find(const struct ike_engine *e, const char *name)
+{
+	for (struct supervised *s = e->supervised; s; s = s->next)
+		if (strcmp(s->connection->name, name) == 0)
+			return s;
+
+	return NULL;
+}
+
+static struct supervised *supervised_of(const struct ike_sa *sa)
+{
+	return sa->connection ? supervised_find(sa->engine, sa->connection->name) : NULL;
+}
+
+static struct supervised_child *child_of(struct supervised *s, const char *name)
+{
+	for (size_t i = 0; s && i < s->connection->child_count; i++)
+		if (strcmp(s->children[i].config->name, name) == 0)
+			return &s->children[i];
+
+	return NULL;
+}
+
+/* What is there. */
+
+static bool sa_is_of(const struct ike_sa *sa, const struct supervised *s)
+{
+	return !sa->gone && sa->connection &&
+		strcmp(sa->connection->name, s->connection->name) == 0;
+}
+
+static bool is_up(const struct supervised *s, const struct supervised_child *child)
+{
+	for (const struct ike_sa *sa = s->engine->sas; sa; sa = sa->next) {
+		if (!sa_is_of(sa, s) || sa_ending(sa))
+			continue;
+		if (child_live(sa, child->config->name))
+			return true;
+	}
+	return false;
+}
+
+static bool creates(const struct intent *i, const struct supervised_child *child)
+{
+	return i && i->kind == INTENT_CREATE_CHILD && i->config == child->config;
+}
+
+static bool sa_makes(const struct ike_sa *sa, const struct supervised_child *child)
+{
+	if (sa->setup && sa->initiator && !sa->established_at && sa->setup->child == child->config)
+		return true;
+	for (const struct intent *i = sa->intents; i; i = i->next)
+		if (creates(i, child))
+			return true;
+
+	return sa->ours && creates(sa->ours->intent, child);
+}
+
+static const struct ike_sa *maker(const struct supervised *s, const struct supervised_child *child)
+{
+	for (const struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
+		if (sa_is_of(sa, s) && !sa_ending(sa) && sa_makes(sa, child))
+			return sa;
+
+	return NULL;
+}
+
+/* An IKE SA that stands or that we are setting up, made from what is configured now. */
+static struct ike_sa *carrier(const struct supervised *s)
+{
+	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
+		if (sa_is_of(sa, s) && !sa_ending(sa) && sa->connection == s->connection &&
+			(sa->established_at || sa->initiator))
+			return sa;
+
+	return NULL;
+}
+
+/* Waiting. */
+
+/* After `failures` in a row. */
+static uint64_t wait_ns(const struct supervised *s, uint32_t failures)
+{
+	const struct ike_options *o = &s->engine->options;
+	uint64_t wait = o->retry_wait_ns;
+
+	for (uint32_t i = 1; i < failures && wait < o->retry_wait_max_ns; i++)
+		wait *= 2;
+	if (wait > o->retry_wait_max_ns)
+		wait = o->retry_wait_max_ns;
+	if (o->retry_jitter_percent)
+		wait -= wait / 100 * random_below(&o->random, o->retry_jitter_percent + 1);
+	return wait;
+}
+
+/* What has lasted is tried again soon: a little later than at once, so that the peer that closed it
+ * to set it up anew goes first, and so that many don't come at the same time. */
+static ike_time next_after(struct supervised *s, ike_time up_at, uint32_t *failures)
+{
+	struct ike_engine *e = s->engine;
+
+	if (up_at && e->now - up_at >= e->options.retry_settle_ns) {
+		*failures = 0;
+		return e->now + random_below(&e->options.random, e->options.retry_wait_ns / 2 + 1);
+	}
+	++*failures;
+	return e->now + wait_ns(s, *failures);
+}
+
+static bool given_up(const struct supervised *s, const struct supervised_child *child)
+{
+	uint32_t tries = s->connection->keyingtries;
+	const struct ike_sa *sa = tries ? carrier(s) : NULL;
+
+	return tries &&
+		((s->failures >= tries && !(sa && sa->established_at)) || child->failures >= tries);
+}
+
+static bool is_missing(const struct supervised *s, const struct supervised_child *child)
+{
+	return child->wanted && !child->held && !is_up(s, child);
+}
+
+static ike_time due_at(const struct supervised *s, const struct supervised_child *child)
+{
+	const struct ike_sa *sa = carrier(s);
+	ike_time due = child->next_at;
+
+	if (given_up(s, child))
+		return IKE_TIME_NEVER;
+	if (!sa)
+		return due > s->next_at ? due : s->next_at;
+	if (sa->established_at && !sa->initiator && due < sa->established_at + PEER_FIRST_NS)
+		due = sa->established_at + PEER_FIRST_NS;
+	return due;
+}
+
+static void supervised_touch(struct supervised *s)
+{
+	if (s)
+		s->dirty = true;
+}
+
+static void say_why(struct supervised_child *child, const char *why)
+{
+	free(child->why);
+	child->why = strdup(why && *why ? why : "no reason known");
+}
+
+/* Converging. */
+
+static void bring_up(struct supervised *s, const struct supervised_child *child)
+{
+	struct ike_sa *sa = carrier(s);
+
+	if (sa)
+		intent_add(sa,
+			&(struct intent){ .kind = INTENT_CREATE_CHILD, .config = child->config });
+	else
+		sa_initiate(s->engine, s->connection, child->config, 0);
+}
+
+static void converge(struct supervised *s)
+{
+	struct ike_engine *e = s->engine;
+	ike_time next = IKE_TIME_NEVER;
+
+	for (size_t i = 0; i < s->connection->child_count; i++) {
+		struct supervised_child *child = &s->children[i];
+		ike_time due;
+
+		if (!is_missing(s, child) || maker(s, child))
+			continue;
+		due = due_at(s, child);
+		if (due <= e->now)
+			bring_up(s, child);
+		else if (due < next)
+			next = due;
+	}
+	timer_set(&e->timers, &s->timer, next);
+}
+
+/* An attempt that fails at once makes its connection dirty again, but with a wait. */
+void supervise_run(struct ike_engine *e)
+{
+	for (struct supervised *s = e->supervised; s && !e->ending; s = s->next) {
+		if (!s->dirty)
+			continue;
+		s->dirty = false;
+		converge(s);
+		if (s->dirty)
+			timer_set(&e->timers, &s->timer, e->now);
+	}
+}
+
+void supervise_due(struct supervised *s)
+{
+	supervised_touch(s);
+}
+
+/* One line for each failure: since when, what was tried, when it goes on. */
+static void tell_next(struct supervised *s, const struct supervised_child *child)
+{
+	char text[500], since[DURATION_TEXT_MAX], wait[DURATION_TEXT_MAX];
+	ike_time now = s->engine->now, due = due_at(s, child);
+
+	duration_print((now - child->down_since) / NS_PER_SECOND, since);
+	if (due == IKE_TIME_NEVER)
+		snprintf(text, sizeof(text),
+			"down for %s: given up after %u attempts (keyingtries); `tern up` tries again",
+			since, s->connection->keyingtries);
+	else
+		snprintf(text, sizeof(text), "down for %s, next try in %s (attempt %u)", since,
+			duration_print(
+				due > now ? (due - now + NS_PER_SECOND / 2) / NS_PER_SECOND : 0,
+				wait),
+			(s->failures > child->failures ? s->failures : child->failures) + 1);
+	engine_tell(s->engine,
+		&(struct ike_event){ .kind = IKE_EVENT_NOTE,
+			.level = 0,
+			.ike_name = s->connection->name,
+			.child_name = child->config->name,
+			.text = text });
+}
+
+/* What happens. */
+
+void supervise_sa_up(struct ike_sa *sa)
+{
+	struct supervised *s = supervised_of(sa);
+
+	if (s && sa->initiator)
+		s->tried = sa->path.remote;
+	supervised_touch(s);
+}
+
+/* Of our own attempts all that fail count, whoever asked for them. */
+static void attempt_over(struct supervised *s, const struct ike_sa *sa, const char *why)
+{
+	struct supervised_child *first = NULL;
+
+	s->attempt++;
+	s->next_at = next_after(s, 0, &s->failures);
+	if (sa->path_known)
+		s->tried = sa->path.remote;
+	for (size_t i = 0; i < s->connection->child_count; i++) {
+		struct supervised_child *child = &s->children[i];
+
+		if (!is_missing(s, child))
+			continue;
+		say_why(child, why);
+		if (!first)
+			first = child;
+	}
+	if (first && !s->engine->ending)
+		tell_next(s, first);
+}
+
+void supervise_sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
+{
+	struct supervised *s = supervised_of(sa);
+
+	if (!s || end == SA_END_REPLACED)
+		return;
+	supervised_touch(s);
+	if (end == SA_END_COMMAND)
+		return;
+	if (sa->established_at)
+		s->next_at = next_after(s, sa->established_at, &s->failures);
+	else if (sa->initiator)
+		attempt_over(s, sa, why);
+}
+
+void supervise_child_up(struct child_sa *c)
+{
+	struct supervised *s = supervised_of(c->sa);
+	struct supervised_child *child = child_of(s, c->config->name);
+
+	supervised_touch(s);
+	if (child)
+		child->down_since = 0;
+}
+
+static void act(struct supervised_child *child, uint8_t action)
+{
+	child->wanted = action & CHILD_ACTION_START;
+}
+
+void supervise_child_over(struct child_sa *c, enum sa_end end, const char *why)
+{
+	struct supervised *s = supervised_of(c->sa);
+	struct supervised_child *child = child_of(s, c->config->name);
+
+	supervised_touch(s);
+	if (!child || is_up(s, child))
+		return;
+	child->down_since = s->engine->now;
+	if (end == SA_END_PEER_DELETED)
+		act(child, child->config->close_action);
+	else if (end == SA_END_PEER_GONE)
+		act(child, child->config->dpd_action);
+	if (end == SA_END_COMMAND)
+		return;
+	say_why(child, why);
+	child->next_at = next_after(s, c->installed_at, &child->failures);
+}
+
+void supervise_child_failed(struct ike_sa *sa, const struct child_config *config, const char *why)
+{
+	struct supervised *s = supervised_of(sa);
+	struct supervised_child *child = child_of(s, config->name);
+
+	supervised_touch(s);
+	if (sa->gone || !child || !is_missing(s, child))
+		return;
+	say_why(child, why);
+	child->next_at = next_after(s, 0, &child->failures);
+	s->tried = sa->path.remote;
+	if (!s->engine->ending)
+		tell_next(s, child);
+}
+
+uint32_t supervise_attempt(const struct ike_engine *e, const char *name)
+{
+	const struct supervised *s = supervised_find(e, name);
+
+	return s ? s->attempt : 0;
+}
+
+/* The operator. */
+
+static bool selected(const char *wanted, const char *name)
+{
+	return !wanted || strcmp(wanted, name) == 0;
+}
+
+/* An attempt that is under way for something that isn't wanted any more. */
+static void attempts_end(struct supervised *s, const struct supervised_child *child)
+{
+	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
+		if (sa_is_of(sa, s) && !sa->established_at && sa->setup && sa->initiator &&
+			sa->setup->child == child->config)
+			sa_doom(sa, SA_END_COMMAND, "taken down");
+}
+
+uint32_t supervise_hold(struct ike_engine *e, const char *name, const char *child)
+{
+	uint32_t count = 0;
+
+	for (struct supervised *s = e->supervised; s; s = s->next) {
+		for (size_t i = 0; i < s->connection->child_count; i++) {
+			struct supervised_child *each = &s->children[i];
+
+			if (!selected(name, s->connection->name) ||
+				!selected(child, each->config->name))
+				continue;
+			count += is_missing(s, each);
+			each->held = true;
+			attempts_end(s, each);
+			supervised_touch(s);
+		}
+	}
+	return count;
+}
+
+static void start_afresh(struct supervised *s, struct supervised_child *child)
+{
+	child->failures = s->failures = 0;
+	child->next_at = s->next_at = s->engine->now;
+	supervised_touch(s);
+}
+
+void supervise_release(struct ike_engine *e, const char *name, const char *child)
+{
+	struct supervised *s = supervised_find(e, name);
+
+	for (size_t i = 0; s && i < s->connection->child_count; i++) {
+		if (!selected(child, s->children[i].config->name))
+			continue;
+		s->children[i].held = false;
+		start_afresh(s, &s->children[i]);
+	}
+}
+
+/* The configuration. */
+
+static void supervised_free(struct supervised *s)
+{
+	timer_clear(&s->engine->timers, &s->timer);
+	for (size_t i = 0; i < s->connection->child_count; i++)
+		free(s->children[i].why);
+	connection_release(s->connection);
+	free(s);
+}
+
+static struct supervised *supervised_new(struct ike_engine *e, const struct connection *c)
+{
+	struct supervised *s = calloc(1, sizeof(*s) + c->child_count * sizeof(s->children[0]));
+
+	if (!s)
+		return NULL;
+	s->engine = e;
+	s->connection = connection_hold(c);
+	s->timer = (struct timer){ .owner = s, .kind = TIMER_SUPERVISE };
+	s->dirty = true;
+	for (size_t i = 0; i < c->child_count; i++)
+		s->children[i] = (struct supervised_child){
+			.config = &c->children[i],
+			.wanted = c->version != 1 &&
+				(c->children[i].start_action & CHILD_ACTION_START),
+			.down_since = e->now,
+		};
+	return s;
+}
+
+/* Whether the SA carries nothing but this. */
+static bool carries_only(const struct ike_sa *sa, const struct supervised_child *child)
+{
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		if (strcmp(c->config->name, child->config->name) != 0)
+			return false;
+
+	return true;
+}
+
+/* Undoes what a start began: the child is closed, and its IKE SA where it carries nothing else. */
+static void undo_start(struct supervised *s, const struct supervised_child *child)
+{
+	attempts_end(s, child);
+	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next) {
+		if (!sa_is_of(sa, s) || !sa->established_at || sa_ending(sa) || !sa->children)
+			continue;
+		if (carries_only(sa, child)) {
+			intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
+			continue;
+		}
+		for (struct child_sa *c = sa->children; c; c = c->next)
+			if (strcmp(c->config->name, child->config->name) == 0)
+				intent_add(sa,
+					&(struct intent){
+						.kind = INTENT_DELETE_CHILD, .child_id = c->id });
+	}
+}
+
+static void undo(struct supervised *s)
+{
+	for (size_t i = 0; i < s->connection->child_count; i++)
+		if (s->children[i].wanted)
+			undo_start(s, &s->children[i]);
+}
+
+static struct supervised *supervised_take(struct ike_engine *e, const char *name)
+{
+	for (struct supervised **link = &e->supervised; *link; link = &(*link)->next) {
+		struct supervised *s = *link;
+
+		if (strcmp(s->connection->name, name) != 0)
+			continue;
+		*link = s->next;
+		return s;
+	}
+	return NULL;
+}
+
+void supervise_load(struct ike_engine *e, const struct connection *connection)
+{
+	struct supervised *s = supervised_find(e, connection->name);
+
+	if (s && s->connection == connection) {
+		for (size_t i = 0; i < connection->child_count; i++)
+			start_afresh(s, &s->children[i]);
+		return;
+	}
+	supervise_unload(e, connection->name);
+	s = supervised_new(e, connection);
+	if (!s)
+		return;
+	s->next = e->supervised;
+	e->supervised = s;
+}
+
+void supervise_unload(struct ike_engine *e, const char *name)
+{
+	struct supervised *s = supervised_take(e, name);
+
+	if (!s)
+		return;
+	undo(s);
+	supervised_free(s);
+}
+
+void supervise_free(struct ike_engine *e)
+{
+	while (e->supervised) {
+		struct supervised *s = e->supervised;
+
+		e->supervised = s->next;
+		supervised_free(s);
+	}
+}
+
+/* Reading. */
+
+static void view(
+	struct supervised *s, const struct supervised_child *child, struct ike_supervised_view *ret)
+{
+	const struct ike_sa *sa = maker(s, child);
+
+	*ret = (struct ike_supervised_view){
+		.connection = s->connection,
+		.config = child->config,
+		.down_since = child->down_since,
+		.why = child->why ? child->why : "",
+		.attempts = s->failures > child->failures ? s->failures : child->failures,
+		.tried = s->tried,
+		.next_at = sa ? s->engine->now : due_at(s, child),
+		.state = child->held ? IKE_SUPERVISED_HELD
+			: sa         ? IKE_SUPERVISED_TRYING
+				     : IKE_SUPERVISED_WAITING,
+	};
+	if (sa && sa->path_known)
+		ret->tried = sa->path.remote;
+	if (ret->state == IKE_SUPERVISED_WAITING && given_up(s, child))
+		ret->state = IKE_SUPERVISED_GIVEN_UP;
+	ret->attempts += ret->state == IKE_SUPERVISED_TRYING;
+}
+
+bool ike_next_supervised(
+	const struct ike_engine *e, size_t *position, struct ike_supervised_view *ret_view)
+{
+	size_t at = 0;
+
+	for (struct supervised *s = e->supervised; s; s = s->next) {
+		for (size_t i = 0; i < s->connection->child_count; i++, at++) {
+			const struct supervised_child *child = &s->children[i];
+
+			if (at < *position || !child->wanted || is_up(s, child))
+				continue;
+			*position = at + 1;
+			view(s, child, ret_view);
+			return true;
+		}
+	}
+	return false;
+}
