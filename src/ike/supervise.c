@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/trap.h"
 
 /* A peer that set up the IKE SA is given this long to create its children before we ask for those
  * that are missing. */
@@ -20,6 +21,7 @@ struct supervised_child {
 	const struct child_config *config;
 	bool wanted;                  /* should be up */
 	bool held;                    /* but the operator took it down */
+	bool trapped;                 /* a trap is laid for it, by its configuration */
 	uint32_t failures;            /* in a row, while the IKE SA stands */
 	ike_time down_since, next_at; /* next_at: not before */
 	char *why;                    /* the last failure; NULL: none yet */
@@ -82,12 +84,20 @@ static bool is_up(const struct supervised *s, const struct supervised_child *chi
 
 static bool creates(const struct intent *i, const struct supervised_child *child)
 {
-	return i && i->kind == INTENT_CREATE_CHILD && i->config == child->config;
+	return i && i->kind == INTENT_CREATE_CHILD && i->config &&
+		strcmp(i->config->name, child->config->name) == 0;
+}
+
+/* It is being set up, and its IKE_AUTH is to make the child. */
+static bool sets_up(const struct ike_sa *sa, const struct supervised_child *child)
+{
+	return sa->setup && sa->initiator && !sa->established_at && sa->setup->child &&
+		strcmp(sa->setup->child->name, child->config->name) == 0;
 }
 
 static bool sa_makes(const struct ike_sa *sa, const struct supervised_child *child)
 {
-	if (sa->setup && sa->initiator && !sa->established_at && sa->setup->child == child->config)
+	if (sets_up(sa, child))
 		return true;
 	for (const struct intent *i = sa->intents; i; i = i->next)
 		if (creates(i, child))
@@ -321,9 +331,16 @@ void supervise_child_up(struct child_sa *c)
 		child->down_since = 0;
 }
 
-static void act(struct supervised_child *child, uint8_t action)
+static void lay_trap(struct supervised *s, struct supervised_child *child)
+{
+	child->trapped = trap_install(s->engine, s->connection, child->config, NULL, 0) == 0;
+}
+
+static void act(struct supervised *s, struct supervised_child *child, uint8_t action)
 {
 	child->wanted = action & CHILD_ACTION_START;
+	if (action & CHILD_ACTION_TRAP && !s->engine->ending)
+		lay_trap(s, child);
 }
 
 void supervise_child_over(struct child_sa *c, enum sa_end end, const char *why)
@@ -336,10 +353,10 @@ void supervise_child_over(struct child_sa *c, enum sa_end end, const char *why)
 		return;
 	child->down_since = s->engine->now;
 	if (end == SA_END_PEER_DELETED)
-		act(child, child->config->close_action);
+		act(s, child, child->config->close_action);
 	else if (end == SA_END_PEER_GONE)
-		act(child, child->config->dpd_action);
-	if (end == SA_END_COMMAND)
+		act(s, child, child->config->dpd_action);
+	if (end == SA_END_COMMAND || end == SA_END_REPLACED)
 		return;
 	say_why(child, why);
 	child->next_at = next_after(s, c->installed_at, &child->failures);
@@ -378,8 +395,7 @@ static bool selected(const char *wanted, const char *name)
 static void attempts_end(struct supervised *s, const struct supervised_child *child)
 {
 	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (sa_is_of(sa, s) && !sa->established_at && sa->setup && sa->initiator &&
-			sa->setup->child == child->config)
+		if (sa_is_of(sa, s) && sets_up(sa, child))
 			sa_doom(sa, SA_END_COMMAND, "taken down");
 }
 
@@ -482,11 +498,20 @@ static void undo_start(struct supervised *s, const struct supervised_child *chil
 	}
 }
 
-static void undo(struct supervised *s)
+/* `by`: what comes in its place, or NULL. Traps that it wants too were moved to it; without one all
+ * are gone. */
+static void undo(struct supervised *s, const struct connection *by)
 {
-	for (size_t i = 0; i < s->connection->child_count; i++)
-		if (s->children[i].wanted)
-			undo_start(s, &s->children[i]);
+	for (size_t i = 0; i < s->connection->child_count; i++) {
+		const struct supervised_child *child = &s->children[i];
+		const struct child_config *next =
+			by ? connection_child(by, child->config->name) : NULL;
+
+		if (child->wanted)
+			undo_start(s, child);
+		if (child->trapped && next && !(next->start_action & CHILD_ACTION_TRAP))
+			trap_remove(s->engine, by, next);
+	}
 }
 
 static struct supervised *supervised_take(struct ike_engine *e, const char *name)
@@ -502,6 +527,16 @@ static struct supervised *supervised_take(struct ike_engine *e, const char *name
 	return NULL;
 }
 
+static void replace(struct ike_engine *e, const char *name, const struct connection *by)
+{
+	struct supervised *s = supervised_take(e, name);
+
+	if (!s)
+		return;
+	undo(s, by);
+	supervised_free(s);
+}
+
 void supervise_load(struct ike_engine *e, const struct connection *connection)
 {
 	struct supervised *s = supervised_find(e, connection->name);
@@ -511,22 +546,21 @@ void supervise_load(struct ike_engine *e, const struct connection *connection)
 			start_afresh(s, &s->children[i]);
 		return;
 	}
-	supervise_unload(e, connection->name);
+	replace(e, connection->name, connection);
 	s = supervised_new(e, connection);
 	if (!s)
 		return;
 	s->next = e->supervised;
 	e->supervised = s;
+	for (size_t i = 0; i < connection->child_count; i++)
+		if (connection->version != 1 &&
+			(connection->children[i].start_action & CHILD_ACTION_TRAP))
+			lay_trap(s, &s->children[i]);
 }
 
 void supervise_unload(struct ike_engine *e, const char *name)
 {
-	struct supervised *s = supervised_take(e, name);
-
-	if (!s)
-		return;
-	undo(s);
-	supervised_free(s);
+	replace(e, name, NULL);
 }
 
 void supervise_free(struct ike_engine *e)
