@@ -24,6 +24,7 @@ static const struct event_words words_of[] = {
 	[IKE_EVENT_FAILED] = { "IKE", "failed" },
 	[IKE_EVENT_NOTE] = { "IKE", "" },
 	[IKE_EVENT_DONE] = { "CFG", "done" },
+	[IKE_EVENT_IKE_UPDATED] = { "IKE", "IKE SA moved" },
 };
 
 const char *log_group(enum ike_event_kind kind)

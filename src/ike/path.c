@@ -54,18 +54,19 @@ void path_settle(struct ike_sa *sa)
 	struct mobility *m = &sa->mobility;
 	struct traffic now = { sa->path, sa->nat_local, sa->nat_remote };
 	bool was_encap = path_encap(sa);
+	bool first = !m->traffic.path.remote.address.family;
 	bool moved = !path_equal(&m->traffic.path, &sa->path);
 	char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
 
 	m->verifying = false;
-	if (!address_equal(&m->traffic.path.remote.address, &sa->path.remote.address))
+	if (!first && !address_equal(&m->traffic.path.remote.address, &sa->path.remote.address))
 		m->verified = m->traffic.path.remote.address;
 	m->traffic = now;
 	if (!moved && was_encap == path_encap(sa))
 		return;
 	for (struct child_sa *c = sa->children; c; c = c->next)
 		child_path_changed(c);
-	if (sa->state == IKE_ESTABLISHED || sa->state == IKE_REKEYING)
+	if (!first && (sa->state == IKE_ESTABLISHED || sa->state == IKE_REKEYING))
 		sa_tell(sa, IKE_EVENT_IKE_UPDATED, 0, "now between %s and %s%s",
 			endpoint_print(&sa->path.local, local),
 			endpoint_print(&sa->path.remote, remote),
