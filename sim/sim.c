@@ -71,7 +71,7 @@ static void make_world(struct world *w)
 
 static void random_command(struct world *w)
 {
-	struct host *h = &w->hosts[world_random(w, 2)];
+	struct host *h = w->hosts[world_random(w, 2)];
 
 	switch (world_random(w, 8)) {
 	case 0:
@@ -105,7 +105,7 @@ static bool check(bool good, const char *what, const char **ret_why)
 /* Both ends agree on what there is: as many children here as there. */
 static void check_agreement(struct world *w, const char **ret_why)
 {
-	struct host *a = &w->hosts[0], *b = &w->hosts[1];
+	struct host *a = w->hosts[0], *b = w->hosts[1];
 
 	world_settle(w, 10 * NS_PER_SECOND); /* an exchange may be under way just now */
 	check(!w->broken, w->broken ? w->broken : "", ret_why);
@@ -133,14 +133,14 @@ static const char *run_seed(uint64_t seed, bool show, struct totals *t)
 	w->faults = (struct network_faults){ .delay_ns = 20 * NS_PER_MS };
 	world_run(w, QUIET_NS);
 	check_agreement(w, &why);
-	host_initiate(&w->hosts[0], "net");
+	host_initiate(w->hosts[0], "net");
 	world_run(w, 120 * NS_PER_SECOND);
 	check_agreement(w, &why);
-	check(host_children(&w->hosts[0]) >= 1, "the tunnel does not come up", &why);
-	check(host_sas(&w->hosts[0]) <= 8, "SAs pile up", &why);
+	check(host_children(w->hosts[0]) >= 1, "the tunnel does not come up", &why);
+	check(host_sas(w->hosts[0]) <= 8, "SAs pile up", &why);
 
 	t->simulated_s += (double)w->now / (double)NS_PER_SECOND;
-	t->rekeys += w->hosts[0].child_rekeyed + w->hosts[0].ike_rekeyed;
+	t->rekeys += w->hosts[0]->child_rekeyed + w->hosts[0]->ike_rekeyed;
 	t->packets += w->packets_sent;
 	t->lost += w->packets_lost;
 	if (show || why)

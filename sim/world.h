@@ -1,26 +1,34 @@
-/* A world for stories and the simulator: hosts of libike with virtual time, a network with loss,
- * duplication and reordering, and planes that only remember. Everything follows from the seed. */
+/* A world for stories and the simulator: hosts of libike and of the user-space ESP plane in virtual
+ * time, with a network of lossy links and NAT boxes between them. Everything follows from the
+ * seed. */
 #pragma once
 
+#include "esp/esp.h"
 #include "keys/keys.h"
 #include "tern/ike.h"
 
-#define WORLD_HOSTS_MAX   8
-#define HOST_CHILDREN_MAX 64
-#define HOST_TRAPS_MAX    16
-#define LADDER_LINES_MAX  4000
+#define WORLD_HOSTS_MAX    64
+#define WORLD_NATS_MAX     32
+#define HOST_CHILDREN_MAX  256
+#define HOST_ADDRESSES_MAX 8
+#define HOST_TRAPS_MAX     16
+#define WORLD_NAMES_MAX    16
+#define LADDER_LINES_MAX   4000
 
+/* What goes wrong between two hosts, and with the answers to a host's questions. */
 struct network_faults {
 	unsigned loss_percent, duplicate_percent, reorder_percent, corrupt_percent;
 	uint64_t delay_ns;
-	uint64_t answer_delay_ns; /* of slow questions */
-	bool partition;
+	uint64_t answer_delay_ns;                         /* of slow questions */
+	unsigned answer_never_percent, answer_no_percent; /* of slow questions */
+	unsigned mtu;   /* bigger IP packets are lost; 0: none is too big */
+	bool partition; /* nothing passes */
 };
 
 struct sim_child { /* what a plane was told */
 	bool in, out;
 	struct child_spec spec;
-	ike_time in_at, out_at; /* when a packet last passed */
+	ike_time in_at, out_at; /* when a packet last passed, where later than the plane knows */
 };
 
 struct sim_trap {
@@ -28,10 +36,26 @@ struct sim_trap {
 	unsigned failed;        /* acquisitions */
 };
 
+struct sim_use { /* a question to the plane, answered when the outputs are drained */
+	uint64_t id;
+	uint32_t child_id;
+};
+
+struct sim_name { /* in the DNS */
+	char name[64];
+	struct address address;
+};
+
+struct host;
+
+enum sim_carries { CARRIES_IKE, CARRIES_ESP, CARRIES_ESP_IN_UDP };
+
 struct sim_packet {
 	struct sim_packet *next;
 	ike_time due;
-	struct ike_path path; /* as the receiver sees it */
+	enum sim_carries carries;
+	struct host *from;
+	struct ike_path path; /* as the receiver's side of the network sees it */
 	size_t size;
 	uint8_t data[];
 };
@@ -39,22 +63,69 @@ struct sim_packet {
 struct sim_answer {
 	struct sim_answer *next;
 	ike_time due;
+	bool never, no;
 	struct ike_question *question;
+};
+
+struct sim_kernel_event {
+	struct sim_kernel_event *next;
+	struct ike_kernel_event event;
+};
+
+/* A NAT box: whoever is behind it sends from `outside` and a port of the box's choice. A mapping is
+ * kept for as long as it is used (its port is the same for every peer), and forgotten `expire_ns`
+ * after its last packet. */
+struct nat_mapping {
+	struct host *host;
+	struct endpoint inside;
+	uint16_t port;  /* outside */
+	bool forwarded; /* for ever */
+	ike_time used_at;
+	size_t peer_count; /* whom it sent to, the last of them */
+	struct endpoint peers[8];
+};
+
+struct nat {
+	struct world *world;
+	struct address outside;
+	uint64_t expire_ns;
+	bool strict; /* only those it sent to may answer; else whoever knows the port */
+	uint16_t last_port;
+	size_t mapping_count;
+	struct nat_mapping mappings[64];
+};
+
+struct traffic { /* packets of host_packet(), as their sender or receiver counts them */
+	uint64_t sent, delivered, clear;
+	uint64_t dropped; /* by the sender's or the receiver's plane */
 };
 
 struct host {
 	struct world *world;
+	size_t number; /* in world->hosts */
 	const char *name;
-	struct address address;
-	struct ike_engine *engine;
+	struct address address; /* the first of `addresses` */
+	size_t address_count;
+	struct address addresses[HOST_ADDRESSES_MAX];
+	struct nat *behind; /* NULL: it has its addresses to itself */
+	char *config;
+	struct ike_options options;
+	struct ike_engine *engine; /* NULL while it is down */
+	struct esp *esp;
+	uint64_t clock_ahead_ns; /* of the world's */
 	struct crypto *crypto;
 	struct random_source random;
 	uint64_t random_state;
 	struct keys *keys;
 	struct sim_answer *answers;
+	struct sim_kernel_event *kernel_events;
+	unsigned refuse_installs; /* how many of the next inbound SAs the plane refuses */
+	size_t children_used;     /* of `children`, all that is in use is below */
 	struct sim_child children[HOST_CHILDREN_MAX];
 	struct sim_trap traps[HOST_TRAPS_MAX];
-	uint32_t spis;
+	size_t use_count;
+	struct sim_use uses[HOST_CHILDREN_MAX];
+	struct traffic traffic;
 	unsigned ike_up, ike_down, ike_rekeyed, child_up, child_down, child_rekeyed, failed,
 		done_ok, done_failed, dropped;
 	char last_failure[1100], last_done[1100];
@@ -64,11 +135,21 @@ struct host {
 struct world {
 	uint64_t seed, random_state;
 	ike_time now;
-	struct network_faults faults;
+	struct network_faults faults; /* of every link without faults of its own */
+	struct network_faults
+		*links[WORLD_HOSTS_MAX][WORLD_HOSTS_MAX]; /* by the lower number first */
 	size_t host_count;
-	struct host hosts[WORLD_HOSTS_MAX];
+	struct host *hosts[WORLD_HOSTS_MAX];
+	size_t nat_count;
+	struct nat *nats[WORLD_NATS_MAX];
+	size_t cut_count;
+	struct address cut[HOST_ADDRESSES_MAX]; /* nothing comes from or gets to these */
+	size_t name_count;
+	struct sim_name names[WORLD_NAMES_MAX];
 	struct sim_packet *packets;
 	uint64_t packets_sent, packets_lost;
+	uint64_t flow_count, flow_room; /* packets of host_packet() */
+	bool *flow_delivered;           /* by number */
 	size_t ladder_count;
 	char *ladder[LADDER_LINES_MAX];
 	const char *broken; /* the first invariant that did not hold */
@@ -92,6 +173,49 @@ void host_untrap(struct host *h, const char *child);
 void host_acquire(
 	struct host *h, uint32_t reqid, const struct selector *source, const struct selector *to);
 void host_datagram(struct host *h, const struct ike_path *path, struct bytes datagram);
+
+/* Loads another configuration as ternd's reload does: what is as it was isn't touched, what the
+ * text hasn't is unloaded. */
+void host_reload(struct host *h, const char *config);
+
+/* A crash: engine, plane and pending answers are gone without a word. A restart begins anew with
+ * the configuration and the address that the host has. */
+void host_crash(struct host *h);
+void host_restart(struct host *h);
+
+/* The host's clock runs ahead of everybody else's by this much more from now on: it slept. */
+void host_jump(struct host *h, uint64_t ahead_ns);
+
+/* Something that the host's kernel has to say; given to the engine at once where no output is being
+ * drained, so not from within. `child_id` etc. as in struct ike_kernel_event. */
+void host_kernel(struct host *h, const struct ike_kernel_event *event);
+
+/* Addresses. Setting one takes all others away. */
+void host_set_address(struct host *h, const char *address);
+void host_add_address(struct host *h, const char *address);
+void host_remove_address(struct host *h, const char *address);
+
+/* What a name in remote_addrs resolves to from now on; unknown names don't resolve. */
+void world_name(struct world *w, const char *name, const char *address);
+
+/* Links. world_link() gives a pair of hosts faults of its own, at first the world's. */
+struct network_faults *world_link(struct world *w, const struct host *a, const struct host *b);
+void world_cut(struct world *w, const struct host *a, const struct host *b, bool cut);
+void world_cut_address(struct world *w, const char *address, bool cut); /* of a path to a host */
+
+/* NAT boxes. `expire_ns` 0: mappings are kept. */
+struct nat *world_nat(struct world *w, const char *outside, uint64_t expire_ns);
+void host_behind(struct host *h, struct nat *nat); /* NULL: in the open again */
+void nat_rebind(struct nat *nat);                  /* forgets all mappings: new ports from now on */
+void nat_set_outside(struct nat *nat, const char *outside);       /* its provider gave it another */
+void nat_forward(struct nat *nat, struct host *h, uint16_t port); /* the same port outside and in */
+
+/* An IP packet (UDP inside) handed to the host's plane: sent over a Child SA whose selectors fit,
+ * dropped where there are policies without an SA, counted as in the clear where no policy fits.
+ * Addresses as text, IPv4 or IPv6. */
+void host_packet(struct host *h, const char *from, const char *to);
+/* Packets of all hosts that nobody received and that are on no link any more: settle first. */
+uint64_t world_lost_packets(const struct world *w);
 
 /* Runs until nothing is under way within `limit` of virtual time (packets, answers), or for exactly
  * that long. */

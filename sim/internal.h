@@ -1,0 +1,39 @@
+/* What the parts of the world use of each other. */
+#pragma once
+
+#include "sim/world.h"
+
+/* Everything that goes on in one line of the ladder. */
+void ladder(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An invariant does not hold: the first one is kept. */
+void world_broken(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool world_chance(struct world *w, unsigned percent);
+void world_die(const char *what) __attribute__((noreturn));       /* the caller's mistake */
+void world_seeded_fill(void *context, uint8_t *out, size_t size); /* context: the state */
+
+/* Hosts. */
+void host_free(struct host *h);
+ike_time host_now(const struct host *h);
+ike_time host_due(const struct host *h, bool timers); /* in the world's time */
+bool host_step(struct host *h);                       /* does what is due; false: nothing was */
+void host_drain(struct host *h);
+bool host_has_address(const struct host *h, const struct address *a);
+void host_kernel_later(struct host *h, const struct ike_kernel_event *event);
+void host_ask(struct host *h, const struct ike_question *q);
+void host_answers_clear(struct host *h);
+bool host_answer_step(struct host *h);
+bool host_answer_uses(struct host *h); /* false: there were none */
+
+/* The network. */
+void network_send(struct host *from, enum sim_carries carries, const struct ike_path *path,
+	struct bytes datagram);
+bool network_step(struct world *w);
+void network_free(struct world *w);
+
+/* The plane. */
+void plane_begin(struct host *h);
+void plane_end(struct host *h);
+void plane_operate(struct host *h, const struct ike_operation *op);
+void plane_receive(struct host *h, const struct sim_packet *p);
+uint32_t plane_spi(struct host *h);
+void plane_use(const struct host *h, uint32_t child_id, ike_time *ret_in, ike_time *ret_out);
