@@ -103,15 +103,16 @@ static void an_unused_mapping_of_a_nat_box_expires(void **state)
 		.bob_connection = "remote_addrs = %any" };
 	struct story s = story_begin(SEED, &c, NULL);
 	struct nat *nat = world_nat(s.w, NAT, 60 * NS_PER_SECOND);
+	const uint8_t octet[1] = { 0xff };
 	struct ike_path silent = { { s.alice->address, 600 }, { s.bob->address, 600 } };
 
 	(void)state;
 	host_behind(s.alice, nat);
-	network_send(s.alice, CARRIES_IKE, &silent, BYTES_EMPTY);
+	network_send(s.alice, CARRIES_IKE, &silent, BYTES_OF(octet));
 	STORY_EQUAL(s, nat->mapping_count, 1);
 	world_run(s.w, 61 * NS_PER_SECOND);
 	silent.local.port = 601;
-	network_send(s.alice, CARRIES_IKE, &silent, BYTES_EMPTY);
+	network_send(s.alice, CARRIES_IKE, &silent, BYTES_OF(octet));
 	STORY_EQUAL(s, nat->mapping_count, 1);
 	STORY_EQUAL(s, nat->mappings[0].inside.port, 601);
 	story_end(&s);
