@@ -277,12 +277,12 @@ class Lab:
         path.write_bytes(datagram)
         self[source].run('bash', '-c', f'cat {path} > /dev/udp/{target}/{port}')
 
-    def transfer(self, size, family=4):
-        """Send so many bytes by TCP from alice to bob with iperf3 and return the rate in Mbit/s."""
-        server = self['bob'].start('iperf3', '-s', '-1', '--forceflush', log=self.fresh_log('iperf3'))
+    def transfer(self, size, family=4, source='alice', target='bob', address=None):
+        """Send so many bytes by TCP with iperf3, from alice to bob if not said, and return the rate in Mbit/s."""
+        server = self[target].start('iperf3', '-s', '-1', '--forceflush', log=self.fresh_log('iperf3'))
         self.helpers.append(server)
         wait_for(lambda: 'listening' in server.output(), 'iperf3 to listen')
-        result = self['alice'].run('iperf3', '-c', INNER['bob', family], '-n', size, '-J',
+        result = self[source].run('iperf3', '-c', address or INNER[target, family], '-n', size, '-J',
                                    '--connect-timeout', '3000', timeout=60)
         end = json.loads(result.stdout)['end']
         assert end['sum_sent']['bytes'] >= size, end

@@ -77,6 +77,20 @@ def test_transport_mode(bench, outer):
     wire.assert_only_encrypted(protocol=ESP)
 
 
+def test_transport_mode_through_a_nat(bench):
+    """RFC 7296 §2.23.1: each end's selectors name what it believes to be the other's address."""
+    dynamic = {'children.net.mode': 'transport', 'children.net.local_ts': None, 'children.net.remote_ts': None}
+    moon, sun = bench.start(Tunnel('transport-nat', both=dynamic, sun={'remote_addrs': '%any'}))
+    bench.lab.hide('moon')
+    with bench.wire() as wire:
+        moon.up()
+        ping = bench.lab.ping('moon', OUTER['sun', 4])
+        assert ping.returncode == 0, ping.stdout
+        bench.lab.transfer(2_000_000, source='moon', target='sun', address=OUTER['sun', 4])
+    assert moon.the_child()['mode'] == sun.the_child()['mode'] == 'TRANSPORT'
+    wire.assert_only_encrypted(protocol=UDP)
+
+
 def test_several_selectors(bench):
     ours, theirs = ('10.1.0.0/24', '10.1.1.0/24', NETWORKS['moon', 6]), ('10.2.0.0/24', NETWORKS['sun', 6])
     row = Tunnel('selectors', inner=(4, 6), moon={'children.net.local_ts': ours, 'children.net.remote_ts': theirs},
