@@ -13,12 +13,7 @@
 
 struct child_sa *child_find(const struct ike_engine *e, uint32_t id)
 {
-	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
-		for (struct child_sa *c = sa->children; c; c = c->next)
-			if (c->id == id)
-				return c;
-
-	return NULL;
+	return table_find(e->by_child_id, BYTES(&id, sizeof(id)));
 }
 
 struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
@@ -65,6 +60,7 @@ void child_free(struct child_sa *c)
 	struct ike_engine *e = c->sa->engine;
 
 	child_unlink(c);
+	table_take(e->by_child_id, BYTES(&c->id, sizeof(c->id)));
 	timer_clear(&e->timers, &c->rekey_timer);
 	timer_clear(&e->timers, &c->expire_timer);
 	timer_clear(&e->timers, &c->inactivity_timer);
@@ -583,6 +579,10 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 		return NULL;
 	c->sa = x->sa;
 	c->id = ++x->engine->last_child_id;
+	if (table_put(x->engine->by_child_id, BYTES(&c->id, sizeof(c->id)), c) < 0) {
+		free(c);
+		return NULL;
+	}
 	c->connection = connection_hold(connection);
 	c->config = deal->config;
 	c->chosen = deal->chosen;

@@ -60,8 +60,10 @@ struct ike_engine *ike_engine_new(const struct ike_options *options)
 	e->by_question = table_new(seed);
 	e->by_path_question = table_new(seed);
 	e->half_open_by_address = table_new(seed);
-	if (!e->by_spi || !e->by_init || !e->by_question || !e->by_path_question ||
-		!e->half_open_by_address) {
+	e->by_ike_id = table_new(seed);
+	e->by_child_id = table_new(seed);
+	if (!e->by_ike_id || !e->by_child_id || !e->by_spi || !e->by_init || !e->by_question ||
+		!e->by_path_question || !e->half_open_by_address) {
 		ike_engine_free(e);
 		return NULL;
 	}
@@ -70,14 +72,10 @@ struct ike_engine *ike_engine_new(const struct ike_options *options)
 
 void ike_engine_free(struct ike_engine *e)
 {
-	struct ike_sa *next;
-
 	if (!e)
 		return;
-	for (struct ike_sa *sa = e->sas; sa; sa = next) {
-		next = sa->next;
-		sa_free(sa);
-	}
+	while (e->sas)
+		sa_free(e->sas);
 	children_reap(e);
 	traps_free(e);
 	supervise_free(e);
@@ -90,6 +88,8 @@ void ike_engine_free(struct ike_engine *e)
 	table_free(e->by_question);
 	table_free(e->by_path_question);
 	table_free(e->half_open_by_address);
+	table_free(e->by_ike_id);
+	table_free(e->by_child_id);
 	timers_free(&e->timers);
 	arena_free(e->output_arena);
 	free(e->outputs);
@@ -334,17 +334,11 @@ void ike_set_certreqs(struct ike_engine *e, struct bytes hashes)
 /* Steps never free their SA: they doom it, and here it goes, after the drain. */
 void engine_reap(struct ike_engine *e)
 {
-	struct ike_sa **link = &e->sas;
+	struct ike_sa *sa;
 
-	while (*link) {
-		struct ike_sa *sa = *link;
-
-		if (sa->doomed) {
-			*link = sa->next;
-			sa_free(sa);
-		} else {
-			link = &sa->next;
-		}
+	while ((sa = e->doomed)) {
+		e->doomed = sa->next_doomed;
+		sa_free(sa);
 	}
 	children_reap(e);
 }

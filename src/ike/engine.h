@@ -40,9 +40,11 @@ struct ike_engine {
 	struct table *by_spi;      /* our SPI -> SA */
 	struct table *by_init;     /* initiator's SPI and endpoint -> half-open SA that we answer */
 	struct table *by_question; /* id -> exchange */
-	struct table *by_path_question; /* id -> SA that stands and asks for its path */
-	struct ike_sa *sas;             /* all, newest first */
-	struct child_sa *buried;        /* children that are gone, until the drain is over */
+	struct table *by_path_question;        /* id -> SA that stands and asks for its path */
+	struct table *by_ike_id, *by_child_id; /* their ids -> SAs and children */
+	struct ike_sa *sas;                    /* all, newest first */
+	struct ike_sa *doomed;                 /* those of them that the reaper takes */
+	struct child_sa *buried;               /* children that are gone, until the drain is over */
 	struct table *half_open_by_address;
 	uint32_t half_open;
 

@@ -51,10 +51,18 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	sa->setup->timer.kind = TIMER_HALF_OPEN;
 	sa->engine = e;
 	sa->id = ++e->last_ike_id;
-	sa->connection = c ? connection_hold(c) : NULL;
 	sa->initiator = sa->mobility.decides = initiator;
 	sa->rekey_at = IKE_TIME_NEVER;
+	if (table_put(e->by_ike_id, BYTES(&sa->id, sizeof(sa->id)), sa) < 0) {
+		free(sa->setup);
+		free(sa);
+		return NULL;
+	}
 	sa->next = e->sas;
+	sa->link = &e->sas;
+	if (sa->next)
+		sa->next->link = &sa->next;
+	sa->connection = c ? connection_hold(c) : NULL;
 	e->sas = sa;
 	e->stats.ike_sas++;
 	return sa;
@@ -133,6 +141,10 @@ void sa_free(struct ike_sa *sa)
 	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
 		&sa->intent_timer, &sa->linger_timer };
 
+	*sa->link = sa->next;
+	if (sa->next)
+		sa->next->link = sa->link;
+	table_take(e->by_ike_id, BYTES(&sa->id, sizeof(sa->id)));
 	if (table_find(e->by_spi, BYTES(&spi, sizeof(spi))) == sa)
 		table_take(e->by_spi, BYTES(&spi, sizeof(spi)));
 	exchange_free(sa->ours);
@@ -190,6 +202,8 @@ void sa_doom(struct ike_sa *sa, enum sa_end end, const char *why)
 	if (sa->doomed)
 		return;
 	sa->doomed = true;
+	sa->next_doomed = sa->engine->doomed;
+	sa->engine->doomed = sa;
 	if (!sa->gone)
 		sa_over(sa, end, why);
 }
@@ -252,11 +266,7 @@ bool sa_ending(const struct ike_sa *sa)
 
 struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id)
 {
-	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
-		if (sa->id == id)
-			return sa;
-
-	return NULL;
+	return table_find(e->by_ike_id, BYTES(&id, sizeof(id)));
 }
 
 /* Timers. */

@@ -127,7 +127,8 @@ enum sa_timer {
 };
 
 struct ike_sa {
-	struct ike_sa *next;
+	struct ike_sa *next, **link; /* of all; what points to this one */
+	struct ike_sa *next_doomed;
 	struct ike_engine *engine;
 	uint32_t id;
 	const struct connection *connection; /* held */
