@@ -44,6 +44,8 @@ struct ike_options {
 				       answered */
 	struct secret
 		qcd_secret; /* of RFC 6290, the same after a restart; empty: no tokens are made */
+	uint64_t child_kept_ns; /* how long a replaced child still receives what is in flight, after
+				       its delete; 0: not */
 	bool send_vendor_id;
 	bool signature_authentication; /* RFC 7427 */
 	bool multiple_authentication;  /* RFC 4739 */
@@ -298,7 +300,8 @@ enum ike_child_state {
 	IKE_CHILD_INSTALLED,
 	IKE_CHILD_REKEYING,
 	IKE_CHILD_REKEYED,
-	IKE_CHILD_DELETING
+	IKE_CHILD_DELETING,
+	IKE_CHILD_DELETED /* only its inbound SA is kept for packets in flight */
 };
 
 struct ike_sa_view {

@@ -57,6 +57,7 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->retry_wait_s = schema_get_number(s, PATTERN, "retry_wait");
 	set->retry_wait_max_s = schema_get_number(s, PATTERN, "retry_wait_max");
 	set->retry_jitter_percent = number(s, "retry_jitter");
+	set->delete_rekeyed_delay_s = schema_get_number(s, PATTERN, "delete_rekeyed_delay");
 	set->half_open_timeout_s = schema_get_number(s, PATTERN, "half_open_timeout");
 	set->cookie_threshold = number(s, "cookie_threshold");
 	set->cookie_threshold_ip = number(s, "cookie_threshold_ip");

@@ -14,6 +14,7 @@ struct settings {
 	uint64_t retry_wait_max_s;          /* 120 */
 	uint32_t retry_jitter_percent;      /* 30 */
 	uint64_t half_open_timeout_s;       /* 30 */
+	uint64_t delete_rekeyed_delay_s;    /* 5; 0: none */
 	uint32_t cookie_threshold;          /* 10; 0: never */
 	uint32_t cookie_threshold_ip;       /* 3; 0: never */
 	uint32_t block_threshold;           /* 5; 0: never */

@@ -83,6 +83,7 @@ static struct ike_options engine_options(const struct host *h)
 	o.retry_wait_ns = s->retry_wait_s * NS_PER_SECOND;
 	o.retry_wait_max_ns = s->retry_wait_max_s * NS_PER_SECOND;
 	o.retry_jitter_percent = s->retry_jitter_percent;
+	o.child_kept_ns = s->delete_rekeyed_delay_s * NS_PER_SECOND;
 	o.half_open_timeout_ns = s->half_open_timeout_s * NS_PER_SECOND;
 	o.cookie_threshold = s->cookie_threshold;
 	o.cookie_threshold_address = s->cookie_threshold_ip;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ike/exchange.h"
+#include "ike/lifetime.h"
 #include "ike/liveness.h"
 #include "ike/narrow.h"
 #include "ike/negotiate.h"
@@ -19,7 +20,7 @@ struct child_sa *child_find(const struct ike_engine *e, uint32_t id)
 struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
 {
 	for (struct child_sa *c = sa->children; c; c = c->next)
-		if (c->spec.spi_out == spi)
+		if (c->spec.spi_out == spi && c->state != IKE_CHILD_DELETED)
 			return c;
 
 	return NULL;
@@ -28,7 +29,7 @@ struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
 struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi)
 {
 	for (struct child_sa *c = sa->children; c; c = c->next)
-		if (c->spec.spi_in == spi)
+		if (c->spec.spi_in == spi && c->state != IKE_CHILD_DELETED)
 			return c;
 
 	return NULL;
@@ -70,20 +71,27 @@ void child_free(struct child_sa *c)
 	e->stats.children--;
 }
 
+bool child_confirmed(const struct child_sa *c)
+{
+	const struct window *w = &c->sa->window;
+
+	return !c->made_by || c->sa->id != c->made_in || w->working ||
+		w->next_expected > c->made_by;
+}
+
 void children_reap(struct ike_engine *e)
 {
 	while (e->buried) {
 		struct child_sa *c = e->buried;
 
 		e->buried = c->next;
-		octets_clear(&c->peer_rekey_nonce);
 		connection_release(c->connection);
 		bytes_wipe(&c->spec, sizeof(c->spec));
 		free(c);
 	}
 }
 
-static void child_operate(struct child_sa *c, enum ike_operation_kind kind, bool rekeyed)
+void child_operate(struct child_sa *c, enum ike_operation_kind kind, bool rekeyed)
 {
 	struct ike_operation op = { .kind = kind,
 		.spec = &c->spec,
@@ -97,7 +105,8 @@ static void child_operate(struct child_sa *c, enum ike_operation_kind kind, bool
 
 void child_remove(struct child_sa *c, enum sa_end end, const char *why)
 {
-	bool rekeyed = end == SA_END_REPLACED;
+	/* What lost against another before it counted was never told of, either. */
+	bool rekeyed = end == SA_END_REPLACED || c->state == IKE_CHILD_DELETED || !c->announced;
 
 	if (!c->installed_in)
 		return;
@@ -131,11 +140,7 @@ void child_timer_due(struct child_sa *c, enum sa_timer kind)
 		intent_add(
 			c->sa, &(struct intent){ .kind = INTENT_REKEY_CHILD, .child_id = c->id });
 	} else if (kind == TIMER_CHILD_EXPIRE) {
-		child_tell(c, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
-		intent_add(c->sa,
-			&(struct intent){ .kind = INTENT_DELETE_CHILD,
-				.child_id = c->id,
-				.end = SA_END_FAILED });
+		child_expired(c);
 	}
 }
 
@@ -154,10 +159,11 @@ void child_kernel(struct child_sa *c, const struct ike_kernel_event *event)
 			event->reason ? event->reason : "no reason given");
 		__attribute__((fallthrough));
 	case IKE_KERNEL_EXPIRE_HARD:
-		intent_add(sa,
-			&(struct intent){ .kind = INTENT_DELETE_CHILD,
-				.child_id = c->id,
-				.end = SA_END_FAILED });
+		if (c->state != IKE_CHILD_DELETED)
+			intent_add(sa,
+				&(struct intent){ .kind = INTENT_DELETE_CHILD,
+					.child_id = c->id,
+					.end = SA_END_FAILED });
 		break;
 	case IKE_KERNEL_MAPPING:
 		path_mapped(c, &event->remote);
@@ -317,7 +323,7 @@ static void explain_selectors(struct exchange *x, const struct child_deal *asked
 
 static uint16_t choose_config(struct exchange *x, struct child_deal *deal)
 {
-	const struct connection *c = deal->rekeys ? deal->rekeys->connection : x->sa->connection;
+	const struct connection *c = deal->born ? deal->born : x->sa->connection;
 	struct child_deal best = { 0 };
 	unsigned best_fit = 0;
 
@@ -549,30 +555,16 @@ static struct child_spec deal_spec(struct exchange *x, const struct child_deal *
 		.copy_ecn = c->copy_ecn,
 		.copy_dscp = c->copy_dscp,
 		.priority = c->priority,
-		.soft_bytes = c->rekey_bytes,
+		.soft_bytes = soft_limit(x->engine, c->rekey_bytes, c->rand_bytes),
 		.hard_bytes = c->life_bytes,
-		.soft_packets = c->rekey_packets,
+		.soft_packets = soft_limit(x->engine, c->rekey_packets, c->rand_packets),
 		.hard_packets = c->life_packets,
 	};
 }
 
-static void child_arm(struct child_sa *c)
-{
-	const struct child_config *config = c->config;
-	struct timers *timers = &c->sa->engine->timers;
-
-	c->installed_at = c->sa->engine->now;
-	c->rekey_at = sa_jittered(c->sa, config->rekey_time_s, config->rand_time_s);
-	c->expire_at = sa_jittered(c->sa, config->life_time_s, 0);
-	timer_set(timers, &c->rekey_timer, c->rekey_at);
-	timer_set(timers, &c->expire_timer, c->expire_at);
-	inactivity_arm(c);
-}
-
 static struct child_sa *child_new(struct exchange *x, const struct child_deal *deal)
 {
-	const struct connection *connection =
-		deal->rekeys ? deal->rekeys->connection : x->sa->connection;
+	const struct connection *connection = deal->born ? deal->born : x->sa->connection;
 	struct child_sa *c = calloc(1, sizeof(*c));
 
 	if (!c)
@@ -588,8 +580,10 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 	c->chosen = deal->chosen;
 	c->spec = deal_spec(x, deal);
 	c->spec.child_id = c->id;
-	c->spec.reqid = deal->rekeys ? deal->rekeys->spec.reqid : engine_reqid(x->sa, deal->config);
-	c->predecessor = deal->rekeys ? deal->rekeys->id : 0;
+	c->spec.reqid = deal->reqid ? deal->reqid : engine_reqid(x->sa, deal->config);
+	c->predecessor = deal->rekeys_id;
+	c->made_in = x->sa->id;
+	c->made_by = x->initiator ? 0 : x->message_id + 1;
 	c->rekey_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_REKEY };
 	c->expire_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_EXPIRE };
 	c->inactivity_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_INACTIVE };
@@ -598,6 +592,20 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 	x->sa->children = c;
 	x->engine->stats.children++;
 	return c;
+}
+
+/* It is the one that counts: told once. */
+void child_announce(struct child_sa *c)
+{
+	char local[300], remote[300];
+
+	if (c->announced)
+		return;
+	c->announced = true;
+	selectors_print(&c->spec.local, local, sizeof(local));
+	selectors_print(&c->spec.remote, remote, sizeof(remote));
+	child_tell(c, c->predecessor ? IKE_EVENT_CHILD_REKEYED : IKE_EVENT_CHILD_UP, 0,
+		"SPIs %08x_i %08x_o, %s === %s", c->spec.spi_in, c->spec.spi_out, local, remote);
 }
 
 void child_use_outbound(struct child_sa *c)
@@ -611,7 +619,6 @@ void child_use_outbound(struct child_sa *c)
 struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
 {
 	struct child_sa *c = child_new(x, deal);
-	char local[300], remote[300];
 
 	if (!c)
 		return NULL;
@@ -626,13 +633,11 @@ struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
 	child_operate(c, IKE_OPERATE_INSTALL_IN, false);
 	/* A responder that rekeys keeps sending on the old SA until the peer shows that it has the
 	 * new one: it deletes the old. */
-	if (x->initiator || !deal->rekeys)
+	if (!deal->redundant && (x->initiator || !deal->rekeys_id))
 		child_use_outbound(c);
 	child_arm(c);
-	selectors_print(&deal->local, local, sizeof(local));
-	selectors_print(&deal->remote, remote, sizeof(remote));
-	child_tell(c, deal->rekeys ? IKE_EVENT_CHILD_REKEYED : IKE_EVENT_CHILD_UP, 0,
-		"SPIs %08x_i %08x_o, %s === %s", c->spec.spi_in, c->spec.spi_out, local, remote);
+	if (!deal->redundant)
+		child_announce(c);
 	supervise_child_up(c);
 	return c;
 }

@@ -9,6 +9,8 @@ struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi);
 struct child_sa *child_live(
 	const struct ike_sa *sa, const char *name); /* installed, not replaced */
 void child_free(struct child_sa *c);                /* without an operation */
+/* Whether the peer has our response that made it, as its next request shows. */
+bool child_confirmed(const struct child_sa *c);
 void children_reap(struct ike_engine *e);
 
 /* Takes the SA out of the data plane and tells; the struct stays until its owner frees it.
@@ -26,6 +28,12 @@ struct child_deal {
 	const struct child_config *config;
 	struct child_sa *rekeys; /* or NULL */
 	uint32_t rekeys_id;
+	const struct connection
+		*born;  /* held by the exchange: whose configuration the rekeyed child
+					  has; NULL: the IKE SA's */
+	uint32_t reqid; /* that of the rekeyed child; 0: a new one */
+	bool redundant; /* it lost, or may lose, against a rekeying of the peer: not to be used yet
+			 */
 	struct bytes ni, nr;
 	struct agreement ke; /* without a group: no PFS */
 	uint32_t spi_in, spi_out;
@@ -56,3 +64,5 @@ uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool wi
  * or NULL. */
 struct child_sa *deal_install(struct exchange *x, struct child_deal *deal);
 void child_use_outbound(struct child_sa *c); /* from now on it sends */
+void child_announce(struct child_sa *c);     /* CHILD_UP or CHILD_REKEYED, once */
+void child_operate(struct child_sa *c, enum ike_operation_kind kind, bool rekeyed);

@@ -35,6 +35,7 @@ void ike_options_default(struct ike_options *o)
 		.message_bytes_max = 64 * 1024,
 		.children_max = 1024,
 		.response_kept_ns = 5 * NS_PER_SECOND,
+		.child_kept_ns = 5 * NS_PER_SECOND,
 		.send_vendor_id = false,
 		.signature_authentication = true,
 		.multiple_authentication = true,

@@ -242,16 +242,15 @@ enum step exchange_reject(struct exchange *x, uint16_t notify, const char *forma
 static void exchange_finish(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
-	bool ours = x->initiator;
 
-	if (ours)
+	if (x->initiator)
 		sa->ours = NULL; /* finished() may begin the next */
 	else
 		sa->theirs = NULL;
 	if (x->kind->finished)
 		x->kind->finished(x);
 	exchange_free(x);
-	if (ours && !sa->doomed)
+	if (!sa->doomed)
 		intent_pump(sa);
 }
 

@@ -86,8 +86,17 @@ static const struct exchange_kind *intent_exchange(enum intent_kind kind)
 	return NULL;
 }
 
+/* The IKE SA is not rekeyed while the peer's request for a child or for a rekeying is worked on: what
+ * that makes must not come too late to be handed over. */
+static bool peer_creates(const struct ike_sa *sa)
+{
+	return sa->theirs && sa->theirs->kind->type == CREATE_CHILD_SA;
+}
+
 static bool intent_allowed(const struct ike_sa *sa, const struct intent *i)
 {
+	if (i->kind == INTENT_REKEY_IKE && peer_creates(sa))
+		return false;
 	switch (sa->state) {
 	case IKE_ESTABLISHED:
 		return true;

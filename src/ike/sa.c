@@ -52,7 +52,7 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	sa->engine = e;
 	sa->id = ++e->last_ike_id;
 	sa->initiator = sa->mobility.decides = initiator;
-	sa->rekey_at = IKE_TIME_NEVER;
+	sa->rekey_at = sa->over_at = IKE_TIME_NEVER;
 	if (table_put(e->by_ike_id, BYTES(&sa->id, sizeof(sa->id)), sa) < 0) {
 		free(sa->setup);
 		free(sa);
@@ -243,9 +243,10 @@ void sa_established(struct ike_sa *sa)
 	sa->established_at = sa->last_heard = sa->engine->now;
 	sa->rekey_at = sa_jittered(sa, c->rekey_time_s, c->rand_time_s);
 	timer_set(&sa->engine->timers, &sa->rekey_timer, sa->rekey_at);
-	if (c->rekey_time_s)
-		timer_set(&sa->engine->timers, &sa->over_timer,
-			sa->engine->now + (c->rekey_time_s + c->over_time_s) * NS_PER_SECOND);
+	sa->over_at = c->rekey_time_s
+		? sa->engine->now + (c->rekey_time_s + c->over_time_s) * NS_PER_SECOND
+		: IKE_TIME_NEVER;
+	timer_set(&sa->engine->timers, &sa->over_timer, sa->over_at);
 	sa_setup_end(sa);
 	if (!sa->mobility.verifying)
 		path_settle(sa);

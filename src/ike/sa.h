@@ -100,12 +100,12 @@ struct child_sa {
 	ike_time installed_at, rekey_at, expire_at;
 	struct timer rekey_timer, expire_timer, inactivity_timer;
 	ike_time used_at; /* as far as the plane was asked */
-	bool installed_in, installed_out;
-	uint32_t successor;             /* what replaced it, or 0 */
-	uint32_t predecessor;           /* what it replaces, or 0 */
-	struct octets peer_rekey_nonce; /* the lowest nonce of the peer's rekeying of this child,
-					   while ours is under way */
-	uint32_t peer_rekey_child;
+	bool installed_in, installed_out, announced;
+	uint32_t successor;   /* what replaced it, or 0 */
+	uint32_t predecessor; /* what it replaces, or 0 */
+	unsigned rekey_tries; /* rekeyings that failed, in a row */
+	uint32_t made_in;     /* the IKE SA that the peer's request came in which made it */
+	uint32_t made_by;     /* the message ID of that request, plus 1; 0: a request of ours */
 	uint64_t command;
 };
 
@@ -152,11 +152,15 @@ struct ike_sa {
 	struct exchange *ours, *theirs; /* under way: begun by us, by the peer */
 	struct child_sa *children;
 	struct intent *intents;
-	ike_time established_at, rekey_at, last_heard;
+	ike_time established_at, rekey_at, over_at, last_heard;
 	struct octets qcd_token;           /* the peer's, RFC 6290 */
 	ike_time token_seen_at, hinted_at; /* limit what clear text may cause */
 	uint64_t liveness_ns;              /* of silence until it is probed */
 	uint32_t use_asked; /* children that the plane was asked about before a probe */
+	uint32_t successor; /* the SA that it handed its children over to, or 0 */
+	uint32_t rival_of; /* the peer made this one to take that one's place while we were rekeying
+			       it, too: it is not decided yet which survives. Or 0 */
+	unsigned rekey_tries; /* rekeyings that failed, in a row */
 	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer;
 	uint64_t command; /* who asked for it */
 	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */

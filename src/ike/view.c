@@ -118,7 +118,7 @@ const char *ike_state_name(enum ike_state state)
 const char *ike_child_state_name(enum ike_child_state state)
 {
 	static const char *const names[] = { "CREATED", "INSTALLING", "INSTALLED", "REKEYING",
-		"REKEYED", "DELETING" };
+		"REKEYED", "DELETING", "DELETED" };
 
 	return names[state];
 }

@@ -223,6 +223,7 @@ static void a_child_is_rekeyed_by(struct host *who, struct story *s)
 	host_rekey(who, NULL, "net");
 	world_settle(s->w, 60 * NS_PER_SECOND);
 	story_up(s, 1);
+	world_run(s->w, 10 * NS_PER_SECOND); /* the old one lingers for packets in flight */
 	for (size_t i = 0; i < HOST_CHILDREN_MAX; i++)
 		STORY_TRUE(*s,
 			!s->alice->children[i].in || s->alice->children[i].spec.spi_in != before);

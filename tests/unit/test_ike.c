@@ -73,35 +73,58 @@ static void the_window_judges_by_the_header(void **state)
 	}
 }
 
+#define CHILD_REQUEST(kind, ...)                                                                   \
+	{                                                                                          \
+		.request = kind, .child_found = true, __VA_ARGS__                                  \
+	}
+
+/* Rows of RFC 7296 §2.25.1, §2.25.2 and §2.8.2, in their order, then what they leave open. */
 static void collisions_are_judged_by_the_table_of_section_2_25(void **state)
 {
 	static const struct {
 		struct collision_facts f;
-		uint16_t verdict;
+		enum collision_verdict verdict;
 	} rows[] = {
-		{ { .request = REQUEST_NEW_CHILD }, 0 },
-		{ { .request = REQUEST_NEW_CHILD, .child_exchange = true }, 0 },
-		{ { .request = REQUEST_NEW_CHILD, .ike_being_rekeyed = true }, TEMPORARY_FAILURE },
-		{ { .request = REQUEST_NEW_CHILD, .ike_being_deleted = true }, TEMPORARY_FAILURE },
-		{ { .request = REQUEST_NEW_CHILD, .ike_rekeyed = true }, TEMPORARY_FAILURE },
-		{ { .request = REQUEST_REKEY_CHILD }, CHILD_SA_NOT_FOUND },
-		{ { .request = REQUEST_REKEY_CHILD, .child_found = true }, 0 },
-		{ { .request = REQUEST_REKEY_CHILD, .child_found = true, .child_exchange = true },
-			0 },
-		{ { .request = REQUEST_REKEY_CHILD,
-			  .child_found = true,
-			  .child_being_deleted = true },
-			TEMPORARY_FAILURE },
-		{ { .request = REQUEST_REKEY_CHILD, .child_found = true, .child_rekeyed = true },
-			TEMPORARY_FAILURE },
-		{ { .request = REQUEST_REKEY_CHILD,
-			  .child_found = true,
-			  .ike_being_rekeyed = true },
-			TEMPORARY_FAILURE },
-		{ { .request = REQUEST_REKEY_IKE }, 0 },
-		{ { .request = REQUEST_REKEY_IKE, .child_exchange = true }, TEMPORARY_FAILURE },
-		{ { .request = REQUEST_REKEY_IKE, .ike_being_rekeyed = true }, TEMPORARY_FAILURE },
-		{ { .request = REQUEST_REKEY_IKE, .ike_being_deleted = true }, TEMPORARY_FAILURE },
+		/* §2.25.1 */
+		{ CHILD_REQUEST(REQUEST_REKEY_CHILD, .child_being_deleted = true),
+			COLLISION_LATER },
+		{ CHILD_REQUEST(
+			  REQUEST_REKEY_CHILD, .child_being_rekeyed = true, .child_exchange = true),
+			COLLISION_COMPARE },
+		{ { .request = REQUEST_REKEY_CHILD }, COLLISION_UNKNOWN },
+		{ { .request = REQUEST_REKEY_CHILD, .child_being_made = true }, COLLISION_LATER },
+		{ CHILD_REQUEST(REQUEST_DELETE_CHILD, .child_being_deleted = true),
+			COLLISION_SILENT },
+		{ CHILD_REQUEST(REQUEST_DELETE_CHILD, .child_being_rekeyed = true),
+			COLLISION_FORGET },
+		{ { .request = REQUEST_DELETE_CHILD }, COLLISION_SILENT },
+		{ { .request = REQUEST_REKEY_IKE, .child_exchange = true }, COLLISION_LATER },
+		/* §2.25.2 and §2.8.2 */
+		{ { .request = REQUEST_REKEY_IKE, .ike_being_rekeyed = true }, COLLISION_COMPARE },
+		{ { .request = REQUEST_REKEY_IKE, .ike_being_deleted = true }, COLLISION_LATER },
+		{ { .request = REQUEST_REKEY_IKE, .ike_rekeyed = true }, COLLISION_LATER },
+		{ { .request = REQUEST_DELETE_IKE, .ike_being_rekeyed = true }, COLLISION_FORGET },
+		{ { .request = REQUEST_DELETE_IKE, .ike_being_deleted = true }, COLLISION_FORGET },
+		{ { .request = REQUEST_NEW_CHILD, .ike_being_rekeyed = true }, COLLISION_LATER },
+		{ CHILD_REQUEST(REQUEST_REKEY_CHILD, .ike_being_rekeyed = true), COLLISION_LATER },
+		{ CHILD_REQUEST(REQUEST_DELETE_CHILD, .ike_being_rekeyed = true), COLLISION_NONE },
+		/* Nothing of ours is under way, or nothing that the request touches. */
+		{ { .request = REQUEST_NEW_CHILD }, COLLISION_NONE },
+		{ { .request = REQUEST_NEW_CHILD, .child_exchange = true }, COLLISION_NONE },
+		{ CHILD_REQUEST(REQUEST_REKEY_CHILD, .child_exchange = false), COLLISION_NONE },
+		{ CHILD_REQUEST(REQUEST_REKEY_CHILD, .child_exchange = true), COLLISION_NONE },
+		{ CHILD_REQUEST(REQUEST_DELETE_CHILD, .child_exchange = true), COLLISION_NONE },
+		{ { .request = REQUEST_REKEY_IKE }, COLLISION_NONE },
+		{ { .request = REQUEST_DELETE_IKE }, COLLISION_NONE },
+		{ { .request = REQUEST_DELETE_IKE, .child_exchange = true }, COLLISION_NONE },
+		/* A successor stands, or the IKE SA is on its way out. */
+		{ CHILD_REQUEST(REQUEST_REKEY_CHILD, .child_rekeyed = true), COLLISION_LATER },
+		{ CHILD_REQUEST(REQUEST_DELETE_CHILD, .child_rekeyed = true), COLLISION_NONE },
+		{ { .request = REQUEST_NEW_CHILD, .ike_being_deleted = true }, COLLISION_LATER },
+		{ { .request = REQUEST_NEW_CHILD, .ike_rekeyed = true }, COLLISION_LATER },
+		{ CHILD_REQUEST(REQUEST_REKEY_CHILD, .ike_rekeyed = true), COLLISION_LATER },
+		{ CHILD_REQUEST(REQUEST_DELETE_CHILD, .ike_rekeyed = true), COLLISION_NONE },
+		{ { .request = REQUEST_DELETE_IKE, .ike_rekeyed = true }, COLLISION_NONE },
 	};
 
 	(void)state;

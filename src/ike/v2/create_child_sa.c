@@ -1,9 +1,11 @@
 /* CREATE_CHILD_SA for children, RFC 7296 §1.3.1 and §1.3.3: a new one, or one in place of another.
  * The initiator installs with the response; the responder before it, and goes on sending on the old
- * SA until the peer deletes it. */
+ * SA until the peer deletes it. Where both rekey the same child at once, the nonces say whose new
+ * one is redundant, §2.8.1: the facts are kept with our exchange until its response is here. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ike/lifetime.h"
 #include "ike/negotiate.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"
@@ -26,9 +28,15 @@ static const struct payload_rule request_payloads[] = {
 static const struct message_rule request = { "CREATE_CHILD_SA request", request_payloads };
 static const struct message_rule response = { "CREATE_CHILD_SA response", request_payloads };
 
+#define DELETED_MAX 4
+
 struct create_data {
 	struct child_deal deal;
-	uint16_t error; /* the peer's refusal */
+	uint16_t error;           /* the peer's refusal */
+	uint32_t rival;           /* what the peer's rekeying of the same child made; 0: none */
+	struct bytes rival_nonce; /* the lower one of that exchange */
+	size_t deleted_count;     /* SPIs that the peer deleted before we could know them */
+	uint32_t deleted[DELETED_MAX];
 };
 
 static void create_cleanup(struct exchange *x)
@@ -36,16 +44,32 @@ static void create_cleanup(struct exchange *x)
 	struct create_data *d = x->data;
 
 	agreement_clear(&d->deal.ke);
+	connection_release(d->deal.born);
+}
+
+static struct child_sa *child_here(struct exchange *x, uint32_t id)
+{
+	struct child_sa *c = id ? child_find(x->engine, id) : NULL;
+
+	return c && c->sa == x->sa && c->state != IKE_CHILD_DELETED ? c : NULL;
 }
 
 /* The child being rekeyed may have gone since. */
 static struct child_sa *rekeyed_child(struct exchange *x)
 {
 	struct create_data *d = x->data;
-	struct child_sa *c = d->deal.rekeys_id ? child_find(x->engine, d->deal.rekeys_id) : NULL;
 
-	d->deal.rekeys = c && c->sa == x->sa ? c : NULL;
+	d->deal.rekeys = child_here(x, d->deal.rekeys_id);
 	return d->deal.rekeys;
+}
+
+static void rekeys(struct create_data *d, struct child_sa *c)
+{
+	d->deal.rekeys = c;
+	d->deal.rekeys_id = c->id;
+	d->deal.reqid = c->spec.reqid;
+	if (!d->deal.born)
+		d->deal.born = connection_hold(c->connection);
 }
 
 static enum step ask_spi(struct exchange *x)
@@ -87,10 +111,10 @@ static enum step prepare_rekey(struct exchange *x)
 	struct create_data *d = x->data;
 	struct child_sa *c;
 
-	d->deal.rekeys_id = x->intent->child_id;
-	c = rekeyed_child(x);
+	c = child_here(x, x->intent->child_id);
 	if (!c || (c->state != IKE_CHILD_INSTALLED && c->state != IKE_CHILD_REKEYING))
 		return STEP_END;
+	rekeys(d, c);
 	c->state = IKE_CHILD_REKEYING;
 	d->deal.config = c->config;
 	if (!d->deal.ni.size) {
@@ -111,8 +135,8 @@ static enum step build_request(struct exchange *x)
 {
 	struct create_data *d = x->data;
 
-	if (d->deal.rekeys_id && !rekeyed_child(x))
-		return STEP_END; /* gone while we asked */
+	if (d->deal.rekeys_id && (!rekeyed_child(x) || d->deal.rekeys->successor))
+		return STEP_END; /* gone while we asked, or rekeyed by the peer */
 	if (d->deal.rekeys)
 		exchange_notify_spi(
 			x, REKEY_SA, PROTOCOL_ESP, d->deal.rekeys->spec.spi_in, BYTES_EMPTY);
@@ -178,56 +202,110 @@ static enum step finish_group(struct exchange *x)
 	return agreement_finish(x, &d->deal.ke);
 }
 
-/* The old child goes, unless the peer rekeyed it too and its exchange won: then our new one goes,
- * §2.8.1. */
-static void settle_rekey(struct exchange *x, struct child_sa *old, struct child_sa *made)
+static struct child_sa *rival(struct exchange *x)
 {
 	struct create_data *d = x->data;
-	struct bytes theirs = octets_bytes(&old->peer_rekey_nonce);
-	bool lost = theirs.size && collision_ours_lost(lower_nonce(d->deal.ni, d->deal.nr), theirs);
-	struct child_sa *winner = lost ? child_find(x->engine, old->peer_rekey_child) : made;
-	struct child_sa *loser = lost ? made : old;
 
-	old->state = IKE_CHILD_REKEYED;
-	old->successor = winner ? winner->id : made->id;
-	timer_clear(&x->engine->timers, &old->rekey_timer);
-	if (lost && winner) {
-		made->successor = winner->id;
-		child_use_outbound(winner);
-	}
+	return child_here(x, d->rival);
+}
+
+static bool lost_to_rival(struct exchange *x)
+{
+	struct create_data *d = x->data;
+
+	return rival(x) && collision_ours_lost(lower_nonce(d->deal.ni, d->deal.nr), d->rival_nonce);
+}
+
+static void delete_replaced(struct exchange *x, const struct child_sa *c)
+{
 	intent_add(x->sa,
-		&(struct intent){ .kind = INTENT_DELETE_CHILD,
-			.child_id = loser->id,
-			.end = SA_END_REPLACED });
+		&(struct intent){
+			.kind = INTENT_DELETE_CHILD, .child_id = c->id, .end = SA_END_REPLACED });
+}
+
+/* The peer's new child takes the old one's place. */
+static void rival_wins(struct exchange *x, struct child_sa *old)
+{
+	struct child_sa *winner = rival(x);
+
+	if (old)
+		child_replaced(old, winner);
+	child_use_outbound(winner);
+	child_announce(winner);
+}
+
+/* The initiator of the survivor deletes the old child, that of the redundant one deletes that,
+ * §2.8.1. */
+static void settle_rekey(struct exchange *x, struct child_sa *made)
+{
+	struct child_sa *old = rekeyed_child(x), *theirs = rival(x);
+
+	if (lost_to_rival(x)) {
+		rival_wins(x, old);
+		child_replaced(made, theirs);
+		delete_replaced(x, made);
+		return;
+	}
+	if (theirs)
+		child_replaced(theirs, made);
+	if (!old)
+		return;
+	child_replaced(old, made);
+	delete_replaced(x, old);
+}
+
+/* The peer was faster to delete the new child than its response was to reach us. */
+static bool deleted_already(const struct create_data *d)
+{
+	for (size_t i = 0; i < d->deleted_count; i++)
+		if (d->deleted[i] == d->deal.spi_out)
+			return true;
+	return false;
 }
 
 static enum step install(struct exchange *x)
 {
 	struct create_data *d = x->data;
-	struct child_sa *old = rekeyed_child(x);
-	struct child_sa *made = deal_install(x, &d->deal);
+	struct child_sa *made;
 
+	if (deleted_already(d)) {
+		if (rekeyed_child(x))
+			delete_replaced(x, d->deal.rekeys);
+		return exchange_reject(x, 0, "the peer has deleted the new child already");
+	}
+	d->deal.redundant = lost_to_rival(x);
+	made = deal_install(x, &d->deal);
 	if (!made)
 		return exchange_reject(x, 0, "the child could not be installed");
-	if (old)
-		settle_rekey(x, old, made);
-	else if (d->deal.rekeys_id)
-		sa_tell(x->sa, IKE_EVENT_NOTE, 1, "the rekeyed child is gone already");
+	if (d->deal.rekeys_id)
+		settle_rekey(x, made);
 	return STEP_NEXT;
 }
 
+/* Nothing was made where the child to be rekeyed was gone, or rekeyed by the peer, before we asked.
+ */
 static void created(struct exchange *x)
 {
-	command_done(x->engine, x->intent->command, true, 1, "");
+	struct create_data *d = x->data;
+	struct child_sa *old = rekeyed_child(x);
+	bool done = d->deal.made || (old && old->successor);
+
+	if (!d->deal.made && rival(x))
+		rival_wins(x, old);
+	if (old && old->state == IKE_CHILD_REKEYING && !old->successor)
+		old->state = IKE_CHILD_INSTALLED;
+	command_done(x->engine, x->intent->command, done, 1, done ? "" : "the child is gone");
 }
 
-/* TEMPORARY_FAILURE is no verdict: come again later. */
+/* TEMPORARY_FAILURE is no verdict: come again later. What a lifetime asked for comes again by its
+ * timer. */
 static bool come_again_later(struct exchange *x)
 {
 	struct create_data *d = x->data;
 	struct intent again = *x->intent;
 
-	if (d->error != TEMPORARY_FAILURE || ++again.tries > RETRIES_MAX || x->sa->gone)
+	if (d->error != TEMPORARY_FAILURE || ++again.tries > RETRIES_MAX || x->sa->gone ||
+		(again.kind == INTENT_REKEY_CHILD && !again.command))
 		return false;
 	again.next = NULL;
 	again.not_before =
@@ -236,23 +314,53 @@ static bool come_again_later(struct exchange *x)
 	return true;
 }
 
+/* The peer has lost the child: it goes silently, and another is made from scratch, §2.25. */
+static void start_over(struct exchange *x, struct child_sa *old)
+{
+	const struct child_config *config = old->connection == x->sa->connection
+		? old->config
+		: connection_child(x->sa->connection, old->config->name);
+
+	child_remove(old, SA_END_REPLACED, "the peer does not have it any more");
+	child_free(old);
+	if (config)
+		intent_add(
+			x->sa, &(struct intent){ .kind = INTENT_CREATE_CHILD, .config = config });
+}
+
+static void rekey_failed(struct exchange *x, struct child_sa *old, const char *why)
+{
+	struct create_data *d = x->data;
+
+	if (old->state == IKE_CHILD_REKEYING)
+		old->state = IKE_CHILD_INSTALLED;
+	if (come_again_later(x))
+		return;
+	if (d->error == CHILD_SA_NOT_FOUND && !old->successor &&
+		old->state == IKE_CHILD_INSTALLED && child_confirmed(old))
+		start_over(x, old);
+	else if (old->state == IKE_CHILD_INSTALLED)
+		child_rekey_failed(old);
+	command_done(x->engine, x->intent->command, false, 0, why);
+}
+
 static void create_failed(struct exchange *x, const char *why)
 {
 	struct create_data *d = x->data;
 	struct child_sa *old = rekeyed_child(x);
+	bool rekeyed = rival(x) != NULL;
 
-	if (old && old->state == IKE_CHILD_REKEYING)
-		old->state = IKE_CHILD_INSTALLED;
-	if (come_again_later(x))
+	if (rekeyed) { /* by the peer, which did not see that we tried, too: §2.8.1 */
+		rival_wins(x, old);
+	} else if (old) {
+		rekey_failed(x, old, why);
 		return;
-	if (old && d->error == CHILD_SA_NOT_FOUND)
-		intent_add(x->sa,
-			&(struct intent){ .kind = INTENT_DELETE_CHILD,
-				.child_id = old->id,
-				.end = SA_END_PEER_DELETED });
-	else if (!d->deal.rekeys_id)
+	} else if (come_again_later(x)) {
+		return;
+	} else if (!d->deal.rekeys_id) {
 		supervise_child_failed(x->sa, x->intent->config, why);
-	command_done(x->engine, x->intent->command, false, 0, why);
+	}
+	command_done(x->engine, x->intent->command, rekeyed, rekeyed, why);
 }
 
 static step_fn *const new_begins[] = { prepare_new, ask_spi, begin_group, build_request, NULL };
@@ -286,30 +394,68 @@ const struct exchange_kind rekey_child_initiator = {
 
 /* The responder. */
 
+/* Ours is under way with its request out. */
 static bool ours_is(const struct ike_sa *sa, const struct exchange_kind *kind)
 {
-	return sa->ours && sa->ours->kind == kind;
+	return sa->ours && sa->ours->kind == kind && sa->ours->round > 0;
 }
 
-uint16_t create_collides(
-	struct exchange *x, enum collision_request what, const struct child_sa *child)
+static bool ours_is_of_child(const struct ike_sa *sa)
 {
-	struct ike_sa *sa = x->sa;
+	const struct exchange_kind *kind = sa->ours ? sa->ours->kind : NULL;
+
+	return kind == &create_child_initiator || kind == &rekey_child_initiator ||
+		kind == &delete_child_initiator;
+}
+
+static bool makes_child(const struct ike_sa *sa)
+{
+	return ours_is(sa, &create_child_initiator) || ours_is(sa, &rekey_child_initiator);
+}
+
+static bool being_rekeyed(const struct ike_sa *sa, const struct child_sa *child)
+{
+	const struct create_data *d = sa->ours ? sa->ours->data : NULL;
+
+	return ours_is(sa, &rekey_child_initiator) && d->deal.rekeys_id == child->id && !d->rival;
+}
+
+/* The peer's rekeying of this IKE SA has been answered, ours is still out. */
+static bool rival_stands_by(const struct ike_sa *sa)
+{
+	const struct ike_sa *other = sa->engine->sas;
+
+	while (other && (other->rival_of != sa->id || other->gone))
+		other = other->next;
+	return other;
+}
+
+enum collision_verdict request_collides(
+	const struct ike_sa *sa, enum collision_request what, const struct child_sa *child)
+{
 	struct collision_facts f = {
 		.request = what,
 		.ike_being_rekeyed = ours_is(sa, &rekey_ike_initiator),
 		.ike_being_deleted = ours_is(sa, &delete_ike_initiator),
-		.ike_rekeyed = sa->state == IKE_REKEYED,
-		.child_exchange = ours_is(sa, &create_child_initiator) ||
-			ours_is(sa, &rekey_child_initiator) || ours_is(sa, &delete_child_initiator),
+		.ike_rekeyed = sa->state == IKE_REKEYED || sa->successor ||
+			(ours_is(sa, &rekey_ike_initiator) && rival_stands_by(sa)),
+		.child_exchange = ours_is_of_child(sa),
+		.child_being_made = makes_child(sa),
 		.child_found = child != NULL,
+		.child_being_rekeyed = child && being_rekeyed(sa, child),
 		.child_being_deleted = child && child->state == IKE_CHILD_DELETING,
-		.child_rekeyed = child &&
-			(child->state == IKE_CHILD_REKEYED ||
-				(child->successor && child->state != IKE_CHILD_REKEYING)),
+		.child_rekeyed = child && child->successor,
 	};
 
 	return collision_judge(&f);
+}
+
+void create_spi_deleted(struct ike_sa *sa, uint32_t spi)
+{
+	struct create_data *d = makes_child(sa) ? sa->ours->data : NULL;
+
+	if (d && d->deleted_count < DELETED_MAX)
+		d->deleted[d->deleted_count++] = spi;
 }
 
 static uint32_t children_count(const struct ike_sa *sa)
@@ -317,8 +463,16 @@ static uint32_t children_count(const struct ike_sa *sa)
 	uint32_t count = 0;
 
 	for (const struct child_sa *c = sa->children; c; c = c->next)
-		count++;
+		count += c->state != IKE_CHILD_DELETED && c->state != IKE_CHILD_REKEYED;
 	return count;
+}
+
+static enum step refuse_unknown(struct exchange *x, uint32_t spi)
+{
+	x->reject.protocol = PROTOCOL_ESP;
+	x->reject.spi = spi;
+	return exchange_reject(x, CHILD_SA_NOT_FOUND,
+		"the peer rekeys a child with SPI %08x that we don't have", spi);
 }
 
 static enum step find_rekeyed(struct exchange *x)
@@ -327,24 +481,22 @@ static enum step find_rekeyed(struct exchange *x)
 	struct notify n;
 	bool rekey = chain_notify(exchange_in(x), REKEY_SA, &n);
 	struct child_sa *c = rekey ? child_by_spi_out(x->sa, (uint32_t)n.spi) : NULL;
-	uint16_t refused = create_collides(x, rekey ? REQUEST_REKEY_CHILD : REQUEST_NEW_CHILD, c);
 
-	if (refused == CHILD_SA_NOT_FOUND) {
-		x->reject.protocol = PROTOCOL_ESP;
-		x->reject.spi = (uint32_t)n.spi;
-		return exchange_reject(x, refused,
-			"the peer rekeys a child with SPI %08x that we don't have",
-			(uint32_t)n.spi);
+	switch (request_collides(x->sa, rekey ? REQUEST_REKEY_CHILD : REQUEST_NEW_CHILD, c)) {
+	case COLLISION_UNKNOWN:
+		return refuse_unknown(x, (uint32_t)n.spi);
+	case COLLISION_LATER:
+		return exchange_reject(x, TEMPORARY_FAILURE,
+			"the peer's request crosses one of ours: it is to come again");
+	default:
+		break;
 	}
-	if (refused)
-		return exchange_reject(
-			x, refused, "the peer's request crosses one of ours: it is to come again");
 	if (!rekey && children_count(x->sa) >= x->engine->options.children_max)
 		return exchange_reject(x, NO_ADDITIONAL_SAS,
 			"the limit of %u children of one IKE SA is reached",
 			x->engine->options.children_max);
-	d->deal.rekeys_id = c ? c->id : 0;
-	d->deal.rekeys = c;
+	if (c)
+		rekeys(d, c);
 	return STEP_NEXT;
 }
 
@@ -365,28 +517,40 @@ static enum step agree(struct exchange *x)
 	return agreement_respond(x, &d->deal.ke);
 }
 
+/* Ours is out for the same child: which is redundant shows when its response is here. */
+static void note_rival(struct exchange *x, struct child_sa *old, struct child_sa *made)
+{
+	struct create_data *d = x->data;
+	struct exchange *ours = x->sa->ours;
+	struct create_data *od = ours->data;
+
+	od->rival = made->id;
+	od->rival_nonce = exchange_keep(ours, lower_nonce(d->deal.ni, d->deal.nr));
+	old->successor = made->id;
+}
+
 static enum step build_response(struct exchange *x)
 {
 	struct create_data *d = x->data;
-	struct child_sa *old = rekeyed_child(x);
-	struct child_sa *made;
+	struct child_sa *old = rekeyed_child(x), *made;
+	enum collision_request what = d->deal.rekeys_id ? REQUEST_REKEY_CHILD : REQUEST_NEW_CHILD;
+	enum collision_verdict verdict = request_collides(x->sa, what, old);
 
-	if (d->deal.rekeys_id && !old)
+	/* Much may have happened since we read the request: answers took their time. */
+	if (verdict == COLLISION_UNKNOWN)
 		return exchange_reject(x, CHILD_SA_NOT_FOUND, "the rekeyed child is gone");
+	if (verdict == COLLISION_LATER)
+		return exchange_reject(x, TEMPORARY_FAILURE,
+			"the peer's request crosses one of ours: it is to come again");
 	d->deal.nr = nonce_new(x);
+	d->deal.redundant = verdict == COLLISION_COMPARE;
 	made = deal_install(x, &d->deal);
 	if (!made)
 		return exchange_reject(x, TEMPORARY_FAILURE, "the child could not be installed");
-	if (old) {
-		old->successor = made->id;
-		if (old->state == IKE_CHILD_REKEYING) {
-			old->peer_rekey_child = made->id;
-			octets_set(&old->peer_rekey_nonce, lower_nonce(d->deal.ni, d->deal.nr));
-		} else {
-			old->state = IKE_CHILD_REKEYED;
-			timer_clear(&x->engine->timers, &old->rekey_timer);
-		}
-	}
+	if (verdict == COLLISION_COMPARE)
+		note_rival(x, old, made);
+	else if (old)
+		child_replaced(old, made);
 	deal_response(x, &d->deal);
 	return STEP_NEXT;
 }

@@ -28,6 +28,15 @@ void failure_because(struct exchange *report, const char *why); /* what the SA w
 const struct exchange_kind *create_child_kind(const struct opened *message);
 extern const struct exchange_kind rekey_ike_responder;
 
-/* A request against what we do ourselves: 0, or the notify to refuse it with. */
-uint16_t create_collides(
-	struct exchange *x, enum collision_request what, const struct child_sa *child);
+/* A request against what we do ourselves; `child`: the one that it names, NULL where none is found. */
+enum collision_verdict request_collides(
+	const struct ike_sa *sa, enum collision_request what, const struct child_sa *child);
+
+/* The peer deletes an SPI that we don't know: it may be that of the child which we are creating, whose
+ * response is late. */
+void create_spi_deleted(struct ike_sa *sa, uint32_t spi);
+
+/* The peer decided, or ended the old IKE SA, before our rekeying of it came to an end: what its own
+ * rekeying made takes over. */
+void rekey_ike_forget(struct ike_sa *old);
+void rekey_ike_chosen(struct ike_sa *rival);

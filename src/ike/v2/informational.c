@@ -2,6 +2,7 @@
  * dispatch of requests. */
 #include <stdio.h>
 
+#include "ike/lifetime.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
@@ -129,11 +130,26 @@ const struct exchange_kind report_failure_initiator = {
 
 /* Deleting a child: we name our inbound SPI, the peer answers with its own, §1.4.1. */
 
+/* Who wants an end of the child means what was made in its place, too. */
+static struct child_sa *to_be_deleted(struct exchange *x)
+{
+	struct intent *i = x->intent;
+	struct child_sa *c = child_find(x->engine, i->child_id), *next;
+
+	while (i->end == SA_END_COMMAND && c && (next = child_find(x->engine, c->successor)) &&
+		next != c)
+		c = next;
+	if (!c || c->sa != x->sa || c->state == IKE_CHILD_DELETED)
+		return NULL;
+	i->child_id = c->id;
+	return c;
+}
+
 static enum step build_delete_child(struct exchange *x)
 {
-	struct child_sa *c = child_find(x->engine, x->intent->child_id);
+	struct child_sa *c = to_be_deleted(x);
 
-	if (!c || c->sa != x->sa)
+	if (!c)
 		return STEP_END;
 	c->state = IKE_CHILD_DELETING;
 	put_delete(x, PROTOCOL_ESP, &c->spec.spi_in, 1);
@@ -144,10 +160,8 @@ static void delete_child_done(struct exchange *x)
 {
 	struct child_sa *c = child_find(x->engine, x->intent->child_id);
 
-	if (c && c->sa == x->sa) {
-		child_remove(c, c->successor ? SA_END_REPLACED : x->intent->end, "deleted");
-		child_free(c);
-	}
+	if (c && c->sa == x->sa && c->state != IKE_CHILD_DELETED)
+		child_retire(c, x->intent->end, "deleted");
 	command_done(x->engine, x->intent->command, true, c != NULL, "");
 }
 
@@ -181,26 +195,36 @@ struct informational_data {
 };
 
 /* The peer deletes the SA that it receives on: our outbound one. A successor takes over before it
- * goes. */
+ * goes. Where both delete at once, §1.4.1, the other exchange ends it and we name nothing here. */
 static bool delete_named(struct ike_sa *sa, uint32_t spi, uint32_t *ret_ours)
 {
 	struct child_sa *c = child_by_spi_out(sa, spi);
-	struct child_sa *successor =
-		c && c->successor ? child_find(sa->engine, c->successor) : NULL;
-	bool ours = c && c->state == IKE_CHILD_DELETING;
+	struct child_sa *successor = c ? child_find(sa->engine, c->successor) : NULL;
 
-	if (!c)
-		return false;
-	if (successor)
+	if (successor && successor->state != IKE_CHILD_DELETED) {
 		child_use_outbound(successor);
-	*ret_ours = c->spec.spi_in;
-	if (ours)
-		return false; /* both delete at once, §1.4.1: the other exchange ends it, and names
-				 nothing here */
-	child_remove(
-		c, c->successor ? SA_END_REPLACED : SA_END_PEER_DELETED, "deleted by the peer");
-	child_free(c);
-	return true;
+		child_announce(successor);
+	}
+	switch (request_collides(sa, REQUEST_DELETE_CHILD, c)) {
+	case COLLISION_SILENT:
+		create_spi_deleted(sa, spi);
+		return false;
+	default:
+		*ret_ours = c->spec.spi_in;
+		child_retire(c, SA_END_PEER_DELETED, "deleted by the peer");
+		return true;
+	}
+}
+
+/* Children that a rekeyed IKE SA handed over are still deleted by requests that were under way in
+ * it. */
+static struct ike_sa *holder_of(struct ike_sa *sa)
+{
+	struct ike_sa *next;
+
+	while ((next = sa->successor ? sa_find(sa->engine, sa->successor) : NULL) && !next->gone)
+		sa = next;
+	return sa;
 }
 
 static size_t delete_children(
@@ -232,7 +256,8 @@ static enum step handle(struct exchange *x)
 		if (del.protocol == PROTOCOL_IKE)
 			d->delete_ike = true;
 		else if (del.protocol == PROTOCOL_ESP)
-			count += delete_children(x->sa, &del, ours + count, DELETES_MAX - count);
+			count += delete_children(
+				holder_of(x->sa), &del, ours + count, DELETES_MAX - count);
 	}
 	d->auth_failed = chain_notify(exchange_in(x), AUTHENTICATION_FAILED, &n);
 	qcd_read(x, x->sa);
@@ -255,8 +280,10 @@ static void handled(struct exchange *x)
 			"the peer did not accept our authentication (AUTHENTICATION_FAILED): compare secrets, certificates and identities with the peer's");
 		sa_linger(x->sa, SA_END_FAILED, "the peer did not accept our authentication");
 	} else if (d->delete_ike) {
-		bool rekeyed = x->sa->state == IKE_REKEYED;
+		bool rekeyed;
 
+		rekey_ike_forget(x->sa);
+		rekeyed = x->sa->state == IKE_REKEYED;
 		sa_linger(x->sa, rekeyed ? SA_END_REPLACED : SA_END_PEER_DELETED,
 			rekeyed ? "rekeyed" : "deleted by the peer");
 	} else if (d->addresses) {
@@ -301,6 +328,14 @@ static void request_resume(struct ike_sa *sa, struct arena *arena, struct opened
 	}
 }
 
+static bool deletes_ike(const struct opened *message)
+{
+	const struct payload *p = chain_find(&message->chain, PAYLOAD_DELETE, 0);
+	struct delete_payload del;
+
+	return p && delete_decode(p->body, &del) && del.protocol == PROTOCOL_IKE;
+}
+
 void request_dispatch(struct ike_sa *sa, struct arena *arena, struct opened *message)
 {
 	const struct exchange_kind *kind = NULL;
@@ -310,6 +345,8 @@ void request_dispatch(struct ike_sa *sa, struct arena *arena, struct opened *mes
 		request_resume(sa, arena, message);
 		return;
 	}
+	if (sa->rival_of && !deletes_ike(message))
+		rekey_ike_chosen(sa);
 	switch (message->header.exchange) {
 	case IKE_AUTH:
 		kind = !sa->established_at && !sa->initiator ? &ike_auth_responder : NULL;

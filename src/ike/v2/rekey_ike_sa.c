@@ -1,8 +1,11 @@
 /* Rekeying the IKE SA, RFC 7296 §1.3.2 and §2.18: a new SA with its own SPIs, keys and message IDs
- * takes over the children and what the old one still wanted; the initiator deletes the old one. */
+ * takes over the children and what the old one still wanted; the initiator deletes the old one.
+ * Where both rekey at once, §2.8.2, the peer's new SA waits as a rival until our own exchange has
+ * ended: the nonces, or what the peer does, say which of the two survives. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ike/lifetime.h"
 #include "ike/negotiate.h"
 #include "ike/v2/collision.h"
 #include "ike/v2/exchanges.h"
@@ -11,8 +14,6 @@
 
 #define RETRY_NS    (3 * NS_PER_SECOND)
 #define RETRIES_MAX 10
-#define OLD_KEPT_NS                                                                                \
-	(30 * NS_PER_SECOND) /* how long the responder waits for the peer to delete the old SA */
 
 static const struct payload_rule payloads[] = { { PAYLOAD_SA, 1, 1 }, { PAYLOAD_NONCE, 1, 1 },
 	{ PAYLOAD_KE, 1, 1 }, { 0 } };
@@ -26,6 +27,8 @@ struct rekey_data {
 	struct agreement ke;
 	uint16_t error;
 	struct ike_sa *made;
+	uint32_t rival;           /* what the peer's rekeying made meanwhile; 0: none */
+	struct bytes rival_nonce; /* the lower one of that exchange */
 };
 
 static void rekey_cleanup(struct exchange *x)
@@ -60,24 +63,61 @@ static struct ike_sa *successor_make(struct exchange *x)
 	return sa;
 }
 
-static void hand_over(struct exchange *x, struct ike_sa *to)
+/* An SA that only waits for its delete: by us, by the peer, or at the latest by the timer. */
+static void wait_for_delete(struct ike_sa *sa)
 {
-	struct ike_sa *old = x->sa;
+	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer };
+
+	sa->state = IKE_REKEYED;
+	sa->rival_of = 0;
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		timer_clear(&sa->engine->timers, timers[i]);
+	timer_set(&sa->engine->timers, &sa->linger_timer, sa->engine->now + REPLACED_KEPT_NS);
+}
+
+/* One of two that were made at once: it can be talked to, but has nothing and does nothing. */
+static void stand_by(struct ike_sa *sa)
+{
+	sa->state = IKE_REKEYED;
+	sa->established_at = sa->last_heard = sa->engine->now;
+	sa_setup_end(sa);
+}
+
+/* What the old one still wanted goes along; that it be rekeyed is done. */
+static void move_intents(struct ike_sa *old, struct ike_sa *to)
+{
 	struct intent **link = &old->intents;
 
-	while (old->children)
-		child_move(old->children, to);
-	while (*link)
-		link = &(*link)->next;
+	while (*link) {
+		struct intent *i = *link;
+
+		if (i->kind != INTENT_REKEY_IKE) {
+			link = &i->next;
+			continue;
+		}
+		*link = i->next;
+		command_done(old->engine, i->command, true, 1, "");
+		free(i);
+	}
 	*link = to->intents;
 	to->intents = old->intents;
 	old->intents = NULL;
-	old->state = IKE_REKEYED;
-	timer_clear(&x->engine->timers, &old->rekey_timer);
-	timer_clear(&x->engine->timers, &old->over_timer);
-	timer_clear(&x->engine->timers, &old->liveness_timer);
+}
+
+static void hand_over(struct ike_sa *old, struct ike_sa *to)
+{
+	if (old->successor)
+		return;
+	old->successor = to->id;
+	if (to->rival_of && !to->mobility.question)
+		path_inherit(to, old); /* as it is now */
+	to->rival_of = 0;
+	while (old->children)
+		child_move(old->children, to);
+	move_intents(old, to);
+	wait_for_delete(old);
 	sa_established(to);
-	engine_tell(x->engine,
+	engine_tell(old->engine,
 		&(struct ike_event){ .kind = IKE_EVENT_IKE_REKEYED,
 			.ike_id = to->id,
 			.old_id = old->id,
@@ -109,7 +149,8 @@ static enum step begin_group(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
 
-	x->sa->state = IKE_REKEYING;
+	if (!x->sa->successor)
+		x->sa->state = IKE_REKEYING;
 	if (!d->ke.group)
 		d->ke.group = proposal_id(&x->sa->chosen, TRANSFORM_KE);
 	return agreement_begin(x, &d->ke);
@@ -120,6 +161,8 @@ static enum step build_request(struct exchange *x)
 	struct rekey_data *d = x->data;
 	uint8_t spi[IKE_SPI_BYTES];
 
+	if (x->sa->successor)
+		return STEP_END; /* the peer rekeyed it while we prepared */
 	if (!d->spi_i)
 		d->spi_i = engine_new_spi(x->engine);
 	if (!d->ni.size)
@@ -183,33 +226,106 @@ static enum step finish_group(struct exchange *x)
 	return STEP_NEXT;
 }
 
-static void rekeyed(struct exchange *x)
+static struct ike_sa *rival_of(const struct exchange *x)
+{
+	const struct rekey_data *d = x->data;
+	struct ike_sa *rival = d->rival ? sa_find(x->engine, d->rival) : NULL;
+
+	return rival && !rival->gone ? rival : NULL;
+}
+
+/* The peer made the survivor, deletes the old SA, and we delete what we made. */
+static void settle_lost(struct exchange *x, struct ike_sa *rival)
 {
 	struct rekey_data *d = x->data;
 
-	hand_over(x, d->made);
-	intent_add(x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+	if (rival)
+		hand_over(x->sa, rival);
+	stand_by(d->made);
+	wait_for_delete(d->made);
+	intent_add(d->made, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+static void settle_won(struct exchange *x, struct ike_sa *rival)
+{
+	struct rekey_data *d = x->data;
+
+	hand_over(x->sa, d->made);
 	qcd_rekeyed(x, d->made);
-	intent_pump(d->made);
-	command_done(x->engine, x->intent->command, true, 1, "");
+	if (rival)
+		wait_for_delete(rival);
+	intent_add(x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+static void rekeyed(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	struct ike_sa *rival = rival_of(x), *survivor;
+	bool lost = rival && collision_ours_lost(lower_nonce(d->ni, d->nr), d->rival_nonce);
+
+	if (d->made && (lost || x->sa->successor)) /* the peer may have decided already */
+		settle_lost(x, rival);
+	else if (d->made)
+		settle_won(x, rival);
+	survivor = sa_find(x->engine, x->sa->successor);
+	if (survivor)
+		intent_pump(survivor);
+	command_done(x->engine, x->intent->command, survivor, 1, "");
+}
+
+/* Ours came to nothing: what the peer's made takes over. */
+static bool rival_takes_over(struct exchange *x)
+{
+	struct ike_sa *rival = rival_of(x);
+
+	if (rival && x->sa->gone && !x->sa->successor) {
+		sa_doom(rival, SA_END_REPLACED, ""); /* nothing is left for it to take */
+		return false;
+	}
+	if (rival) {
+		hand_over(x->sa, rival);
+		intent_pump(rival);
+	}
+	return x->sa->successor;
 }
 
 static void rekey_failed(struct exchange *x, const char *why)
 {
 	struct rekey_data *d = x->data;
 	struct intent again = *x->intent;
+	bool done = rival_takes_over(x);
 
-	if (x->sa->gone)
-		return;
-	x->sa->state = IKE_ESTABLISHED;
-	if (d->error == TEMPORARY_FAILURE && ++again.tries <= RETRIES_MAX) {
-		again.next = NULL;
-		again.not_before = x->engine->now + RETRY_NS +
-			random_below(&x->engine->options.random, RETRY_NS);
-		intent_add(x->sa, &again);
-		return;
+	if (!done && !x->sa->gone) {
+		x->sa->state = IKE_ESTABLISHED;
+		if (d->error == TEMPORARY_FAILURE && again.command &&
+			++again.tries <= RETRIES_MAX) {
+			again.next = NULL;
+			again.not_before = x->engine->now + RETRY_NS +
+				random_below(&x->engine->options.random, RETRY_NS);
+			intent_add(x->sa, &again);
+			return;
+		}
+		if (x->sa->over_at != IKE_TIME_NEVER)
+			sa_rekey_failed(x->sa);
 	}
-	command_done(x->engine, x->intent->command, false, 0, why);
+	command_done(x->engine, x->intent->command, done, done, done ? "" : why);
+}
+
+void rekey_ike_forget(struct ike_sa *old)
+{
+	struct exchange *x = old->ours;
+
+	if (x && x->kind == &rekey_ike_initiator && rival_of(x))
+		rival_takes_over(x);
+}
+
+void rekey_ike_chosen(struct ike_sa *rival)
+{
+	struct ike_sa *old = sa_find(rival->engine, rival->rival_of);
+
+	rival->rival_of = 0;
+	if (old && !old->gone)
+		hand_over(old, rival);
 }
 
 static step_fn *const initiator_begins[] = { begin_group, build_request, NULL };
@@ -230,6 +346,12 @@ const struct exchange_kind rekey_ike_initiator = {
 
 /* The responder. */
 
+static enum step crosses_ours(struct exchange *x)
+{
+	return exchange_reject(x, TEMPORARY_FAILURE,
+		"the peer's rekeying crosses an exchange of ours: it is to come again");
+}
+
 static enum step choose(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
@@ -241,11 +363,9 @@ static enum step choose(struct exchange *x)
 		.with_ke = true,
 		.prefer_ours = x->engine->options.prefer_configured_proposals };
 	char text[REJECT_TEXT_MAX - 100];
-	uint16_t refused = create_collides(x, REQUEST_REKEY_IKE, NULL);
 
-	if (refused)
-		return exchange_reject(x, refused,
-			"the peer's rekeying crosses an exchange of ours: it is to come again");
+	if (request_collides(x->sa, REQUEST_REKEY_IKE, NULL) == COLLISION_LATER)
+		return crosses_ours(x);
 	if (negotiate(&n, &d->chosen) <= 0 || !take_peer_spi(&d->chosen, &d->spi_i)) {
 		negotiate_explain(&n, &where, text, sizeof(text));
 		return exchange_reject(
@@ -263,16 +383,33 @@ static enum step agree(struct exchange *x)
 	return agreement_respond(x, &d->ke);
 }
 
+/* Ours is out, too: which is redundant shows when its response is here. */
+static void note_rival(struct exchange *x)
+{
+	struct rekey_data *d = x->data, *ours = x->sa->ours->data;
+
+	ours->rival = d->made->id;
+	ours->rival_nonce = exchange_keep(x->sa->ours, lower_nonce(d->ni, d->nr));
+	d->made->rival_of = x->sa->id;
+	stand_by(d->made);
+}
+
 static enum step build_response(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
 	struct proposal p = d->chosen;
+	enum collision_verdict verdict = request_collides(x->sa, REQUEST_REKEY_IKE, NULL);
 
+	/* Ours may have begun since we read the request. */
+	if (verdict == COLLISION_LATER)
+		return crosses_ours(x);
 	d->spi_r = engine_new_spi(x->engine);
 	d->nr = nonce_new(x);
 	d->made = successor_make(x);
 	if (!d->made)
 		return exchange_reject(x, TEMPORARY_FAILURE, "the new IKE SA could not be made");
+	if (verdict == COLLISION_COMPARE)
+		note_rival(x);
 	p.spi_size = IKE_SPI_BYTES;
 	store_u64(p.spi, d->spi_r);
 	sa_encode(exchange_payload(x, PAYLOAD_SA), &p, 1);
@@ -286,8 +423,9 @@ static void responded(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
 
-	hand_over(x, d->made);
-	timer_set(&x->engine->timers, &x->sa->linger_timer, x->engine->now + OLD_KEPT_NS);
+	if (d->made->rival_of)
+		return;
+	hand_over(x->sa, d->made);
 	intent_pump(d->made);
 }
 

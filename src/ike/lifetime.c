@@ -1,0 +1,114 @@
+#include "ike/lifetime.h"
+
+#include "ike/child.h"
+#include "ike/liveness.h"
+
+#define RETRY_NS     (2 * NS_PER_SECOND) /* the first; each later one after twice as long */
+#define RETRY_MIN_NS NS_PER_SECOND
+#define DOUBLINGS    5
+
+uint64_t soft_limit(struct ike_engine *e, uint64_t limit, uint64_t rand)
+{
+	uint64_t early;
+
+	if (!limit)
+		return 0;
+	early = rand ? random_below(&e->options.random, rand == UINT64_MAX ? rand : rand + 1) : 0;
+	return early < limit ? limit - early : 1;
+}
+
+void child_arm(struct child_sa *c)
+{
+	const struct child_config *config = c->config;
+	struct timers *timers = &c->sa->engine->timers;
+
+	c->installed_at = c->sa->engine->now;
+	c->rekey_at = sa_jittered(c->sa, config->rekey_time_s, config->rand_time_s);
+	c->expire_at = sa_jittered(c->sa, config->life_time_s, 0);
+	timer_set(timers, &c->rekey_timer, c->rekey_at);
+	timer_set(timers, &c->expire_timer, c->expire_at);
+	inactivity_arm(c);
+}
+
+/* "When the lifetime of a Security Association expires, the Security Association MUST NOT be used",
+ * §2.8: we don't wait for the answer to our delete. */
+void child_expired(struct child_sa *c)
+{
+	if (c->state == IKE_CHILD_DELETED) {
+		child_remove(c, SA_END_REPLACED, "");
+		child_free(c);
+		return;
+	}
+	if (c->successor)
+		child_tell(c, IKE_EVENT_NOTE, 1, "replaced, but the peer did not delete it");
+	else
+		child_tell(c, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
+	if (c->installed_out) {
+		c->installed_out = false;
+		child_operate(c, IKE_OPERATE_REMOVE_OUT, false);
+	}
+	intent_add(c->sa,
+		&(struct intent){ .kind = INTENT_DELETE_CHILD,
+			.child_id = c->id,
+			.end = c->successor ? SA_END_REPLACED : SA_END_FAILED });
+}
+
+void child_replaced(struct child_sa *c, struct child_sa *by)
+{
+	struct timers *timers = &c->sa->engine->timers;
+	ike_time kept = c->sa->engine->now + REPLACED_KEPT_NS;
+
+	c->successor = by->id;
+	if (c->state == IKE_CHILD_DELETING || c->state == IKE_CHILD_DELETED)
+		return;
+	c->state = IKE_CHILD_REKEYED;
+	timer_clear(timers, &c->rekey_timer);
+	timer_clear(timers, &c->inactivity_timer);
+	timer_set(timers, &c->expire_timer, kept < c->expire_at ? kept : c->expire_at);
+}
+
+void child_retire(struct child_sa *c, enum sa_end end, const char *why)
+{
+	struct ike_engine *e = c->sa->engine;
+
+	if (!c->successor || !c->installed_in || !e->options.child_kept_ns || c->sa->gone) {
+		child_remove(c, c->successor ? SA_END_REPLACED : end, why);
+		child_free(c);
+		return;
+	}
+	if (c->installed_out)
+		child_operate(c, IKE_OPERATE_REMOVE_OUT, true);
+	c->installed_out = false;
+	c->state = IKE_CHILD_DELETED;
+	timer_clear(&e->timers, &c->rekey_timer);
+	timer_clear(&e->timers, &c->inactivity_timer);
+	timer_set(&e->timers, &c->expire_timer, e->now + e->options.child_kept_ns);
+}
+
+/* Twice as long after each failure, within the half of what is left. */
+static ike_time again_at(struct ike_engine *e, unsigned tries, ike_time end)
+{
+	uint64_t wait = (uint64_t)RETRY_NS << (tries < DOUBLINGS ? tries : DOUBLINGS);
+	uint64_t left = end == IKE_TIME_NEVER ? UINT64_MAX : end > e->now ? (end - e->now) / 2 : 0;
+
+	wait += random_below(&e->options.random, wait);
+	if (wait > left)
+		wait = left;
+	return e->now + (wait < RETRY_MIN_NS ? RETRY_MIN_NS : wait);
+}
+
+void child_rekey_failed(struct child_sa *c)
+{
+	struct ike_engine *e = c->sa->engine;
+
+	c->rekey_at = again_at(e, c->rekey_tries++, c->expire_at);
+	timer_set(&e->timers, &c->rekey_timer, c->rekey_at);
+}
+
+void sa_rekey_failed(struct ike_sa *sa)
+{
+	struct ike_engine *e = sa->engine;
+
+	sa->rekey_at = again_at(e, sa->rekey_tries++, sa->over_at);
+	timer_set(&e->timers, &sa->rekey_timer, sa->rekey_at);
+}

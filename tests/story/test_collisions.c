@@ -1,0 +1,517 @@
+/* Every case of RFC 7296 §2.8 and §2.25 in which requests of both ends cross, each a story named
+ * after it. "We" is alice, the peer is bob; what is lost is lost on purpose. */
+#include "tests/story/story.h"
+
+#include <string.h>
+
+/* Of ike/child.h, which can't be included beside the world. */
+struct child_sa *child_find(const struct ike_engine *e, uint32_t id);
+void child_free(struct child_sa *c);
+void children_reap(struct ike_engine *e);
+
+#define SEED  11
+#define SEEDS 20
+#define LONG  (400 * NS_PER_SECOND) /* the longest retransmission series, and some more */
+
+static bool laddered(const struct story *s, const char *who, const char *words)
+{
+	for (size_t i = 0; i < s->w->ladder_count; i++)
+		if (strstr(s->w->ladder[i], who) && strstr(s->w->ladder[i], words))
+			return true;
+	return false;
+}
+
+/* What is sent just now gets lost. */
+static void sends_in_vain(struct story *s)
+{
+	s->w->faults.partition = true;
+	world_run(s->w, NS_PER_MS);
+	s->w->faults.partition = false;
+}
+
+static void child_of(const struct host *h, struct ike_child_view *ret_child)
+{
+	struct ike_sa_view sa;
+	size_t position = 0, children = 0;
+
+	while (ike_next_sa(h->engine, &position, &sa))
+		if (sa.state != IKE_REKEYED &&
+			ike_next_child(h->engine, sa.id, &children, ret_child))
+			return;
+	assert_true(false);
+}
+
+/* One tunnel, never down, and nothing else after a while. */
+static void one_tunnel_stayed_up(struct story *s)
+{
+	story_up(s, 1);
+	STORY_EQUAL(*s,
+		s->alice->child_down + s->bob->child_down + s->alice->ike_down + s->bob->ike_down,
+		0);
+	world_run(s->w, LONG);
+	story_up(s, 1);
+	for (int i = 0; i < 2; i++) {
+		struct ike_stats stats;
+
+		ike_stats((i ? s->alice : s->bob)->engine, &stats);
+		STORY_EQUAL(*s, stats.ike_sas, 1);
+		STORY_EQUAL(*s, stats.children, 1);
+	}
+}
+
+/* §2.8.1 */
+
+static void rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct story s = story_established(seed, NULL);
+
+		host_rekey(s.alice, NULL, "net");
+		host_rekey(s.bob, NULL, "net");
+		world_settle(s.w, 60 * NS_PER_SECOND);
+		one_tunnel_stayed_up(&s);
+		STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+		STORY_EQUAL(s, s.bob->child_rekeyed, 1);
+		STORY_EQUAL(s, s.alice->done_ok + s.bob->done_ok, 3);
+		STORY_TRUE(s, !laddered(&s, "", "TEMPORARY_FAILURE"));
+		story_end(&s);
+	}
+}
+
+static void rfc7296_2_8_1_a_peer_that_did_not_see_the_collision_deletes_the_child(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net");
+	sends_in_vain(&s);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, LONG); /* bob is done, then alice's request comes again */
+	STORY_TRUE(s, laddered(&s, "bob    ->", "CHILD_SA_NOT_FOUND"));
+	one_tunnel_stayed_up(&s);
+	STORY_EQUAL(s, s.alice->done_ok, 2);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+	story_end(&s);
+}
+
+static void rfc7296_2_8_1_a_peer_that_did_not_see_the_collision_is_about_to_delete(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net");
+	sends_in_vain(&s);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 15 * NS_PER_MS);
+	s.w->faults.partition = true; /* bob's delete is lost, too; alice asks again first */
+	world_run(s.w, 100 * NS_PER_MS);
+	s.w->faults.partition = false;
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "bob    ->", "TEMPORARY_FAILURE"));
+	one_tunnel_stayed_up(&s);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+	story_end(&s);
+}
+
+/* Found by seed 3 of the next story: bob rekeys what alice has no answer about yet. */
+static void a_child_is_not_unknown_while_the_answer_that_made_it_is_late(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, 5 * NS_PER_MS);
+	s.w->faults.partition = true; /* the answer is lost */
+	world_run(s.w, 10 * NS_PER_MS);
+	s.w->faults.partition = false;
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "alice  -> CREATE_CHILD_SA response", "TEMPORARY_FAILURE"));
+	world_run(s.w, LONG);
+	one_tunnel_stayed_up(&s);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 2);
+	story_end(&s);
+}
+
+static void rfc7296_2_8_1_the_rule_holds_whatever_is_lost(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3 * SEEDS; seed++) {
+		struct story s = story_established(seed, NULL);
+
+		s.w->faults = (struct network_faults){ .loss_percent = 40,
+			.duplicate_percent = 20,
+			.reorder_percent = 30,
+			.delay_ns = 20 * NS_PER_MS };
+		if (seed & 1)
+			host_rekey(s.alice, NULL, "net");
+		if (seed & 2)
+			host_rekey(s.alice, "net", NULL);
+		world_run(s.w, world_random(s.w, 60 * NS_PER_MS));
+		if (seed & 1)
+			host_rekey(s.bob, NULL, "net");
+		if (seed & 2)
+			host_rekey(s.bob, "net", NULL);
+		world_run(s.w, 20 * NS_PER_SECOND);
+		s.w->faults = (struct network_faults){ .delay_ns = 20 * NS_PER_MS };
+		world_run(s.w, 2 * LONG);
+		one_tunnel_stayed_up(&s);
+		story_end(&s);
+	}
+}
+
+/* §2.8.2 */
+
+static void rfc7296_2_8_2_both_rekey_the_ike_sa_and_the_survivor_inherits_the_children(void **state)
+{
+	unsigned alice_won = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct story s = story_established(seed, NULL);
+		struct ike_sa_view view;
+		size_t position = 0;
+
+		host_rekey(s.alice, "net", NULL);
+		host_rekey(s.bob, "net", NULL);
+		world_settle(s.w, 60 * NS_PER_SECOND);
+		one_tunnel_stayed_up(&s);
+		STORY_EQUAL(s, s.alice->ike_rekeyed, 1);
+		STORY_EQUAL(s, s.bob->ike_rekeyed, 1);
+		STORY_EQUAL(s, s.alice->done_ok + s.bob->done_ok, 3);
+		STORY_TRUE(s, !laddered(&s, "", "TEMPORARY_FAILURE"));
+		assert_true(ike_next_sa(s.alice->engine, &position, &view));
+		alice_won += view.initiator;
+		story_end(&s);
+	}
+	assert_in_range(alice_won, 1, SEEDS - 1);
+}
+
+static void rfc7296_2_8_2_a_peer_that_did_not_see_the_collision_deletes_the_ike_sa(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	sends_in_vain(&s);
+	host_rekey(s.bob, "net", NULL);
+	world_settle(s.w, NS_PER_SECOND);
+	one_tunnel_stayed_up(&s);
+	STORY_EQUAL(s, s.alice->ike_rekeyed, 1);
+	STORY_EQUAL(s, s.alice->done_ok, 2);
+	story_end(&s);
+}
+
+static void rfc7296_2_8_2_a_rekeyed_ike_sa_is_not_rekeyed_again(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	sends_in_vain(&s);
+	host_rekey(s.bob, "net", NULL);
+	world_run(s.w, 15 * NS_PER_MS);
+	s.w->faults.partition = true; /* bob's delete is lost; alice asks again first */
+	world_run(s.w, 100 * NS_PER_MS);
+	s.w->faults.partition = false;
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "bob    ->", "TEMPORARY_FAILURE"));
+	one_tunnel_stayed_up(&s);
+	STORY_EQUAL(s, s.alice->ike_rekeyed, 1);
+	story_end(&s);
+}
+
+static void rfc7296_2_8_2_what_the_peer_asks_on_its_new_ike_sa_says_that_it_survives(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	sends_in_vain(&s);
+	host_rekey(s.bob, "net", NULL);
+	world_run(s.w, 15 * NS_PER_MS);
+	s.w->faults.partition = true; /* bob's delete is lost */
+	world_run(s.w, 50 * NS_PER_MS);
+	s.w->faults.partition = false;
+	host_rekey(s.bob, NULL, "net"); /* in the new IKE SA */
+	world_run(s.w, 100 * NS_PER_MS);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+	world_run(s.w, LONG);
+	one_tunnel_stayed_up(&s);
+	story_end(&s);
+}
+
+/* §2.25.1 */
+
+static void rfc7296_2_25_1_peer_rekeys_a_child_that_we_close_gets_TEMPORARY_FAILURE(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "alice  ->", "TEMPORARY_FAILURE"));
+	story_up(&s, 0);
+	STORY_EQUAL(s, s.bob->done_failed, 1);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_1_peer_rekeys_a_child_that_does_not_exist_gets_CHILD_SA_NOT_FOUND(
+	void **state)
+{
+	struct story s = story_established(SEED, NULL);
+	struct ike_child_view child;
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net"); /* bob sees that alice has his answer */
+	world_run(s.w, 10 * NS_PER_SECOND);
+	child_of(s.alice, &child);
+	child_free(child_find(s.alice->engine, child.id)); /* alice forgets it */
+	children_reap(s.alice->engine);
+	host_rekey(s.bob, NULL, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "alice  ->", "CHILD_SA_NOT_FOUND"));
+	/* Bob makes another from scratch, and deletes nothing. */
+	STORY_EQUAL(s, s.bob->child_up, 2);
+	STORY_EQUAL(s, host_children(s.bob), 1);
+	STORY_TRUE(s, !laddered(&s, "bob    -> INFORMATIONAL request", "[ D ]"));
+	child_of(s.alice, &child);
+	STORY_EQUAL(s, child.state, IKE_CHILD_INSTALLED);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_1_peer_closes_a_child_that_we_close_gets_no_delete_payload(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	host_terminate(s.bob, NULL, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 0);
+	STORY_TRUE(s, laddered(&s, "alice  -> INFORMATIONAL response", "[ ]"));
+	STORY_TRUE(s, laddered(&s, "bob    -> INFORMATIONAL response", "[ ]"));
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 2);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_1_peer_closes_a_child_that_we_rekey_gets_a_delete_payload(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net");
+	host_terminate(s.bob, NULL, "net");
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "alice  -> INFORMATIONAL response", "[ D ]"));
+	STORY_TRUE(s, laddered(&s, "bob    -> CREATE_CHILD_SA response", "TEMPORARY_FAILURE"));
+	story_up(&s, 0);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_1_peer_closes_a_child_that_does_not_exist_gets_no_delete_payload(
+	void **state)
+{
+	struct story s = story_established(SEED, NULL);
+	struct ike_child_view child;
+
+	(void)state;
+	child_of(s.alice, &child);
+	child_free(child_find(s.alice->engine, child.id)); /* alice forgets it */
+	children_reap(s.alice->engine);
+	host_terminate(s.bob, NULL, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "alice  -> INFORMATIONAL response", "[ ]"));
+	STORY_EQUAL(s, host_children(s.bob), 0);
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	story_end(&s);
+}
+
+static void peer_rekeys_the_ike_sa_while_we(
+	void (*act)(struct story *), size_t children, unsigned done)
+{
+	struct story s = story_established(SEED, NULL);
+
+	act(&s);
+	host_rekey(s.bob, "net", NULL);
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "alice  -> CREATE_CHILD_SA response", "TEMPORARY_FAILURE"));
+	story_up(&s, children); /* bob has come again */
+	STORY_EQUAL(s, s.bob->ike_rekeyed, 1);
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	STORY_EQUAL(s, s.alice->done_ok, done);
+	story_end(&s);
+}
+
+static void alice_creates(struct story *s)
+{
+	host_terminate(s->alice, NULL, "net");
+	world_settle(s->w, 60 * NS_PER_SECOND);
+	host_initiate(s->alice, "net");
+}
+
+static void alice_rekeys(struct story *s)
+{
+	host_rekey(s->alice, NULL, "net");
+}
+
+static void alice_closes(struct story *s)
+{
+	host_terminate(s->alice, NULL, "net");
+}
+
+static void rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_create_a_child(void **state)
+{
+	(void)state;
+	peer_rekeys_the_ike_sa_while_we(alice_creates, 1, 3);
+}
+
+static void rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_rekey_a_child(void **state)
+{
+	(void)state;
+	peer_rekeys_the_ike_sa_while_we(alice_rekeys, 1, 2);
+}
+
+static void rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_close_a_child(void **state)
+{
+	(void)state;
+	peer_rekeys_the_ike_sa_while_we(alice_closes, 0, 2);
+}
+
+/* §2.25.2 */
+
+static void rfc7296_2_25_2_peer_rekeys_an_ike_sa_that_we_close_gets_TEMPORARY_FAILURE(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_terminate(s.alice, "net", NULL);
+	host_rekey(s.bob, "net", NULL);
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "alice  ->", "TEMPORARY_FAILURE"));
+	story_down(&s);
+	STORY_EQUAL(s, s.bob->done_failed, 1);
+	STORY_EQUAL(s, s.alice->done_ok, 2);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_2_peer_closes_an_ike_sa_that_we_rekey_and_we_forget_it(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	host_terminate(s.bob, "net", NULL);
+	world_run(s.w, LONG);
+	story_down(&s);
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_2_peer_closes_an_ike_sa_that_we_close(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_terminate(s.alice, "net", NULL);
+	host_terminate(s.bob, "net", NULL);
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s, laddered(&s, "alice  -> INFORMATIONAL response", "[ ]"));
+	STORY_EQUAL(s, s.alice->done_ok, 2);
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_2_peer_creates_a_child_while_we_rekey_the_ike_sa(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_terminate(s.bob, NULL, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	host_rekey(s.alice, "net", NULL);
+	host_initiate(s.bob, "net");
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "alice  -> CREATE_CHILD_SA response", "TEMPORARY_FAILURE"));
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->ike_rekeyed, 1);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_2_peer_rekeys_a_child_while_we_rekey_the_ike_sa(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "alice  -> CREATE_CHILD_SA response", "TEMPORARY_FAILURE"));
+	one_tunnel_stayed_up(&s);
+	STORY_EQUAL(s, s.alice->ike_rekeyed, 1);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+	story_end(&s);
+}
+
+static void rfc7296_2_25_2_peer_deletes_a_child_while_we_rekey_the_ike_sa(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	host_terminate(s.bob, NULL, "net");
+	world_run(s.w, LONG);
+	STORY_TRUE(s, laddered(&s, "alice  -> INFORMATIONAL response", "[ D ]"));
+	story_up(&s, 0);
+	STORY_EQUAL(s, s.alice->ike_rekeyed, 1);
+	story_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant),
+		cmocka_unit_test(
+			rfc7296_2_8_1_a_peer_that_did_not_see_the_collision_deletes_the_child),
+		cmocka_unit_test(
+			rfc7296_2_8_1_a_peer_that_did_not_see_the_collision_is_about_to_delete),
+		cmocka_unit_test(a_child_is_not_unknown_while_the_answer_that_made_it_is_late),
+		cmocka_unit_test(rfc7296_2_8_1_the_rule_holds_whatever_is_lost),
+		cmocka_unit_test(
+			rfc7296_2_8_2_both_rekey_the_ike_sa_and_the_survivor_inherits_the_children),
+		cmocka_unit_test(
+			rfc7296_2_8_2_a_peer_that_did_not_see_the_collision_deletes_the_ike_sa),
+		cmocka_unit_test(rfc7296_2_8_2_a_rekeyed_ike_sa_is_not_rekeyed_again),
+		cmocka_unit_test(
+			rfc7296_2_8_2_what_the_peer_asks_on_its_new_ike_sa_says_that_it_survives),
+		cmocka_unit_test(
+			rfc7296_2_25_1_peer_rekeys_a_child_that_we_close_gets_TEMPORARY_FAILURE),
+		cmocka_unit_test(
+			rfc7296_2_25_1_peer_rekeys_a_child_that_does_not_exist_gets_CHILD_SA_NOT_FOUND),
+		cmocka_unit_test(
+			rfc7296_2_25_1_peer_closes_a_child_that_we_close_gets_no_delete_payload),
+		cmocka_unit_test(
+			rfc7296_2_25_1_peer_closes_a_child_that_we_rekey_gets_a_delete_payload),
+		cmocka_unit_test(
+			rfc7296_2_25_1_peer_closes_a_child_that_does_not_exist_gets_no_delete_payload),
+		cmocka_unit_test(rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_create_a_child),
+		cmocka_unit_test(rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_rekey_a_child),
+		cmocka_unit_test(rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_close_a_child),
+		cmocka_unit_test(
+			rfc7296_2_25_2_peer_rekeys_an_ike_sa_that_we_close_gets_TEMPORARY_FAILURE),
+		cmocka_unit_test(
+			rfc7296_2_25_2_peer_closes_an_ike_sa_that_we_rekey_and_we_forget_it),
+		cmocka_unit_test(rfc7296_2_25_2_peer_closes_an_ike_sa_that_we_close),
+		cmocka_unit_test(rfc7296_2_25_2_peer_creates_a_child_while_we_rekey_the_ike_sa),
+		cmocka_unit_test(rfc7296_2_25_2_peer_rekeys_a_child_while_we_rekey_the_ike_sa),
+		cmocka_unit_test(rfc7296_2_25_2_peer_deletes_a_child_while_we_rekey_the_ike_sa),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
