@@ -360,6 +360,11 @@ void host_initiate(struct host *h, const char *child)
 	host_command(h, IKE_COMMAND_INITIATE, NULL, child);
 }
 
+void host_initiate_ike(struct host *h, const char *ike)
+{
+	host_command(h, IKE_COMMAND_INITIATE, ike, NULL);
+}
+
 void host_trap(struct host *h, const char *child)
 {
 	host_command(h, IKE_COMMAND_TRAP, NULL, child);

@@ -165,6 +165,7 @@ struct host *world_host(struct world *w, const char *name, const char *address, 
 	const struct ike_options *options);
 
 void host_initiate(struct host *h, const char *child);
+void host_initiate_ike(struct host *h, const char *ike); /* with all of its children */
 void host_terminate(struct host *h, const char *ike, const char *child);
 void host_rekey(struct host *h, const char *ike, const char *child);
 void host_trap(struct host *h, const char *child);

@@ -130,6 +130,12 @@ enum conf_fragmentation {
 	FRAGMENTATION_NO = 3
 };
 enum conf_send_cert { SEND_CERT_IFASKED = 0, SEND_CERT_ALWAYS = 1, SEND_CERT_NEVER = 2 };
+enum conf_childless {
+	CHILDLESS_ALLOW = 0,
+	CHILDLESS_FORCE = 1,
+	CHILDLESS_NEVER = 2,
+	CHILDLESS_PREFER = 3
+};
 enum conf_unique { UNIQUE_NO = 0, UNIQUE_NEVER = 1, UNIQUE_KEEP = 2, UNIQUE_REPLACE = 3 };
 
 struct connection {
@@ -147,8 +153,9 @@ struct connection {
 	size_t child_count;
 	const struct child_config *children;
 	bool encap; /* force UDP encapsulation by faking a NAT */
-	bool mobike, childless_never, childless_force, send_certreq, rekey_on_demand;
-	uint8_t fragmentation, send_cert, unique;
+	bool mobike, send_certreq, rekey_on_demand;
+	uint8_t fragmentation, send_cert, unique, childless;
+	struct where where_childless;
 	uint8_t dscp;
 	uint32_t keyingtries;                                           /* 0: for ever */
 	uint64_t rekey_time_s, reauth_time_s, over_time_s, rand_time_s; /* 0: never */

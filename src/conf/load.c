@@ -93,16 +93,14 @@ static uint8_t load_dscp(struct loader *l, const struct tree_node *s)
 static void load_options(struct loader *l, const struct tree_node *s, struct connection *c)
 {
 	static const uint8_t unique[] = { UNIQUE_NO, UNIQUE_NEVER, UNIQUE_KEEP, UNIQUE_REPLACE };
-	unsigned childless = schema_get_choice(
-		s, PATTERN_CONNECTION, "childless"); /* allow, force, never, prefer */
 
 	c->version = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "version");
 	c->local_port = (uint16_t)schema_get_number(s, PATTERN_CONNECTION, "local_port");
 	c->remote_port = (uint16_t)schema_get_number(s, PATTERN_CONNECTION, "remote_port");
 	c->encap = schema_get_bool(s, PATTERN_CONNECTION, "encap");
 	c->mobike = schema_get_bool(s, PATTERN_CONNECTION, "mobike");
-	c->childless_force = childless == 1;
-	c->childless_never = childless == 2;
+	c->childless = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "childless");
+	c->where_childless = loader_where_of(l, s, "childless");
 	c->send_certreq = schema_get_bool(s, PATTERN_CONNECTION, "send_certreq");
 	c->fragmentation = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "fragmentation");
 	c->send_cert = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "send_cert");

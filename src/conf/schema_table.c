@@ -52,7 +52,7 @@ const struct schema_key conf_schema[] = {
 	DONE(CONN, "dpd_timeout", TIME, "0s", "IKEv1 only: silence after which a peer is gone"),
 	CHOICE(CONN, "fragmentation", "yes", "yes|accept|force|no", "RFC 7383 message fragments"),
 	CHOICE(CONN, "childless", "allow", "allow|force|never|prefer",
-		"IKE SAs without a Child SA, RFC 6023"),
+		"IKE SAs without a Child SA, RFC 6023: allow or never as responder, force both, prefer as initiator"),
 	DONE(CONN, "send_certreq", BOOL, "yes", "ask for certificates of our CAs"),
 	CHOICE(CONN, "send_cert", "ifasked", "ifasked|always|never",
 		"when to send our certificate"),

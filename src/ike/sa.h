@@ -50,6 +50,7 @@ struct ike_setup {
 	size_t hash_count;
 	uint8_t hashes[HASHES_MAX]; /* what the peer can verify */
 	bool certreq_came;
+	bool peer_childless;     /* CHILDLESS_IKEV2_SUPPORTED, RFC 6023 */
 	bool peer_multiple_auth; /* announced MULTIPLE_AUTH_SUPPORTED, RFC 4739 */
 	struct octets certreqs;
 	struct timer timer; /* half-open limit */

@@ -1,5 +1,5 @@
 /* Authentication in several rounds, RFC 4739: each side proves itself as often as the other wants,
- * and the IKE SA stands when all of it is proven. */
+ * and the IKE SA stands when all of it is proven. And IKE SAs that stand without a child, RFC 6023. */
 #include "tests/story/story.h"
 
 #include <string.h>
@@ -147,6 +147,86 @@ static void a_peer_without_it_is_told_apart(void **state)
 	story_end(&s);
 }
 
+/* Childless initiation, RFC 6023. */
+
+static struct host *without_children(struct story *s, bool alice)
+{
+	char text[8192];
+	const char *secrets = "secrets {\n ike-1 {\n secret = sharks\n }\n}\n";
+
+	story_text(&(struct story_config){ .connection = NULL }, alice, text, sizeof(text));
+	snprintf(strstr(text, "  children {"), 200, " }\n}\n%s", secrets);
+	return world_host(
+		s->w, alice ? "alice" : "bob", alice ? STORY_ALICE : STORY_BOB, text, NULL);
+}
+
+static void a_connection_without_children_comes_up(void **state)
+{
+	struct story s = { .w = world_new(SEED) };
+
+	(void)state;
+	s.alice = without_children(&s, true);
+	s.bob = without_children(&s, false);
+	host_initiate_ike(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 0);
+	STORY_EQUAL(s, s.alice->done_ok, 1);
+	story_end(&s);
+}
+
+static void a_preferred_childless_start_brings_the_child_later(void **state)
+{
+	static const char *const modes[] = { "childless = force", "childless = prefer" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct story_config c = { .alice_connection = modes[i] };
+		struct story s = story_established(SEED, &c);
+
+		story_up(&s, 1);
+		STORY_EQUAL(s, s.alice->done_ok, 1);
+		STORY_TRUE(s, laddered(&s, "N(CHILDLESS_IKEV2_SUPPORTED)"));
+		STORY_TRUE(s, laddered(&s, "CREATE_CHILD_SA request"));
+		story_end(&s);
+	}
+}
+
+static void who_prefers_it_takes_no_for_an_answer(void **state)
+{
+	struct story_config c = { .alice_connection = "childless = prefer",
+		.bob_connection = "childless = never" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_TRUE(s, !laddered(&s, "CREATE_CHILD_SA"));
+	story_end(&s);
+}
+
+static void forcing_it_on_a_peer_that_never_does_is_explained(void **state)
+{
+	struct story_config c = { .alice_connection = "childless = force",
+		.bob_connection = "childless = never" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	STORY_EQUAL(s, host_sas(s.alice) + host_sas(s.bob), 0);
+	STORY_TRUE(s, strstr(s.alice->last_done, "childless = force (alice:"));
+	story_end(&s);
+}
+
+static void a_forced_responder_takes_no_child_with_ike_auth(void **state)
+{
+	struct story_config c = { .bob_connection = "childless = force" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "childless = force (bob:"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "INVALID_SYNTAX"));
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +239,11 @@ int main(void)
 		cmocka_unit_test(the_second_identity_must_fit),
 		cmocka_unit_test(giving_up_in_the_middle_is_told),
 		cmocka_unit_test(a_peer_without_it_is_told_apart),
+		cmocka_unit_test(a_connection_without_children_comes_up),
+		cmocka_unit_test(a_preferred_childless_start_brings_the_child_later),
+		cmocka_unit_test(who_prefers_it_takes_no_for_an_answer),
+		cmocka_unit_test(forcing_it_on_a_peer_that_never_does_is_explained),
+		cmocka_unit_test(a_forced_responder_takes_no_child_with_ike_auth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ static void every_key_finds_its_place(void **state)
 	assert_int_equal(c->dscp, 46);
 	assert_int_equal(c->unique, UNIQUE_REPLACE);
 	assert_int_equal(c->fragmentation, FRAGMENTATION_NO);
-	assert_true(c->childless_force && c->send_cert == SEND_CERT_ALWAYS);
+	assert_true(c->childless == CHILDLESS_FORCE && c->send_cert == SEND_CERT_ALWAYS);
 	assert_int_equal(c->local[0].id.type, ID_DER_ASN1_DN);
 	assert_true(c->local[0].pss && c->local[0].hash_count == 2);
 	assert_int_equal(c->remote[0].min_bits, 3072);

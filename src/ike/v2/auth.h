@@ -10,6 +10,7 @@
 struct auth_data {
 	struct child_deal deal;
 	bool with_child;
+	bool childless; /* initiator: the child, if any, comes later */
 	uint16_t child_error;
 	char child_text[REJECT_TEXT_MAX];
 	uint8_t maced[2][MACED_ID_BYTES_MAX]; /* ours, the peer's */

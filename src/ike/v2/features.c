@@ -2,6 +2,7 @@
 
 #include "ike/nat.h"
 #include "ike/v2/auth.h"
+#include "ike/v2/childless.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
 
@@ -57,6 +58,9 @@ static const struct feature features[] = {
 		.put_auth = qcd_put,
 		.read_auth = qcd_read_auth },
 	{ .name = "MOBIKE, RFC 4555", .put_auth = mobike_put_auth, .read_auth = mobike_read_auth },
+	{ .name = "childless initiation, RFC 6023",
+		.put_init = childless_put_init,
+		.read_init = childless_read_init },
 	{ .name = "multiple authentication, RFC 4739",
 		.put_init = auth_multiple_put_init,
 		.read_init = auth_multiple_read_init,

@@ -7,6 +7,7 @@
 #include "ike/negotiate.h"
 #include "ike/supervise.h"
 #include "ike/v2/auth.h"
+#include "ike/v2/childless.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
 
@@ -75,7 +76,9 @@ static enum step prepare(struct exchange *x)
 	if (remote->type && !remote->wildcard)
 		auth_set_id(&sa->remote_id, &(struct id_payload){ remote->type, remote->value });
 	d->deal.config = setup->child ? setup->child : c->child_count ? &c->children[0] : NULL;
-	d->with_child = d->deal.config != NULL;
+	if (childless_decide(x, d->deal.config, &d->childless) != STEP_NEXT)
+		return STEP_REJECT;
+	d->with_child = !d->childless;
 	d->deal.ni = exchange_keep(x, octets_bytes(&setup->our_nonce));
 	d->deal.nr = exchange_keep(x, octets_bytes(&setup->peer_nonce));
 	return STEP_NEXT;
@@ -213,11 +216,18 @@ static void done(struct exchange *x)
 	struct auth_data *d = x->data;
 	uint64_t command = sa->command;
 
+	sa->command = 0;
+	if (d->childless && d->deal.config) {
+		intent_add(sa,
+			&(struct intent){ .kind = INTENT_CREATE_CHILD,
+				.config = d->deal.config,
+				.command = command });
+		return;
+	}
 	if (d->child_error) {
 		sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", d->child_text);
 		supervise_child_failed(sa, d->deal.config, d->child_text);
 	}
-	sa->command = 0;
 	command_done(x->engine, command, !d->child_error, 0, d->child_text);
 }
 

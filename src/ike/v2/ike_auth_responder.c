@@ -6,6 +6,7 @@
 
 #include "ike/negotiate.h"
 #include "ike/v2/auth.h"
+#include "ike/v2/childless.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
 #include "ike/v2/mobike.h"
@@ -224,6 +225,8 @@ static enum step choose_child(struct exchange *x)
 
 	if (!x->last)
 		return STEP_NEXT;
+	if (!childless_accepts(x, d->with_child))
+		return STEP_REJECT;
 	features_read_auth(x);
 	if (!d->with_child)
 		return STEP_NEXT;
