@@ -259,6 +259,7 @@ static void count_event(struct host *h, const struct ike_event *e)
 		[IKE_EVENT_IKE_UP] = &h->ike_up,
 		[IKE_EVENT_IKE_DOWN] = &h->ike_down,
 		[IKE_EVENT_IKE_REKEYED] = &h->ike_rekeyed,
+		[IKE_EVENT_IKE_REPLACED] = &h->ike_replaced,
 		[IKE_EVENT_CHILD_UP] = &h->child_up,
 		[IKE_EVENT_CHILD_DOWN] = &h->child_down,
 		[IKE_EVENT_CHILD_REKEYED] = &h->child_rekeyed,
@@ -277,9 +278,9 @@ static void count_event(struct host *h, const struct ike_event *e)
 
 static void tell(struct host *h, const struct ike_event *e)
 {
-	static const char *const words[] = { "IKE UP", "IKE DOWN", "IKE REKEYED", "CHILD UP",
-		"CHILD DOWN", "CHILD REKEYED", "->", "<-", "retransmit", "dropped", "FAILED",
-		"note", "done", "IKE UPDATED" };
+	static const char *const words[] = { "IKE UP", "IKE DOWN", "IKE REKEYED", "IKE REPLACED",
+		"CHILD UP", "CHILD DOWN", "CHILD REKEYED", "->", "<-", "retransmit", "dropped",
+		"FAILED", "note", "done", "IKE UPDATED" };
 
 	count_event(h, e);
 	ladder(h->world, "%-6s %s %s", h->name, words[e->kind], e->text);
@@ -394,6 +395,19 @@ void host_terminate(struct host *h, const char *ike, const char *child)
 void host_rekey(struct host *h, const char *ike, const char *child)
 {
 	host_command(h, IKE_COMMAND_REKEY, ike, child);
+}
+
+void host_reauthenticate(struct host *h, const char *ike)
+{
+	struct ike_command c = {
+		.kind = IKE_COMMAND_REKEY, .id = ++h->commands, .ike = ike, .reauth = true
+	};
+
+	if (!h->engine)
+		return;
+	ladder(h->world, "%-6s command reauthenticate %s", h->name, ike);
+	ike_command(h->engine, host_now(h), &c);
+	host_drain(h);
 }
 
 /* Time, as this host sees it. */

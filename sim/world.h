@@ -126,8 +126,8 @@ struct host {
 	size_t use_count;
 	struct sim_use uses[HOST_CHILDREN_MAX];
 	struct traffic traffic;
-	unsigned ike_up, ike_down, ike_rekeyed, child_up, child_down, child_rekeyed, failed,
-		done_ok, done_failed, dropped;
+	unsigned ike_up, ike_down, ike_rekeyed, ike_replaced, child_up, child_down, child_rekeyed,
+		failed, done_ok, done_failed, dropped;
 	char last_failure[1100], last_done[1100];
 	uint64_t commands;
 };
@@ -167,6 +167,7 @@ struct host *world_host(struct world *w, const char *name, const char *address, 
 void host_initiate(struct host *h, const char *child);
 void host_initiate_ike(struct host *h, const char *ike); /* with all of its children */
 void host_terminate(struct host *h, const char *ike, const char *child);
+void host_reauthenticate(struct host *h, const char *ike);
 void host_rekey(struct host *h, const char *ike, const char *child);
 void host_trap(struct host *h, const char *child);
 void host_untrap(struct host *h, const char *child);

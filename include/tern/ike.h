@@ -92,6 +92,7 @@ struct ike_command {
 	const char *ike, *child;             /* names; NULL: not given */
 	uint32_t ike_id, child_id;           /* 0: not given */
 	bool force;                          /* TERMINATE: don't wait for the peer */
+	bool reauth;                         /* REKEY of IKE SAs: authenticate anew */
 };
 
 void ike_command(struct ike_engine *e, ike_time now, const struct ike_command *command);
@@ -239,6 +240,8 @@ enum ike_event_kind {
 	IKE_EVENT_IKE_UP,
 	IKE_EVENT_IKE_DOWN,
 	IKE_EVENT_IKE_REKEYED, /* ike_id: the new one; old_id */
+	IKE_EVENT_IKE_REPLACED, /* likewise, by one authenticated anew, which was told UP before; text:
+				   "reauthenticated", "redirected" */
 	IKE_EVENT_CHILD_UP,
 	IKE_EVENT_CHILD_DOWN,
 	IKE_EVENT_CHILD_REKEYED, /* child_id: the new one; old_id */
@@ -316,6 +319,7 @@ struct ike_sa_view {
 	struct proposal chosen;  /* one transform of each type */
 	ike_time established_at; /* 0: not yet */
 	ike_time rekey_at;       /* IKE_TIME_NEVER: none */
+	ike_time reauth_at;      /* likewise */
 	const char *task;        /* the exchange under way: "IKE_AUTH"; NULL: none */
 };
 

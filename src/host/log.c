@@ -14,6 +14,7 @@ static const struct event_words words_of[] = {
 	[IKE_EVENT_IKE_UP] = { "IKE", "IKE SA up" },
 	[IKE_EVENT_IKE_DOWN] = { "IKE", "IKE SA down" },
 	[IKE_EVENT_IKE_REKEYED] = { "IKE", "IKE SA rekeyed" },
+	[IKE_EVENT_IKE_REPLACED] = { "IKE", "IKE SA takes the place" },
 	[IKE_EVENT_CHILD_UP] = { "CHD", "up" },
 	[IKE_EVENT_CHILD_DOWN] = { "CHD", "down" },
 	[IKE_EVENT_CHILD_REKEYED] = { "CHD", "rekeyed" },
@@ -60,7 +61,7 @@ static void render_change(const struct ike_event *event, char *out, size_t out_s
 {
 	const char *words = words_of[event->kind].words;
 	const char *name = event->child_name ? event->child_name : "";
-	bool ike = event->kind == IKE_EVENT_IKE_REKEYED;
+	bool ike = event->kind == IKE_EVENT_IKE_REKEYED || event->kind == IKE_EVENT_IKE_REPLACED;
 	FILE *f = fmemopen(out, out_size, "w");
 
 	if (!f)
@@ -73,7 +74,8 @@ static void render_change(const struct ike_event *event, char *out, size_t out_s
 	if (event->kind == IKE_EVENT_CHILD_REKEYED && event->old_id)
 		fprintf(f, " from %s/%u", name, event->old_id);
 	else if (ike && event->old_id)
-		fprintf(f, " from %s/%u", event->ike_name, event->old_id);
+		fprintf(f, " %s %s/%u", event->kind == IKE_EVENT_IKE_REKEYED ? "from" : "of",
+			event->ike_name, event->old_id);
 	if (event->text && *event->text)
 		fprintf(f, "%s%s", *words ? ": " : "", event->text);
 	fputc(0, f);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ike/exchange.h"
+#include "ike/heir.h"
 #include "ike/lifetime.h"
 #include "ike/liveness.h"
 #include "ike/narrow.h"
@@ -110,7 +111,10 @@ void child_remove(struct child_sa *c, enum sa_end end, const char *why)
 
 	if (!c->installed_in)
 		return;
-
+	if (heir_takes_over(c)) {
+		end = SA_END_REPLACED;
+		rekeyed = true;
+	}
 	child_operate(c, IKE_OPERATE_REMOVE, rekeyed);
 	c->installed_in = c->installed_out = false;
 	timer_clear(&c->sa->engine->timers, &c->rekey_timer);
@@ -565,6 +569,7 @@ static struct child_spec deal_spec(struct exchange *x, const struct child_deal *
 static struct child_sa *child_new(struct exchange *x, const struct child_deal *deal)
 {
 	const struct connection *connection = deal->born ? deal->born : x->sa->connection;
+	struct child_sa *old = deal->rekeys_id ? NULL : heir_predecessor(x->sa, deal);
 	struct child_sa *c = calloc(1, sizeof(*c));
 
 	if (!c)
@@ -580,8 +585,12 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 	c->chosen = deal->chosen;
 	c->spec = deal_spec(x, deal);
 	c->spec.child_id = c->id;
-	c->spec.reqid = deal->reqid ? deal->reqid : engine_reqid(x->sa, deal->config);
+	c->spec.reqid = deal->reqid ? deal->reqid
+		: old               ? old->spec.reqid
+				    : engine_reqid(x->sa, deal->config);
 	c->predecessor = deal->rekeys_id;
+	if (old)
+		heir_link(c, old);
 	c->made_in = x->sa->id;
 	c->made_by = x->initiator ? 0 : x->message_id + 1;
 	c->rekey_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_REKEY };
@@ -598,10 +607,14 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 void child_announce(struct child_sa *c)
 {
 	char local[300], remote[300];
+	struct child_sa *rekeyed =
+		c->predecessor && !c->heir ? child_find(c->sa->engine, c->predecessor) : NULL;
 
 	if (c->announced)
 		return;
 	c->announced = true;
+	if (rekeyed)
+		heir_rekeyed(c, rekeyed);
 	selectors_print(&c->spec.local, local, sizeof(local));
 	selectors_print(&c->spec.remote, remote, sizeof(remote));
 	child_tell(c, c->predecessor ? IKE_EVENT_CHILD_REKEYED : IKE_EVENT_CHILD_UP, 0,
@@ -633,7 +646,9 @@ struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
 	child_operate(c, IKE_OPERATE_INSTALL_IN, false);
 	/* A responder that rekeys keeps sending on the old SA until the peer shows that it has the
 	 * new one: it deletes the old. */
-	if (!deal->redundant && (x->initiator || !deal->rekeys_id))
+	if (c->heir && !x->initiator)
+		heir_waits(c);
+	else if (!deal->redundant && (x->initiator || !deal->rekeys_id))
 		child_use_outbound(c);
 	child_arm(c);
 	if (!deal->redundant)

@@ -7,6 +7,7 @@
 
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"
 #include "ike/v2/exchanges.h"
@@ -260,6 +261,8 @@ static void apply(struct ike_engine *e, const struct ike_command *command)
 			apply_to_children(sa, command);
 		else if (command->kind == IKE_COMMAND_TERMINATE)
 			end_sa(sa, command);
+		else if (command->reauth)
+			renew_command(sa, command->id);
 		else
 			intent_add(sa,
 				&(struct intent){

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ike/exchange.h"
+#include "ike/renew.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
@@ -82,6 +83,8 @@ static const struct exchange_kind *intent_exchange(enum intent_kind kind)
 	case INTENT_ANNOUNCE_ADDRESSES:
 	case INTENT_VERIFY_PATH:
 		return &addresses_initiator;
+	case INTENT_ASK_REAUTH:
+		return &auth_lifetime_initiator;
 	}
 	return NULL;
 }
@@ -132,6 +135,7 @@ void intent_pump(struct ike_sa *sa)
 		return;
 	}
 	timer_set(&sa->engine->timers, &sa->intent_timer, next);
+	renew_check(sa);
 }
 
 void intents_clear(struct ike_sa *sa, const char *why)

@@ -8,6 +8,7 @@
 #include "ike/child.h"
 #include "ike/exchange.h"
 #include "ike/liveness.h"
+#include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
@@ -32,9 +33,10 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 {
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
 	struct timer *timers[] = { &sa->window.retransmit, &sa->rekey_timer, &sa->over_timer,
-		&sa->liveness_timer, &sa->intent_timer, &sa->linger_timer };
+		&sa->liveness_timer, &sa->intent_timer, &sa->linger_timer, &sa->reauth_timer,
+		&sa->auth_end_timer, &sa->renew_timer };
 	static const int kinds[] = { TIMER_RETRANSMIT, TIMER_REKEY, TIMER_OVER, TIMER_LIVENESS,
-		TIMER_INTENT, TIMER_LINGER };
+		TIMER_INTENT, TIMER_LINGER, TIMER_REAUTH, TIMER_AUTH_END, TIMER_RENEW };
 
 	if (!sa)
 		return NULL;
@@ -51,8 +53,8 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	sa->setup->timer.kind = TIMER_HALF_OPEN;
 	sa->engine = e;
 	sa->id = ++e->last_ike_id;
-	sa->initiator = sa->mobility.decides = initiator;
-	sa->rekey_at = sa->over_at = IKE_TIME_NEVER;
+	sa->initiator = sa->original_initiator = sa->mobility.decides = initiator;
+	sa->rekey_at = sa->over_at = sa->reauth_at = sa->auth_ends_at = IKE_TIME_NEVER;
 	if (table_put(e->by_ike_id, BYTES(&sa->id, sizeof(sa->id)), sa) < 0) {
 		free(sa->setup);
 		free(sa);
@@ -88,6 +90,7 @@ void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->remote_id.type = old->remote_id.type;
 	octets_set(&sa->local_id.value, octets_bytes(&old->local_id.value));
 	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
+	renew_inherit(sa, old);
 }
 
 struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
@@ -153,6 +156,8 @@ void sa_free(struct ike_sa *sa)
 		child_free(sa->children);
 	intents_clear(sa, "the IKE SA is gone");
 	sa_setup_end(sa);
+	renew_disarm(sa);
+	free(sa->renewal);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_clear(&e->timers, timers[i]);
 	window_clear(sa);
@@ -176,6 +181,8 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	bool was_up = sa->established_at && sa->state != IKE_REKEYED;
 
+	if (renew_over(sa, why))
+		end = SA_END_REPLACED; /* the one that it was to replace goes on */
 	if (sa->state != IKE_REKEYED)
 		supervise_sa_over(sa, end, why);
 	sa->gone = true;
@@ -217,6 +224,7 @@ void sa_linger(struct ike_sa *sa, enum sa_end end, const char *why)
 		return;
 	sa_over(sa, end, why);
 	sa_setup_end(sa);
+	renew_disarm(sa);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_clear(&sa->engine->timers, timers[i]);
 	timer_set(&sa->engine->timers, &sa->linger_timer,
@@ -251,6 +259,7 @@ void sa_established(struct ike_sa *sa)
 	if (!sa->mobility.verifying)
 		path_settle(sa);
 	liveness_arm(sa);
+	renew_arm(sa);
 	supervise_sa_up(sa);
 }
 
@@ -300,6 +309,11 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 	case TIMER_INTENT:
 		intent_pump(sa);
 		break;
+	case TIMER_REAUTH:
+	case TIMER_AUTH_END:
+	case TIMER_RENEW:
+		renew_timer_due(sa, kind);
+		break;
 	case TIMER_LINGER:
 		sa_doom(sa, SA_END_REPLACED, "");
 		break;
@@ -312,6 +326,8 @@ uint64_t sa_command(const struct ike_sa *sa)
 {
 	if (sa->command)
 		return sa->command;
+	if (sa->renewal && sa->renewal->command)
+		return sa->renewal->command;
 	return sa->ours && sa->ours->intent ? sa->ours->intent->command : 0;
 }
 

@@ -75,7 +75,8 @@ enum intent_kind {
 	INTENT_QCD_TOKEN,
 	INTENT_UPDATE_ADDRESSES, /* MOBIKE: UPDATE_SA_ADDRESSES */
 	INTENT_ANNOUNCE_ADDRESSES,
-	INTENT_VERIFY_PATH /* the return routability check */
+	INTENT_VERIFY_PATH, /* the return routability check */
+	INTENT_ASK_REAUTH   /* the peer is to authenticate again now, RFC 4478 */
 };
 
 struct intent {
@@ -107,6 +108,9 @@ struct child_sa {
 	unsigned rekey_tries; /* rekeyings that failed, in a row */
 	uint32_t made_in;     /* the IKE SA that the peer's request came in which made it */
 	uint32_t made_by;     /* the message ID of that request, plus 1; 0: a request of ours */
+	uint32_t heir_id;     /* the child of another IKE SA that takes its place, or 0: heir.h */
+	bool heir;            /* it took the place of another IKE SA's */
+	uint32_t renewed_by;  /* the new IKE SA that was asked to have a child in its place */
 	uint64_t command;
 };
 
@@ -124,7 +128,10 @@ enum sa_timer {
 	TIMER_CHILD_INACTIVE,
 	TIMER_OVER,
 	TIMER_SUPERVISE,
-	TIMER_SHUTDOWN
+	TIMER_SHUTDOWN,
+	TIMER_REAUTH,
+	TIMER_AUTH_END,
+	TIMER_RENEW
 };
 
 struct ike_sa {
@@ -163,6 +170,16 @@ struct ike_sa {
 			       it, too: it is not decided yet which survives. Or 0 */
 	unsigned rekey_tries; /* rekeyings that failed, in a row */
 	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer;
+
+	bool original_initiator; /* of the first SA of this line, before any rekeying */
+	uint32_t replaces; /* the IKE SA beside which this one is set up to take its place, or 0 */
+	struct renewal *renewal;   /* where it replaces one: renew.h */
+	ike_time authenticated_at; /* 0: not yet; rekeying doesn't change these three */
+	ike_time reauth_at, auth_ends_at;
+	unsigned renew_failures;
+	bool heirs_wait; /* children that were given to the peer may be unknown to it yet */
+	struct timer reauth_timer, auth_end_timer, renew_timer;
+
 	uint64_t command; /* who asked for it */
 	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */
 	bool delete_sent;

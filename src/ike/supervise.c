@@ -367,6 +367,8 @@ void supervise_child_failed(struct ike_sa *sa, const struct child_config *config
 	struct supervised *s = supervised_of(sa);
 	struct supervised_child *child = child_of(s, config->name);
 
+	if (sa->renewal)
+		return; /* the IKE SA that this one was to replace goes on, with its child */
 	supervised_touch(s);
 	if (sa->gone || !child || !is_missing(s, child))
 		return;

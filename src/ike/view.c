@@ -25,6 +25,7 @@ static struct ike_sa_view sa_view(const struct ike_sa *sa)
 		.chosen = sa->chosen,
 		.established_at = sa->established_at,
 		.rekey_at = sa->rekey_at,
+		.reauth_at = sa->reauth_at,
 		.task = sa->ours ? sa->ours->kind->name : NULL,
 	};
 }

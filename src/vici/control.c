@@ -178,12 +178,12 @@ static void command_terminate(struct vici_session *s, const struct tree_node *re
 
 static void command_rekey(struct vici_session *s, const struct tree_node *request)
 {
-	struct ike_command command = { .kind = IKE_COMMAND_REKEY };
+	struct ike_command command = { .kind = IKE_COMMAND_REKEY,
+		.reauth = vici_yes(request, "reauth") };
 
-	if (vici_yes(request, "reauth"))
+	if (command.reauth && !tree_text(request, "ike") && !tree_text(request, "ike-id"))
 		vici_reply_fail(s,
-			"reauth is not supported: rekey without it, or terminate and "
-			"initiate");
+			"reauth is of an IKE SA with all its children: give its name with ike, or its number with ike-id");
 	else if (read_targets(s, request, &command))
 		start(s, request, &command);
 }

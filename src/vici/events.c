@@ -58,6 +58,15 @@ static void write_ike_updown(struct vici *v, struct vici_buffer *b, const struct
 	vici_section_end(b);
 }
 
+/* A new IKE SA was told up before: the one whose place it took is down. */
+static void write_ike_replaced(struct vici *v, struct vici_buffer *b, const struct ike_event *event)
+{
+	struct ike_event old = *event;
+
+	old.ike_id = event->old_id;
+	write_ike_updown(v, b, &old);
+}
+
 static void write_ike_rekey(struct vici *v, struct vici_buffer *b, const struct ike_event *event)
 {
 	struct ike_sa_view sa;
@@ -120,6 +129,7 @@ static const struct telling tellings[] = {
 	[IKE_EVENT_IKE_UP] = { VICI_EVENT_IKE_UPDOWN, write_ike_updown },
 	[IKE_EVENT_IKE_DOWN] = { VICI_EVENT_IKE_UPDOWN, write_ike_updown },
 	[IKE_EVENT_IKE_REKEYED] = { VICI_EVENT_IKE_REKEY, write_ike_rekey },
+	[IKE_EVENT_IKE_REPLACED] = { VICI_EVENT_IKE_UPDOWN, write_ike_replaced },
 	[IKE_EVENT_CHILD_UP] = { VICI_EVENT_CHILD_UPDOWN, write_child_updown },
 	[IKE_EVENT_CHILD_DOWN] = { VICI_EVENT_CHILD_UPDOWN, write_child_updown },
 	[IKE_EVENT_IKE_UPDATED] = { VICI_EVENT_IKE_UPDATE, write_ike_updown },

@@ -69,6 +69,8 @@ static void write_ike_times(struct vici *v, struct vici_buffer *b, const struct 
 	vici_printf(b, "established", "%" PRIu64, seconds_since(v, sa->established_at));
 	if (sa->rekey_at != IKE_TIME_NEVER && sa->rekey_at)
 		vici_printf(b, "rekey-time", "%" PRIu64, seconds_until(v, sa->rekey_at));
+	if (sa->reauth_at != IKE_TIME_NEVER && sa->reauth_at)
+		vici_printf(b, "reauth-time", "%" PRIu64, seconds_until(v, sa->reauth_at));
 }
 
 /* Within the section that is named like the connection; child-sas is the caller's. */

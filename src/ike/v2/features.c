@@ -1,6 +1,7 @@
 #include "ike/v2/features.h"
 
 #include "ike/nat.h"
+#include "ike/renew.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/childless.h"
 #include "ike/v2/mobike.h"
@@ -65,6 +66,9 @@ static const struct feature features[] = {
 		.put_init = auth_multiple_put_init,
 		.read_init = auth_multiple_read_init,
 		.put_auth = auth_multiple_put_auth },
+	{ .name = "repeated authentication, RFC 4478",
+		.put_auth = auth_lifetime_put,
+		.read_auth = auth_lifetime_read },
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))

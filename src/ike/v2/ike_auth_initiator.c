@@ -54,6 +54,8 @@ static bool wants_certificates(const struct connection *c)
 
 static bool first_contact(const struct ike_sa *sa)
 {
+	if (sa->replaces)
+		return false; /* the one that it replaces still stands */
 	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next)
 		if (other != sa && !other->gone && other->established_at &&
 			other->connection == sa->connection)

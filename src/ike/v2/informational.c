@@ -2,7 +2,9 @@
  * dispatch of requests. */
 #include <stdio.h>
 
+#include "ike/heir.h"
 #include "ike/lifetime.h"
+#include "ike/renew.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
@@ -259,6 +261,7 @@ static enum step handle(struct exchange *x)
 			count += delete_children(
 				holder_of(x->sa), &del, ours + count, DELETES_MAX - count);
 	}
+	auth_lifetime_read(x);
 	d->auth_failed = chain_notify(exchange_in(x), AUTHENTICATION_FAILED, &n);
 	qcd_read(x, x->sa);
 	if (count && !d->delete_ike)
@@ -283,9 +286,9 @@ static void handled(struct exchange *x)
 		bool rekeyed;
 
 		rekey_ike_forget(x->sa);
-		rekeyed = x->sa->state == IKE_REKEYED;
+		rekeyed = x->sa->state == IKE_REKEYED || renew_succeeded(x->sa);
 		sa_linger(x->sa, rekeyed ? SA_END_REPLACED : SA_END_PEER_DELETED,
-			rekeyed ? "rekeyed" : "deleted by the peer");
+			rekeyed ? "replaced" : "deleted by the peer");
 	} else if (d->addresses) {
 		mobike_requested(x);
 	}
@@ -341,6 +344,7 @@ void request_dispatch(struct ike_sa *sa, struct arena *arena, struct opened *mes
 	const struct exchange_kind *kind = NULL;
 	bool up = sa->established_at && !sa->gone;
 
+	heirs_confirmed(sa);
 	if (sa->theirs) {
 		request_resume(sa, arena, message);
 		return;

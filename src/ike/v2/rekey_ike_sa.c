@@ -7,6 +7,7 @@
 
 #include "ike/lifetime.h"
 #include "ike/negotiate.h"
+#include "ike/renew.h"
 #include "ike/v2/collision.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
@@ -116,6 +117,8 @@ static void hand_over(struct ike_sa *old, struct ike_sa *to)
 		child_move(old->children, to);
 	move_intents(old, to);
 	wait_for_delete(old);
+	renew_disarm(old);
+	renew_moved(old, to);
 	sa_established(to);
 	engine_tell(old->engine,
 		&(struct ike_event){ .kind = IKE_EVENT_IKE_REKEYED,

@@ -1,0 +1,120 @@
+#include "ike/heir.h"
+
+#include "ike/narrow.h"
+
+/* A peer that got no further after IKE_AUTH has our response by now, or never will. */
+#define CONFIRMED_AFTER_NS (3 * NS_PER_SECOND)
+
+bool child_carries(const struct child_sa *c)
+{
+	return c->state == IKE_CHILD_INSTALLED || c->state == IKE_CHILD_REKEYING;
+}
+
+struct child_sa *heir_of(const struct child_sa *c)
+{
+	return c->heir_id ? child_find(c->sa->engine, c->heir_id) : NULL;
+}
+
+static bool same_id(const struct ike_id *a, const struct ike_id *b)
+{
+	return a->type == b->type && bytes_equal(octets_bytes(&a->value), octets_bytes(&b->value));
+}
+
+bool heirs_possible(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	if (sa == old || old->gone || !old->established_at)
+		return false;
+	if (sa->replaces)
+		return sa->replaces == old->id;
+	return same_id(&sa->remote_id, &old->remote_id) && same_id(&sa->local_id, &old->local_id) &&
+		strcmp(sa_name(sa), sa_name(old)) == 0;
+}
+
+static bool fits(const struct ike_sa *sa, const struct child_deal *deal, const struct child_sa *c)
+{
+	if (!child_carries(c) || heir_of(c) || strcmp(c->config->name, deal->config->name) != 0)
+		return false;
+	return sa->replaces ||
+		(c->spec.mode == deal->mode && selectors_equal(&c->spec.local, &deal->local) &&
+			selectors_equal(&c->spec.remote, &deal->remote));
+}
+
+struct child_sa *heir_predecessor(struct ike_sa *sa, const struct child_deal *deal)
+{
+	for (struct ike_sa *old = sa->engine->sas; old; old = old->next) {
+		if (!heirs_possible(sa, old))
+			continue;
+		for (struct child_sa *c = old->children; c; c = c->next)
+			if (fits(sa, deal, c))
+				return c;
+	}
+	return NULL;
+}
+
+void heir_link(struct child_sa *heir, struct child_sa *old)
+{
+	old->heir_id = heir->id;
+	heir->heir = true;
+	heir->predecessor = old->id;
+}
+
+static struct child_sa *bequeather(const struct child_sa *heir)
+{
+	struct ike_engine *e = heir->sa->engine;
+
+	for (struct ike_sa *sa = heir->heir ? e->sas : NULL; sa; sa = sa->next)
+		for (struct child_sa *c = sa->children; c; c = c->next)
+			if (c->heir_id == heir->id)
+				return c;
+
+	return NULL;
+}
+
+void heir_rekeyed(struct child_sa *made, struct child_sa *rekeyed)
+{
+	struct child_sa *old = bequeather(rekeyed);
+
+	made->heir = rekeyed->heir;
+	if (old)
+		old->heir_id = made->id;
+	made->heir_id = rekeyed->heir_id;
+	made->renewed_by = rekeyed->renewed_by;
+	rekeyed->heir_id = 0;
+}
+
+bool heir_takes_over(struct child_sa *c)
+{
+	struct child_sa *heir = heir_of(c), *old = bequeather(c);
+
+	if (heir && heir->installed_in) {
+		child_use_outbound(heir);
+		return true;
+	}
+	if (!old || !child_carries(old))
+		return false;
+	/* The other way round: the data plane has the old one still, and goes back to it. */
+	old->heir_id = 0;
+	old->predecessor = c->id;
+	child_tell(old, IKE_EVENT_CHILD_REKEYED, 1, "it goes on: what was to replace it has ended");
+	return true;
+}
+
+/* The initiator can use a child when it has our response. Until then what we send goes over the old
+ * one. */
+void heir_waits(struct child_sa *c)
+{
+	struct ike_sa *sa = c->sa;
+
+	sa->heirs_wait = true;
+	timer_set(&sa->engine->timers, &sa->renew_timer, sa->engine->now + CONFIRMED_AFTER_NS);
+}
+
+void heirs_confirmed(struct ike_sa *sa)
+{
+	if (!sa->heirs_wait)
+		return;
+	sa->heirs_wait = false;
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (c->heir && c->installed_in)
+			child_use_outbound(c);
+}

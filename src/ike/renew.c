@@ -1,0 +1,404 @@
+/* Replacing an IKE SA. A new one is set up beside the old: IKE_SA_INIT, IKE_AUTH with one of the
+ * old one's children, the others by CREATE_CHILD_SA. When all stand, the old SA is deleted; where
+ * anything fails the new one goes instead, and it is tried again until over_time ends the old. The
+ * peer just sees a second SA between the same identities, whose children are heirs (heir.h). */
+#include "ike/renew.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/heir.h"
+#include "ike/supervise.h"
+#include "ike/v2/exchanges.h"
+
+#define RETRY_NS_MIN  (5 * NS_PER_SECOND)
+#define RETRY_NS_MAX  (60 * NS_PER_SECOND)
+#define LOOK_AGAIN_NS (200 * NS_PER_MS) /* while the old SA is busy with its children */
+/* A peer that wants us to authenticate at once, again and again, gets it this often. */
+#define REAUTH_NS_MIN (5 * NS_PER_SECOND)
+
+/* When. */
+
+bool renew_possible(const struct ike_sa *sa)
+{
+	const struct host_list *to = &sa->connection->remote_addrs;
+
+	if (sa->original_initiator)
+		return true;
+	for (size_t i = 0; i < to->count; i++)
+		if (to->list[i].kind == HOST_ADDRESS || to->list[i].kind == HOST_NAME)
+			return true;
+
+	return false;
+}
+
+static void set_timers(struct ike_sa *sa)
+{
+	timer_set(&sa->engine->timers, &sa->reauth_timer, sa->reauth_at);
+	timer_set(&sa->engine->timers, &sa->auth_end_timer, sa->auth_ends_at);
+}
+
+/* The responder announced reauth_time as AUTH_LIFETIME: it leaves the initiator half of over_time
+ * more before it begins itself, where it can. */
+void renew_arm(struct ike_sa *sa)
+{
+	const struct connection *c = sa->connection;
+	ike_time own = IKE_TIME_NEVER;
+
+	if (!sa->authenticated_at && c->reauth_time_s) {
+		if (sa->original_initiator)
+			own = sa_jittered(sa, c->reauth_time_s, c->rand_time_s);
+		else if (renew_possible(sa))
+			own = sa_jittered(sa, c->reauth_time_s, 0) +
+				c->over_time_s * NS_PER_SECOND / 2;
+		if (c->over_time_s || !sa->original_initiator)
+			sa->auth_ends_at = sa_jittered(sa, c->reauth_time_s + c->over_time_s, 0);
+	}
+	if (!sa->authenticated_at)
+		sa->authenticated_at = sa->engine->now;
+	if (own < sa->reauth_at)
+		sa->reauth_at = own;
+	set_timers(sa);
+}
+
+void renew_disarm(struct ike_sa *sa)
+{
+	timer_clear(&sa->engine->timers, &sa->reauth_timer);
+	timer_clear(&sa->engine->timers, &sa->auth_end_timer);
+	timer_clear(&sa->engine->timers, &sa->renew_timer);
+}
+
+void renew_inherit(struct ike_sa *sa, const struct ike_sa *old)
+{
+	sa->original_initiator = old->original_initiator;
+	sa->authenticated_at = old->authenticated_at;
+	sa->reauth_at = old->reauth_at;
+	sa->auth_ends_at = old->auth_ends_at;
+}
+
+/* A tenth earlier than the peer wants, and up to as much again at random. */
+void renew_within(struct ike_sa *sa, uint32_t lifetime_s)
+{
+	struct ike_engine *e = sa->engine;
+	ike_time since = sa->authenticated_at ? sa->authenticated_at : e->now;
+	uint64_t lifetime = lifetime_s * NS_PER_SECOND, early = lifetime / 10;
+	ike_time at = e->now + lifetime - early;
+
+	if (early)
+		at -= random_below(&e->options.random, early / NS_PER_MS + 1) * NS_PER_MS;
+	if (at < since + REAUTH_NS_MIN)
+		at = since + REAUTH_NS_MIN;
+	sa_tell(sa, IKE_EVENT_NOTE, 1, "the peer wants us to authenticate again within %u s",
+		lifetime_s);
+	if (at < sa->reauth_at)
+		sa->reauth_at = at;
+	if (sa->established_at)
+		set_timers(sa);
+}
+
+/* Beginning. */
+
+static struct ike_sa *replacement_of(const struct ike_sa *old)
+{
+	for (struct ike_sa *sa = old->engine->sas; sa; sa = sa->next)
+		if (sa->replaces == old->id && !sa->gone)
+			return sa;
+
+	return NULL;
+}
+
+static const struct child_config *first_child(const struct ike_sa *old, struct ike_sa *sa)
+{
+	for (struct child_sa *c = old->children; c; c = c->next) {
+		const struct child_config *config =
+			child_carries(c) ? connection_child(sa->connection, c->config->name) : NULL;
+
+		if (config) {
+			c->renewed_by = sa->id;
+			return config;
+		}
+	}
+	return NULL;
+}
+
+/* Where the old SA is now is where the new one goes first; when that failed, names are resolved
+ * and addresses chosen as at the beginning. */
+static void choose_path(struct ike_sa *sa, struct ike_sa *old)
+{
+	bool anew = old->renew_failures > 0 && sa->connection->remote_addrs.count;
+
+	sa->path = old->path;
+	sa->path_known = !anew;
+	sa->attempt = supervise_attempt(sa->engine, sa_name(sa));
+}
+
+static struct ike_sa *replacement_new(struct ike_sa *old, const struct renew_order *order)
+{
+	struct ike_engine *e = old->engine;
+	const struct connection *c = engine_connection(e, old->connection->name);
+	struct ike_sa *sa = sa_new(e, c ? c : old->connection, true);
+
+	if (!sa)
+		return NULL;
+	sa->renewal = calloc(1, sizeof(*sa->renewal));
+	sa->spi_i = engine_new_spi(e);
+	if (!sa->renewal || sa_register(sa) < 0) {
+		sa_doom(sa, SA_END_FAILED, "out of memory");
+		return NULL;
+	}
+	*sa->renewal = (struct renewal){ .command = order->command, .word = order->word };
+	sa->replaces = old->id;
+	sa->setup->child = first_child(old, sa);
+	choose_path(sa, old);
+	return sa;
+}
+
+bool renew_begin(struct ike_sa *old, const struct renew_order *order)
+{
+	bool stands = old->established_at && !old->gone && !old->delete_sent &&
+		(old->state == IKE_ESTABLISHED || old->state == IKE_REKEYING);
+	struct ike_sa *sa = stands && !replacement_of(old) ? replacement_new(old, order) : NULL;
+	struct exchange *x = sa ? exchange_begin(sa, &ike_sa_init_initiator, NULL) : NULL;
+
+	if (!x) {
+		if (sa)
+			sa_doom(sa, SA_END_FAILED, "out of memory");
+		return false;
+	}
+	sa_tell(sa, IKE_EVENT_NOTE, 1, "is to take the place of IKE SA %u", old->id);
+	exchange_start(x);
+	return true;
+}
+
+void renew_command(struct ike_sa *sa, uint64_t command)
+{
+	struct renew_order order = { .command = command, .word = "reauthenticated" };
+
+	if (!renew_possible(sa))
+		intent_add(sa, &(struct intent){ .kind = INTENT_ASK_REAUTH, .command = command });
+	else if (!renew_begin(sa, &order))
+		command_done(sa->engine, command, false, 0,
+			"it is not established, or set up anew already");
+}
+
+/* Failing. */
+
+static void try_again(struct ike_sa *old)
+{
+	struct ike_engine *e = old->engine;
+	uint64_t left = old->auth_ends_at > e->now ? old->auth_ends_at - e->now : 0;
+	uint64_t wait = left / 4;
+
+	if (wait < RETRY_NS_MIN)
+		wait = RETRY_NS_MIN;
+	if (wait > RETRY_NS_MAX)
+		wait = RETRY_NS_MAX;
+	wait += random_below(&e->options.random, wait / 4 + 1);
+	timer_set(&e->timers, &old->reauth_timer, e->now + wait);
+}
+
+/* What was to be created goes to another SA of the connection. */
+static void intents_move(struct ike_sa *from, struct ike_sa *to)
+{
+	struct intent **link = &from->intents;
+
+	while (*link) {
+		struct intent *i = *link;
+		const struct child_config *config = i->kind == INTENT_CREATE_CHILD && i->command
+			? connection_child(to->connection, i->config->name)
+			: NULL;
+
+		if (!config) {
+			link = &i->next;
+			continue;
+		}
+		*link = i->next;
+		i->config = config;
+		intent_add(to, i);
+		free(i);
+	}
+}
+
+static void renewal_end(struct ike_sa *sa, bool ok, const char *text)
+{
+	uint64_t command = sa->renewal->command;
+
+	free(sa->renewal);
+	sa->renewal = NULL;
+	sa->replaces = 0;
+	command_done(sa->engine, command, ok, 1, text);
+}
+
+static void fail(struct ike_sa *sa, struct ike_sa *old, const char *why)
+{
+	old->renew_failures++;
+	for (struct child_sa *c = old->children; c; c = c->next)
+		c->renewed_by = 0;
+	sa_tell(old, IKE_EVENT_FAILED, 0, "not %s: %s; this IKE SA stays", sa->renewal->word, why);
+	if (old->reauth_at <= sa->engine->now)
+		try_again(old);
+	intents_move(sa, old);
+	renewal_end(sa, false, why);
+}
+
+/* The new SA stands, but not with all that the old one has. */
+static void give_up(struct ike_sa *sa, struct ike_sa *old, const char *child)
+{
+	char why[300];
+
+	snprintf(why, sizeof(why), "child %.200s could not be created", child);
+	fail(sa, old, why);
+	sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "%s", why);
+	sa->state = IKE_REKEYED;
+	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+bool renew_over(struct ike_sa *sa, const char *why)
+{
+	struct ike_sa *old = sa->renewal ? sa_find(sa->engine, sa->replaces) : NULL;
+	bool goes_on = old && !old->gone;
+
+	if (!sa->renewal)
+		return false;
+	if (goes_on)
+		fail(sa, old, why);
+	else
+		renewal_end(sa, false, why);
+	return goes_on;
+}
+
+/* Standing. */
+
+/* Children that are no longer configured end here. */
+static void end_others(struct ike_sa *old)
+{
+	struct child_sa *next;
+
+	for (struct child_sa *c = old->children; c; c = next) {
+		next = c->next;
+		if (!child_carries(c) || heir_of(c))
+			continue;
+		child_remove(c, SA_END_COMMAND, "no longer configured");
+		child_free(c);
+	}
+}
+
+static void take_place(struct ike_sa *sa, struct ike_sa *old)
+{
+	struct timers *timers = &sa->engine->timers;
+
+	renew_disarm(old);
+	timer_clear(timers, &old->rekey_timer);
+	timer_clear(timers, &old->over_timer);
+	timer_clear(timers, &old->liveness_timer);
+	intents_move(old, sa);
+	end_others(old);
+	old->state = IKE_REKEYED;
+	engine_tell(sa->engine,
+		&(struct ike_event){ .kind = IKE_EVENT_IKE_REPLACED,
+			.ike_id = sa->id,
+			.old_id = old->id,
+			.ike_name = sa_name(sa),
+			.text = sa->renewal->word,
+			.path = &sa->path,
+			.command = sa->renewal->command });
+	intent_add(old, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+	renewal_end(sa, true, "");
+}
+
+static bool busy(const struct exchange *x)
+{
+	return x && x->kind->type == CREATE_CHILD_SA;
+}
+
+/* The next child of the old SA that the new one lacks; false where it was asked for in vain. */
+static bool next_child(struct ike_sa *sa, struct ike_sa *old, const struct child_config **ret_next)
+{
+	*ret_next = NULL;
+	for (struct child_sa *c = old->children; c; c = c->next) {
+		struct child_sa *heir = heir_of(c);
+		const struct child_config *config =
+			connection_child(sa->connection, c->config->name);
+
+		if (!child_carries(c) || (heir && heir->sa == sa) || !config)
+			continue; /* what is no longer configured ends with the old SA */
+		*ret_next = config;
+		if (c->renewed_by == sa->id)
+			return false;
+		c->renewed_by = sa->id;
+		return true;
+	}
+	return true;
+}
+
+void renew_check(struct ike_sa *sa)
+{
+	struct ike_sa *old = sa_find(sa->engine, sa->replaces);
+	const struct child_config *next;
+
+	if (!sa->renewal || !sa->established_at || sa->gone || sa->intents)
+		return;
+	if (!old || old->gone || old->delete_sent || old->state == IKE_REKEYED) {
+		renewal_end(sa, true, "");
+		return;
+	}
+	if (busy(old->ours) || busy(old->theirs)) {
+		timer_set(&sa->engine->timers, &sa->renew_timer, sa->engine->now + LOOK_AGAIN_NS);
+		return;
+	}
+	if (!next_child(sa, old, &next))
+		give_up(sa, old, next->name);
+	else if (next)
+		intent_add(sa, &(struct intent){ .kind = INTENT_CREATE_CHILD, .config = next });
+	else
+		take_place(sa, old);
+}
+
+void renew_moved(const struct ike_sa *old, const struct ike_sa *to)
+{
+	struct ike_sa *sa = replacement_of(old);
+
+	if (sa)
+		sa->replaces = to->id;
+}
+
+bool renew_succeeded(const struct ike_sa *sa)
+{
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		if (child_carries(c) && !heir_of(c))
+			return false;
+	for (const struct ike_sa *newer = sa->engine->sas; newer; newer = newer->next)
+		if (newer->id > sa->id && !newer->gone && !newer->delete_sent &&
+			newer->established_at && newer->state != IKE_REKEYED &&
+			heirs_possible(newer, sa))
+			return true;
+
+	return false;
+}
+
+/* Timers. */
+
+static void reauth_due(struct ike_sa *sa)
+{
+	if (!renew_begin(sa, &(struct renew_order){ .word = "reauthenticated" }))
+		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MIN);
+}
+
+void renew_timer_due(struct ike_sa *sa, enum sa_timer kind)
+{
+	switch (kind) {
+	case TIMER_REAUTH:
+		reauth_due(sa);
+		break;
+	case TIMER_AUTH_END:
+		sa_tell(sa, IKE_EVENT_FAILED, 0, "not authenticated again before its time ended");
+		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
+		break;
+	case TIMER_RENEW:
+		heirs_confirmed(sa);
+		renew_check(sa);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,240 @@
+/* IKE SAs that are replaced by newly authenticated ones: on command, in time, because the peer wants
+ * it; and what happens where that fails. */
+#include "tests/story/story.h"
+
+#include <string.h>
+
+#define SEED 11
+#define TWO_CHILDREN                                                                               \
+	"children {\n more {\n local_ts = %s\n remote_ts = %s\n esp_proposals = aes128gcm16-x25519\n }\n}\n"
+
+static unsigned laddered(const struct story *s, const char *words)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < s->w->ladder_count; i++)
+		count += strstr(s->w->ladder[i], words) != NULL;
+	return count;
+}
+
+/* With two children: net and more. */
+static struct story two_children(const char *connection, const char *bob)
+{
+	static char alice[1000], bobs[1000];
+	struct story_config c = {
+		.connection = connection, .alice_connection = alice, .bob_connection = bobs
+	};
+	struct story s;
+
+	snprintf(alice, sizeof(alice), TWO_CHILDREN, "10.3.0.0/16", "10.4.0.0/16");
+	snprintf(bobs, sizeof(bobs), TWO_CHILDREN "%s", "10.4.0.0/16", "10.3.0.0/16",
+		bob ? bob : "");
+	s = story_begin(SEED, &c, NULL);
+	host_initiate(s.alice, "net");
+	host_initiate(s.alice, "more");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	return s;
+}
+
+/* The SPI that a host sends with now: that of its newest outbound SA. */
+static const struct sim_child *sending(const struct host *h)
+{
+	const struct sim_child *newest = NULL;
+
+	for (size_t i = 0; i < HOST_CHILDREN_MAX; i++)
+		if (h->children[i].out &&
+			(!newest || h->children[i].spec.child_id > newest->spec.child_id))
+			newest = &h->children[i];
+	return newest;
+}
+
+static bool would_arrive(const struct host *from, const struct host *to)
+{
+	const struct sim_child *c = sending(from);
+
+	for (size_t i = 0; c && i < HOST_CHILDREN_MAX; i++)
+		if (to->children[i].in && to->children[i].spec.spi_in == c->spec.spi_out)
+			return true;
+	return false;
+}
+
+static void all_children_move_to_a_newly_authenticated_sa(void **state)
+{
+	struct story s = two_children("", NULL);
+	unsigned downs = s.alice->child_down + s.bob->child_down;
+
+	(void)state;
+	story_up(&s, 2);
+	host_reauthenticate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 2);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.alice->ike_up, 2);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 2);
+	STORY_EQUAL(s, s.bob->child_rekeyed, 2);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, downs);
+	STORY_EQUAL(s, s.alice->done_ok, 3);
+	STORY_EQUAL(
+		s, laddered(&s, "INITIAL_CONTACT"), 2); /* sent and received, the first time only */
+	story_end(&s);
+}
+
+static void either_end_always_sends_what_the_other_can_read(void **state)
+{
+	(void)state;
+	for (unsigned by_bob = 0; by_bob < 2; by_bob++) {
+		struct story s = story_established(SEED, NULL);
+
+		s.w->faults.answer_delay_ns = 3 * NS_PER_MS;
+		host_reauthenticate(by_bob ? s.bob : s.alice, "net");
+		for (unsigned ms = 0; ms < 400; ms++) {
+			world_run(s.w, NS_PER_MS);
+			STORY_TRUE(s, would_arrive(s.alice, s.bob));
+			STORY_TRUE(s, would_arrive(s.bob, s.alice));
+		}
+		story_up(&s, 1);
+		STORY_EQUAL(s, s.alice->ike_replaced + s.bob->ike_replaced, 1);
+		story_end(&s);
+	}
+}
+
+static void reauth_time_is_kept(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "reauth_time = 1h\n over_time = 5m\n rand_time = 5m\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	world_run(s.w, 3290 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 0);
+	world_run(s.w, 320 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	world_run(s.w, 10 * 3600 * NS_PER_SECOND);
+	STORY_TRUE(s, s.alice->ike_replaced >= 10 && s.alice->ike_replaced <= 12);
+	STORY_EQUAL(s, s.alice->failed + s.bob->failed, 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void the_initiator_keeps_to_the_responders_lifetime(void **state)
+{
+	struct story_config c = { .bob_connection = "reauth_time = 10m\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	STORY_TRUE(s, laddered(&s, "N(AUTH_LIFETIME)"));
+	world_run(s.w, 470 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 0);
+	world_run(s.w, 80 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.bob->ike_replaced, 0);
+	world_run(s.w, 3600 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.bob->failed, 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void the_lifetime_outlasts_a_rekeyed_ike_sa(void **state)
+{
+	struct story_config c = { .bob_connection = "reauth_time = 10m\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_rekey(s.bob, "net", NULL);
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	world_run(s.w, 550 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void a_responder_without_an_address_asks_for_it(void **state)
+{
+	struct story_config c = { .bob_connection = "remote_addrs = %any\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_reauthenticate(s.bob, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "INFORMATIONAL request 0 [ N(AUTH_LIFETIME) ]"));
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void secret(struct host *h, const char *secret)
+{
+	keys_load_shared(h->keys, "ike-1", KEYS_SHARED_IKE, bytes_of_text(secret), NULL, 0, "sim");
+}
+
+static void the_old_sa_stays_where_the_new_one_fails_and_it_is_tried_again(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "reauth_time = 1h\n over_time = 5m\n rand_time = 0s\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	secret(s.bob, "jets");
+	world_run(s.w, 3700 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 0);
+	STORY_TRUE(s, s.alice->failed >= 2);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+	story_up(&s, 1);
+	secret(s.bob, "sharks");
+	world_run(s.w, 100 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void over_time_ends_what_is_never_authenticated_again(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "reauth_time = 1h\n over_time = 5m\n rand_time = 0s\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	secret(s.bob, "jets");
+	world_run(s.w, 3890 * NS_PER_SECOND);
+	story_up(&s, 1);
+	world_run(s.w, 30 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_down, 1);
+	STORY_EQUAL(s, host_children(s.alice) + host_children(s.bob), 0);
+	story_end(&s);
+}
+
+static void a_child_that_the_peer_refuses_now_keeps_the_old_sa(void **state)
+{
+	struct story s = two_children("", NULL);
+	char text[8192];
+
+	(void)state;
+	/* Of the second child bob knows nothing any more. */
+	host_reload(s.bob, story_text(&(struct story_config){ 0 }, false, text, sizeof(text)));
+	host_reauthenticate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 0);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+	STORY_TRUE(s, would_arrive(s.alice, s.bob) && would_arrive(s.bob, s.alice));
+	story_up(&s, 2);
+	story_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_children_move_to_a_newly_authenticated_sa),
+		cmocka_unit_test(either_end_always_sends_what_the_other_can_read),
+		cmocka_unit_test(reauth_time_is_kept),
+		cmocka_unit_test(the_initiator_keeps_to_the_responders_lifetime),
+		cmocka_unit_test(the_lifetime_outlasts_a_rekeyed_ike_sa),
+		cmocka_unit_test(a_responder_without_an_address_asks_for_it),
+		cmocka_unit_test(the_old_sa_stays_where_the_new_one_fails_and_it_is_tried_again),
+		cmocka_unit_test(over_time_ends_what_is_never_authenticated_again),
+		cmocka_unit_test(a_child_that_the_peer_refuses_now_keeps_the_old_sa),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
