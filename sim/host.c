@@ -144,8 +144,6 @@ struct host *world_host(struct world *w, const char *name, const char *address, 
 		ike_options_default(&h->options);
 	h->options.random = h->random;
 	h->options.crypto = h->crypto;
-	h->options.qcd_secret.size = 32; /* it outlives a crash */
-	memset(h->options.qcd_secret.data, 'a' + (int)h->number % 26, 32);
 	if (!h->crypto || !h->keys || address_parse(address, &h->address) < 0)
 		die("no host could be made", NULL);
 	h->addresses[h->address_count++] = h->address;

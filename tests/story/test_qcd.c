@@ -5,10 +5,26 @@
 
 #define SEED 23
 
+static struct story with_secrets(void)
+{
+	struct story s = story_begin(SEED, NULL, NULL);
+
+	for (int side = 0; side < 2; side++) {
+		struct host *h = side ? s.bob : s.alice;
+
+		h->options.qcd_secret.size = 32;
+		memset(h->options.qcd_secret.data, 'a' + side, 32);
+		host_restart(h);
+	}
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	return s;
+}
+
 /* Alice, who loses her state and is back, and bob, who does not know yet. */
 static struct story crashed(bool tokens)
 {
-	struct story s = story_established(SEED, NULL);
+	struct story s = with_secrets();
 
 	host_restart(s.alice);
 	if (!tokens) {
@@ -63,7 +79,7 @@ static void without_the_secret_there_is_only_a_hint_and_the_sa_stays_for_now(voi
 static void the_token_is_renewed_when_the_ike_sa_is_rekeyed_by_either_side(void **state)
 {
 	for (int side = 0; side < 2; side++) {
-		struct story s = story_established(SEED, NULL);
+		struct story s = with_secrets();
 
 		(void)state;
 		host_rekey(side ? s.alice : s.bob, "net", NULL);
@@ -79,7 +95,7 @@ static void the_token_is_renewed_when_the_ike_sa_is_rekeyed_by_either_side(void 
 /* §9.2: whoever knows the SPIs of an SA that stands gets nothing by turning them around. */
 static void an_sa_that_stands_gives_no_token_away(void **state)
 {
-	struct story s = story_established(SEED, NULL);
+	struct story s = with_secrets();
 	struct ike_sa_view view;
 	uint64_t sent = s.w->packets_sent;
 	size_t position = 0;
@@ -110,7 +126,7 @@ static void an_sa_that_stands_gives_no_token_away(void **state)
 
 static void a_wrong_token_changes_nothing(void **state)
 {
-	struct story s = story_established(SEED, NULL);
+	struct story s = with_secrets();
 	struct ike_path path = { { s.bob->address, 500 }, { s.alice->address, 500 } };
 	uint8_t datagram[IKE_HEADER_BYTES + 8 + 32] = { 0 };
 	struct ike_sa_view view;
