@@ -410,6 +410,11 @@ void host_reauthenticate(struct host *h, const char *ike)
 	host_drain(h);
 }
 
+void host_shutdown(struct host *h)
+{
+	host_command(h, IKE_COMMAND_SHUTDOWN, NULL, NULL);
+}
+
 /* Time, as this host sees it. */
 
 ike_time host_now(const struct host *h)

@@ -169,6 +169,7 @@ void host_initiate_ike(struct host *h, const char *ike); /* with all of its chil
 void host_terminate(struct host *h, const char *ike, const char *child);
 void host_reauthenticate(struct host *h, const char *ike);
 void host_rekey(struct host *h, const char *ike, const char *child);
+void host_shutdown(struct host *h); /* its engine says goodbye to all */
 void host_trap(struct host *h, const char *child);
 void host_untrap(struct host *h, const char *child);
 /* A packet met a trap: as its plane would say. */

@@ -369,6 +369,8 @@ struct ike_supervised_view {
 	uint32_t attempts;     /* in a row, with the one under way */
 	struct endpoint tried; /* where the last one went; family 0: nowhere yet */
 	ike_time next_at;      /* IKE_TIME_NEVER: not by itself */
+	const char *next_to;   /* of remote_addrs: where the next goes; "" where names among them
+				  leave that open */
 };
 
 bool ike_next_supervised(
