@@ -12,6 +12,7 @@
 #define HOST_CHILDREN_MAX  256
 #define HOST_ADDRESSES_MAX 8
 #define HOST_TRAPS_MAX     16
+#define HOST_VIRTUALS_MAX  8
 #define WORLD_NAMES_MAX    16
 #define LADDER_LINES_MAX   4000
 
@@ -34,6 +35,11 @@ struct sim_child { /* what a plane was told */
 struct sim_trap {
 	struct child_spec spec; /* reqid 0: none */
 	unsigned failed;        /* acquisitions */
+};
+
+struct sim_virtual { /* an address that a peer gave */
+	struct address address;
+	unsigned users;
 };
 
 struct sim_use { /* a question to the plane, answered when the outputs are drained */
@@ -123,6 +129,7 @@ struct host {
 	size_t children_used;     /* of `children`, all that is in use is below */
 	struct sim_child children[HOST_CHILDREN_MAX];
 	struct sim_trap traps[HOST_TRAPS_MAX];
+	struct sim_virtual virtuals[HOST_VIRTUALS_MAX];
 	size_t use_count;
 	struct sim_use uses[HOST_CHILDREN_MAX];
 	struct traffic traffic;
@@ -228,6 +235,7 @@ void world_run(struct world *w, uint64_t duration_ns);
 /* Counting. */
 size_t host_sas(const struct host *h); /* established */
 size_t host_half_open(const struct host *h);
+size_t host_virtuals(const struct host *h); /* addresses that peers gave */
 size_t host_children(const struct host *h); /* installed in both directions */
 
 /* Both ends of every live child hold the same keys and complementary selectors; false and a text

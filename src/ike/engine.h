@@ -11,6 +11,7 @@ struct child_sa;
 struct exchange;
 struct supervised;
 struct trap;
+struct pool;
 
 #define CONNECTIONS_STEP 16
 
@@ -52,6 +53,7 @@ struct ike_engine {
 	size_t connection_count;
 	size_t connection_room;
 	struct bytes certreqs;
+	struct pool *pools; /* of virtual addresses, in order of loading */
 
 	struct trap *traps;
 	uint32_t last_ike_id, last_child_id, last_reqid;

@@ -10,6 +10,7 @@
 #include "ike/liveness.h"
 #include "ike/renew.h"
 #include "ike/supervise.h"
+#include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
 
@@ -91,6 +92,7 @@ void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	octets_set(&sa->local_id.value, octets_bytes(&old->local_id.value));
 	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
 	renew_inherit(sa, old);
+	sa->vips = vips_hold(old->vips);
 }
 
 struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
@@ -154,6 +156,7 @@ void sa_free(struct ike_sa *sa)
 	exchange_free(sa->theirs);
 	while (sa->children)
 		child_free(sa->children);
+	vips_free(sa);
 	intents_clear(sa, "the IKE SA is gone");
 	sa_setup_end(sa);
 	renew_disarm(sa);
@@ -190,6 +193,7 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 		child_remove(sa->children, end, why);
 		child_free(sa->children);
 	}
+	vips_end(sa);
 	if (was_up)
 		sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "%s", why);
 	sa->state = IKE_DELETING;
