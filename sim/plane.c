@@ -30,7 +30,6 @@ void plane_end(struct host *h)
 	}
 	h->children_used = 0;
 	memset(h->traps, 0, sizeof(h->traps));
-	memset(h->virtuals, 0, sizeof(h->virtuals));
 }
 
 /* Not kept reserved, as in the daemon: an exchange that comes to nothing doesn't give it back. */
@@ -173,9 +172,7 @@ static void operate_child(struct host *h, const struct ike_operation *op)
 
 void plane_operate(struct host *h, const struct ike_operation *op)
 {
-	if (op->virtual)
-		virtual_operate(h, op);
-	else if (is_of_traps(op->kind))
+	if (is_of_traps(op->kind))
 		operate_trap(h, op);
 	else
 		operate_child(h, op);
@@ -213,7 +210,6 @@ static void tell_events(struct host *h)
 		[ESP_EVENT_SOFT] = IKE_KERNEL_EXPIRE_SOFT,
 		[ESP_EVENT_HARD] = IKE_KERNEL_EXPIRE_HARD,
 		[ESP_EVENT_MAPPING] = IKE_KERNEL_MAPPING,
-		[ESP_EVENT_UNKNOWN_SPI] = IKE_KERNEL_UNKNOWN_SPI,
 	};
 	struct esp_event event;
 
@@ -222,9 +218,7 @@ static void tell_events(struct host *h)
 			&(struct ike_kernel_event){ .kind = kinds[event.kind],
 				.child_id = event.child_id,
 				.reqid = event.reqid,
-				.remote = event.remote,
-				.path = event.path,
-				.spi = event.spi });
+				.remote = event.remote });
 }
 
 static void send_clear(struct host *h, const char *why)
@@ -286,6 +280,11 @@ void plane_receive(struct host *h, const struct sim_packet *p)
 	outs_init(out, memory);
 	esp_inbound(h->esp, host_now(h), &in, 1, out);
 	carry(h, &out[0], true);
+	if (out[0].verdict == ESP_DROP && out[0].reason == ESP_REASON_NO_SA)
+		host_kernel_later(h,
+			&(struct ike_kernel_event){ .kind = IKE_KERNEL_UNKNOWN_SPI,
+				.path = p->path,
+				.spi = load_u32(p->data) });
 	tell_events(h);
 }
 

@@ -14,7 +14,6 @@
 #include "tern/child.h"
 
 struct ike_engine;
-struct pool_config;
 
 struct ike_options {
 	struct random_source random;
@@ -41,7 +40,6 @@ struct ike_options {
 	uint32_t fragment_size;     /* of the IP packet, 576..65535; 0: 1280 */
 	uint32_t message_bytes_max; /* reassembled or not */
 	uint32_t children_max;      /* per IKE SA */
-	uint32_t leases_max;        /* addresses of one pool that are remembered, online or not */
 	uint64_t response_kept_ns;  /* how long a half-open SA's and a deleted SA's repeats are
 				       answered */
 	struct secret
@@ -51,7 +49,11 @@ struct ike_options {
 	bool send_vendor_id;
 	bool signature_authentication; /* RFC 7427 */
 	bool multiple_authentication;  /* RFC 4739 */
-	uint32_t auth_messages_max;    /* IKE_AUTH requests of one IKE SA, of all rounds */
+	bool tickets;                  /* given out and taken: RFC 5723 */
+	uint64_t ticket_lifetime_ns; /* at most; an IKE SA's and reauthentication's bound it too */
+	uint64_t ticket_key_lifetime_ns; /* until another seals; it opens for as long again */
+	uint32_t tickets_max;            /* kept as client, and remembered as used */
+	uint32_t auth_messages_max;      /* IKE_AUTH requests of one IKE SA, of all rounds */
 	bool prefer_configured_proposals;
 	uint32_t peer_addresses_max; /* of a peer's additional addresses, how many are kept (RFC
 					4555 §3.4); at most IKE_ADDRESSES_MAX */
@@ -78,23 +80,19 @@ void ike_tick(struct ike_engine *e, ike_time now);
 
 enum ike_command_kind {
 	IKE_COMMAND_LOAD, /* connection: adds it, or replaces the one of its name for SAs to come */
-	IKE_COMMAND_UNLOAD,      /* ike: the connection's name */
-	IKE_COMMAND_INITIATE,    /* child and/or ike by name */
-	IKE_COMMAND_TERMINATE,   /* by any of child, ike, child_id, ike_id; all where none given */
-	IKE_COMMAND_REKEY,       /* likewise */
-	IKE_COMMAND_TRAP,        /* child, and its ike where several have it: packets initiate it */
-	IKE_COMMAND_UNTRAP,      /* likewise; the children there are stay */
-	IKE_COMMAND_LOAD_POOL,   /* pool: adds it, or replaces the one of its name; refused where
-				  leases of another range are online or it overlaps another */
-	IKE_COMMAND_UNLOAD_POOL, /* ike: the pool's name; refused while leases are online */
-	IKE_COMMAND_SHUTDOWN, /* deletes all SAs; done when every delete is answered or given up */
+	IKE_COMMAND_UNLOAD,    /* ike: the connection's name */
+	IKE_COMMAND_INITIATE,  /* child and/or ike by name */
+	IKE_COMMAND_TERMINATE, /* by any of child, ike, child_id, ike_id; all where none given */
+	IKE_COMMAND_REKEY,     /* likewise */
+	IKE_COMMAND_TRAP,      /* child, and its ike where several have it: packets initiate it */
+	IKE_COMMAND_UNTRAP,    /* likewise; the children there are stay */
+	IKE_COMMAND_SHUTDOWN,  /* deletes all SAs; done when every delete is answered or given up */
 };
 
 struct ike_command {
 	enum ike_command_kind kind;
 	uint64_t id;                         /* comes back in IKE_EVENT_DONE; 0: nobody waits */
 	const struct connection *connection; /* LOAD: held by the engine from now */
-	const struct pool_config *pool;      /* LOAD_POOL: likewise */
 	const char *ike, *child;             /* names; NULL: not given */
 	uint32_t ike_id, child_id;           /* 0: not given */
 	bool force;                          /* TERMINATE: don't wait for the peer */
@@ -215,7 +213,8 @@ void ike_answer(struct ike_engine *e, ike_time now, const struct ike_answer *ans
 struct ike_question *ike_question_copy(const struct ike_question *q);
 void ike_question_free(struct ike_question *q); /* cleanses */
 
-/* The SHA-1 hashes that our CERTREQ names: set whenever trust anchors change. Copied. */
+/* The SHA-1 hashes that our CERTREQ names: set whenever credentials change. Copied. Session tickets
+ * given out before count no more. */
 void ike_set_certreqs(struct ike_engine *e, struct bytes hashes);
 
 /* Outputs. */
@@ -231,22 +230,11 @@ enum ike_operation_kind {
 			     again: with other selectors */
 	IKE_OPERATE_UNTRAP, /* children of the reqid stay */
 	IKE_OPERATE_TRAP_FAILED, /* no child came: what was kept goes */
-	IKE_OPERATE_ADDRESS_ADD, /* virtual: for each such one REMOVE will come, unless the engine
-				    is freed before */
-	IKE_OPERATE_ADDRESS_REMOVE,
-};
-
-/* What the peer gave us by configuration payloads, RFC 7296 §3.15: addresses for this host, and the
- * name servers to ask. */
-struct ike_virtual {
-	size_t address_count, dns_count;
-	const struct address *addresses, *dns;
 };
 
 struct ike_operation {
 	enum ike_operation_kind kind;
-	const struct child_spec *spec; /* NULL of ADDRESS_ADD and ADDRESS_REMOVE, as is config */
-	const struct ike_virtual *virtual;
+	const struct child_spec *spec;
 	const struct child_config *config;
 	const struct connection *connection;
 	uint32_t ike_id;
@@ -338,8 +326,6 @@ struct ike_sa_view {
 	ike_time rekey_at;       /* IKE_TIME_NEVER: none */
 	ike_time reauth_at;      /* likewise */
 	const char *task;        /* the exchange under way: "IKE_AUTH"; NULL: none */
-	size_t local_vip_count, remote_vip_count; /* virtual addresses */
-	const struct address *local_vips, *remote_vips;
 };
 
 struct ike_child_view {
@@ -370,22 +356,6 @@ struct ike_trap_view {
 };
 
 bool ike_next_trap(const struct ike_engine *e, size_t *position, struct ike_trap_view *ret_view);
-/* Pools and their leases; `position` as above. */
-struct ike_pool_view {
-	const struct pool_config *config;
-	uint64_t size;
-	size_t online, offline;
-};
-
-struct ike_lease_view {
-	struct address address;
-	struct id_payload id;
-	bool online;
-};
-
-bool ike_next_pool(const struct ike_engine *e, size_t *position, struct ike_pool_view *ret_view);
-bool ike_next_lease(const struct ike_engine *e, const char *pool, size_t *position,
-	struct ike_lease_view *ret_view);
 
 /* What should be up and isn't. */
 enum ike_supervised_state {
@@ -404,8 +374,6 @@ struct ike_supervised_view {
 	uint32_t attempts;     /* in a row, with the one under way */
 	struct endpoint tried; /* where the last one went; family 0: nowhere yet */
 	ike_time next_at;      /* IKE_TIME_NEVER: not by itself */
-	const char *next_to;   /* of remote_addrs: where the next goes; "" where names among them
-				  leave that open */
 };
 
 bool ike_next_supervised(

@@ -153,18 +153,13 @@ struct connection {
 	size_t child_count;
 	const struct child_config *children;
 	bool encap; /* force UDP encapsulation by faking a NAT */
-	bool mobike, send_certreq, rekey_on_demand;
+	bool mobike, resumption, send_certreq, rekey_on_demand;
 	uint8_t fragmentation, send_cert, unique, childless;
 	struct where where_childless;
 	uint8_t dscp;
 	uint32_t keyingtries;                                           /* 0: for ever */
 	uint64_t rekey_time_s, reauth_time_s, over_time_s, rand_time_s; /* 0: never */
 	uint64_t dpd_delay_s, dpd_timeout_s;
-	size_t vip_count; /* virtual addresses to ask for; 0.0.0.0 and ::, whichever is free */
-	const struct address *vips;
-	size_t pool_count; /* of their names: where addresses for the peer are leased from */
-	const char *const *pools;
-	struct where where_vips, where_pools;
 	uint8_t digest[20]; /* of what was configured: an unchanged connection isn't replaced by a
 			       reload */
 };

@@ -101,6 +101,7 @@ static void load_options(struct loader *l, const struct tree_node *s, struct con
 	c->mobike = schema_get_bool(s, PATTERN_CONNECTION, "mobike");
 	c->childless = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "childless");
 	c->where_childless = loader_where_of(l, s, "childless");
+	c->resumption = schema_get_bool(s, PATTERN_CONNECTION, "resumption");
 	c->send_certreq = schema_get_bool(s, PATTERN_CONNECTION, "send_certreq");
 	c->fragmentation = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "fragmentation");
 	c->send_cert = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "send_cert");
@@ -220,7 +221,6 @@ static void load_all(struct loader *l, const struct tree_node *section, struct c
 	load_proposals(l, section, "proposals", PROTOCOL_IKE, &c->proposals);
 	c->where_proposals = loader_where_of(l, section, "proposals");
 	load_rounds(l, section, c);
-	load_vips(l, section, c);
 	load_children(l, section, c);
 	check_sense(l, c);
 }

@@ -37,7 +37,6 @@ static int open_network(struct host *h)
 		.mark = HOST_MARK,
 		.install = h->settings.install_routes,
 	};
-	struct virtual_options virtual = { .install = h->settings.install_virtual_ip };
 	char problem[512];
 
 	if (udp_open(&h->udp, &udp, problem, sizeof(problem)) != 0 ||
@@ -51,10 +50,6 @@ static int open_network(struct host *h)
 	routes.interface = h->tun.index;
 	if (routes_new(h->netlink, &routes, &h->routes, problem, sizeof(problem)) != 0)
 		return fail(h, problem);
-	virtual.interface = h->tun.index;
-	h->virtual = virtual_new(h->netlink, &virtual);
-	if (!h->virtual)
-		return fail(h, "out of memory");
 	return 0;
 }
 
@@ -100,6 +95,7 @@ static struct ike_options engine_options(const struct host *h)
 	o.send_vendor_id = s->send_vendor_id;
 	o.signature_authentication = s->signature_authentication;
 	o.multiple_authentication = s->multiple_authentication;
+	o.tickets = s->resumption;
 	o.prefer_configured_proposals = s->prefer_configured_proposals;
 	o.peer_addresses_max = s->peer_addresses;
 	o.return_routability = s->return_routability;
@@ -204,7 +200,6 @@ static void stop(struct host *h, int code)
 	loop_unwatch(h);
 	plane_free(h->plane);
 	routes_free(h->routes);
-	virtual_free(h->virtual);
 	netlink_close(h->netlink);
 	(void)uv_run(&h->loop, UV_RUN_NOWAIT); /* the watchers let go of their descriptors */
 	tun_close(&h->tun);

@@ -170,9 +170,14 @@ static void admit_new(struct ike_engine *e, const struct ike_path *path,
 		arena_free(arena);
 }
 
+static bool begins_sa(const struct ike_header *h)
+{
+	return h->exchange == IKE_SA_INIT || h->exchange == IKE_SESSION_RESUME;
+}
+
 static bool sane_init(const struct ike_header *h)
 {
-	return h->exchange == IKE_SA_INIT && h->message_id == 0 && h->spi_i != 0 && h->spi_r == 0 &&
+	return begins_sa(h) && h->message_id == 0 && h->spi_i != 0 && h->spi_r == 0 &&
 		(h->flags & FLAG_INITIATOR) && !(h->flags & FLAG_RESPONSE);
 }
 
@@ -203,7 +208,7 @@ static void admit_unprotected(struct ike_sa *sa, const struct ike_path *path,
 	struct opened *message;
 
 	if (!sa->initiator || !sa->ours || !(header->flags & FLAG_RESPONSE) ||
-		header->exchange != IKE_SA_INIT || sa->ours->question_id) {
+		header->exchange != sa->ours->kind->type || sa->ours->question_id) {
 		drop(sa->engine, path, datagram.size, "not expected before there are keys");
 		return;
 	}
@@ -273,7 +278,7 @@ static void admit_known(struct ike_sa *sa, const struct ike_path *path,
 		drop(sa->engine, path, datagram.size, "the initiator flag is ours");
 		return;
 	}
-	if (header->exchange == IKE_SA_INIT && sa->keys.in) {
+	if (begins_sa(header) && sa->keys.in) {
 		drop(sa->engine, path, datagram.size, "IKE_SA_INIT within an SA");
 		return;
 	}

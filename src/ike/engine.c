@@ -10,8 +10,8 @@
 #include "ike/exchange.h"
 #include "ike/liveness.h"
 #include "ike/supervise.h"
+#include "ike/ticket.h"
 #include "ike/trap.h"
-#include "ike/v2/configuration.h"
 #include "ike/v2/qcd.h"
 
 void ike_options_default(struct ike_options *o)
@@ -35,13 +35,15 @@ void ike_options_default(struct ike_options *o)
 		.fragment_size = 1280,
 		.message_bytes_max = 64 * 1024,
 		.children_max = 1024,
-		.leases_max = 256 * 1024,
 		.response_kept_ns = 5 * NS_PER_SECOND,
 		.child_kept_ns = 5 * NS_PER_SECOND,
 		.send_vendor_id = false,
 		.signature_authentication = true,
 		.multiple_authentication = true,
 		.auth_messages_max = 64,
+		.ticket_lifetime_ns = 24ull * 3600 * NS_PER_SECOND,
+		.ticket_key_lifetime_ns = 7ull * 24 * 3600 * NS_PER_SECOND,
+		.tickets_max = 4096,
 		.prefer_configured_proposals = true,
 		.peer_addresses_max = 8,
 		.return_routability = true,
@@ -81,8 +83,8 @@ void ike_engine_free(struct ike_engine *e)
 		sa_free(e->sas);
 	children_reap(e);
 	traps_free(e);
+	tickets_free(e->tickets);
 	supervise_free(e);
-	pools_free(e);
 	for (size_t i = 0; i < e->connection_count; i++)
 		connection_release(e->connections[i]);
 	free(e->connections);
@@ -153,42 +155,16 @@ void engine_send(struct ike_engine *e, const struct ike_path *path, struct bytes
 	e->stats.sent++;
 }
 
-static const struct address *addresses_kept(
-	struct ike_engine *e, const struct address *list, size_t count)
-{
-	return (const void *)arena_copy(output_arena(e), BYTES(list, count * sizeof(*list))).data;
-}
-
-static const struct ike_virtual *virtual_kept(struct ike_engine *e, const struct ike_virtual *from)
-{
-	struct ike_virtual *v = arena_take(output_arena(e), sizeof(*v));
-
-	assert(v);
-	*v = *from;
-	v->addresses = addresses_kept(e, from->addresses, from->address_count);
-	v->dns = addresses_kept(e, from->dns, from->dns_count);
-	return v;
-}
-
-static const struct child_spec *spec_kept(struct ike_engine *e, const struct child_spec *from)
-{
-	struct child_spec *spec = arena_take(output_arena(e), sizeof(*spec));
-
-	assert(spec);
-	*spec = *from;
-	return spec;
-}
-
 void engine_operate(struct ike_engine *e, const struct ike_operation *operation)
 {
+	struct child_spec *spec = arena_take(output_arena(e), sizeof(*spec));
 	struct ike_output *out = output_add(e);
 
+	assert(spec);
+	*spec = *operation->spec;
 	out->kind = IKE_OPERATE;
 	out->operate = *operation;
-	if (operation->spec)
-		out->operate.spec = spec_kept(e, operation->spec);
-	if (operation->virtual)
-		out->operate.virtual = virtual_kept(e, operation->virtual);
+	out->operate.spec = spec;
 }
 
 void engine_ask(struct ike_engine *e, const struct ike_question *question)
@@ -359,6 +335,7 @@ void ike_set_certreqs(struct ike_engine *e, struct bytes hashes)
 
 	free((void *)(uintptr_t)e->certreqs.data);
 	e->certreqs = copy ? BYTES(copy, hashes.size) : BYTES_EMPTY;
+	tickets_revoke(e);
 }
 
 /* Steps never free their SA: they doom it, and here it goes, after the drain. */
@@ -415,6 +392,7 @@ void engine_load(struct ike_engine *e, const struct connection *connection)
 		}
 		e->connections[i] = connection_hold(connection);
 		traps_reload(e, connection);
+		tickets_forget(e, connection->name);
 		supervise_load(e, connection);
 		connection_release(before);
 		return;
@@ -430,6 +408,7 @@ bool engine_unload(struct ike_engine *e, const char *name)
 		if (strcmp(c->name, name) != 0)
 			continue;
 		traps_unload(e, name);
+		tickets_forget(e, name);
 		supervise_unload(e, name);
 		e->connection_count--;
 		memmove(&e->connections[i], &e->connections[i + 1],

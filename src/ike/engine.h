@@ -11,7 +11,6 @@ struct child_sa;
 struct exchange;
 struct supervised;
 struct trap;
-struct pool;
 
 #define CONNECTIONS_STEP 16
 
@@ -53,7 +52,7 @@ struct ike_engine {
 	size_t connection_count;
 	size_t connection_room;
 	struct bytes certreqs;
-	struct pool *pools; /* of virtual addresses, in order of loading */
+	struct tickets *tickets; /* RFC 5723; NULL until there is one */
 
 	struct trap *traps;
 	uint32_t last_ike_id, last_child_id, last_reqid;

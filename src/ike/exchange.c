@@ -23,7 +23,7 @@ static struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_ki
 	x->engine = sa->engine;
 	x->sa = sa;
 	x->kind = kind;
-	x->unprotected = kind->type == IKE_SA_INIT;
+	x->unprotected = kind->type == IKE_SA_INIT || kind->type == IKE_SESSION_RESUME;
 	x->path = sa->path;
 	x->question_timer.owner = x;
 	x->arena = arena_new(EXCHANGE_ARENA_CAP);

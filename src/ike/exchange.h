@@ -70,7 +70,7 @@ struct exchange {
 	struct ike_sa *sa;
 	const struct exchange_kind *kind;
 	bool initiator;   /* of this exchange */
-	bool unprotected; /* IKE_SA_INIT */
+	bool unprotected; /* IKE_SA_INIT, IKE_SESSION_RESUME */
 	size_t round, step;
 	uint32_t message_id;
 	struct arena *arena;    /* everything of the exchange */

@@ -77,6 +77,8 @@ static const struct exchange_kind *intent_exchange(enum intent_kind kind)
 		return &delete_ike_initiator;
 	case INTENT_LIVENESS:
 		return &liveness_initiator;
+	case INTENT_TICKET:
+		return &ticket_initiator;
 	case INTENT_QCD_TOKEN:
 		return &qcd_initiator;
 	case INTENT_UPDATE_ADDRESSES:

@@ -10,9 +10,10 @@
 #include "ike/liveness.h"
 #include "ike/renew.h"
 #include "ike/supervise.h"
-#include "ike/v2/configuration.h"
+#include "ike/ticket.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
+#include "ike/v2/session_resume.h"
 
 void octets_clear(struct octets *o)
 {
@@ -92,13 +93,14 @@ void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	octets_set(&sa->local_id.value, octets_bytes(&old->local_id.value));
 	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
 	renew_inherit(sa, old);
-	sa->vips = vips_hold(old->vips);
+	resume_inherit(sa, old);
 }
 
 struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
 	const struct child_config *child, uint64_t command)
 {
 	struct ike_sa *sa = sa_new(e, c, true);
+	const struct exchange_kind *first;
 	struct exchange *x;
 
 	if (!sa) {
@@ -109,7 +111,8 @@ struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
 	sa->spi_i = engine_new_spi(e);
 	sa->setup->child = child;
 	sa->attempt = supervise_attempt(e, c->name);
-	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, &ike_sa_init_initiator, NULL))) {
+	first = ticket_present(sa) ? &ike_session_resume_initiator : &ike_sa_init_initiator;
+	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, first, NULL))) {
 		sa_doom(sa, SA_END_FAILED, "out of memory");
 		return NULL;
 	}
@@ -128,6 +131,8 @@ static void setup_free(struct ike_engine *e, struct ike_setup *s)
 	octets_clear(&s->peer_nonce);
 	octets_clear(&s->cookie);
 	octets_clear(&s->certreqs);
+	octets_clear(&s->ticket);
+	ticket_state_free(s->resumes);
 	free(s);
 }
 
@@ -156,7 +161,6 @@ void sa_free(struct ike_sa *sa)
 	exchange_free(sa->theirs);
 	while (sa->children)
 		child_free(sa->children);
-	vips_free(sa);
 	intents_clear(sa, "the IKE SA is gone");
 	sa_setup_end(sa);
 	renew_disarm(sa);
@@ -169,6 +173,7 @@ void sa_free(struct ike_sa *sa)
 	octets_clear(&sa->local_id.value);
 	octets_clear(&sa->remote_id.value);
 	octets_clear(&sa->qcd_token);
+	octets_clear(&sa->resumption.ticket);
 	connection_release(sa->connection);
 	e->stats.ike_sas--;
 	free(sa);
@@ -189,11 +194,11 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 	if (sa->state != IKE_REKEYED)
 		supervise_sa_over(sa, end, why);
 	sa->gone = true;
+	ticket_sa_over(sa, end);
 	while (sa->children) {
 		child_remove(sa->children, end, why);
 		child_free(sa->children);
 	}
-	vips_end(sa);
 	if (was_up)
 		sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "%s", why);
 	sa->state = IKE_DELETING;

@@ -40,6 +40,16 @@ struct ike_keys {
 	uint64_t iv_out; /* counter for ciphers whose IV must be unique */
 };
 
+/* The session that an IKE SA is of, RFC 5723; see ticket.h. */
+struct resumption {
+	bool asked;                /* the peer did, in IKE_AUTH */
+	uint64_t issued;           /* the serial of the last ticket that we gave out; 0: none */
+	struct octets ticket;      /* the peer's, for us */
+	ike_time expires_at;       /* that ticket */
+	ike_time authenticated_at; /* when credentials were last used */
+	uint8_t method;            /* enum auth_method of the peer's AUTH, then */
+};
+
 /* What lives from IKE_SA_INIT until IKE_AUTH is over. */
 struct ike_setup {
 	struct octets our_message, peer_message; /* RealMessage1 and 2, §2.15 */
@@ -50,8 +60,10 @@ struct ike_setup {
 	size_t hash_count;
 	uint8_t hashes[HASHES_MAX]; /* what the peer can verify */
 	bool certreq_came;
-	bool peer_childless;     /* CHILDLESS_IKEV2_SUPPORTED, RFC 6023 */
-	bool peer_multiple_auth; /* announced MULTIPLE_AUTH_SUPPORTED, RFC 4739 */
+	struct ticket_state *resumes; /* the session that this SA resumes; NULL: a new one */
+	struct octets ticket;         /* initiator: what it presents */
+	bool peer_childless;          /* CHILDLESS_IKEV2_SUPPORTED, RFC 6023 */
+	bool peer_multiple_auth;      /* announced MULTIPLE_AUTH_SUPPORTED, RFC 4739 */
 	struct octets certreqs;
 	struct timer timer; /* half-open limit */
 };
@@ -73,6 +85,7 @@ enum intent_kind {
 	INTENT_DELETE_IKE,
 	INTENT_LIVENESS,
 	INTENT_QCD_TOKEN,
+	INTENT_TICKET,           /* asking for a session ticket */
 	INTENT_UPDATE_ADDRESSES, /* MOBIKE: UPDATE_SA_ADDRESSES */
 	INTENT_ANNOUNCE_ADDRESSES,
 	INTENT_VERIFY_PATH, /* the return routability check */
@@ -161,6 +174,7 @@ struct ike_sa {
 	struct child_sa *children;
 	struct intent *intents;
 	ike_time established_at, rekey_at, over_at, last_heard;
+	struct resumption resumption;
 	struct octets qcd_token;           /* the peer's, RFC 6290 */
 	ike_time token_seen_at, hinted_at; /* limit what clear text may cause */
 	uint64_t liveness_ns;              /* of silence until it is probed */
@@ -183,7 +197,6 @@ struct ike_sa {
 	uint64_t command; /* who asked for it */
 	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */
 	bool delete_sent;
-	struct vips *vips; /* virtual addresses, shared with its successors; NULL: none */
 };
 
 static inline uint64_t sa_spi_local(const struct ike_sa *sa)

@@ -14,7 +14,7 @@ USERS = {'/secrets.ike-user.id-1': 'moon.user', '/secrets.ike-user.id-2': 'sun.u
          '/secrets.ike-other.id-2': 'sun.user', '/secrets.ike-other.secret': 'other'}
 
 
-def second(side, peer, who=('moon', 'sun'), **keys):
+def second(side, who=('moon', 'sun'), **keys):
     """The second rounds of `who` as one end has them."""
     rounds = {}
     for host in who:
@@ -25,18 +25,27 @@ def second(side, peer, who=('moon', 'sun'), **keys):
     return rounds
 
 
-def row(name, auth, who=('moon', 'sun'), **keys):
-    return Tunnel(name, auth=auth, both=USERS, moon=second('moon', 'sun', who, **keys),
-                  sun=second('sun', 'moon', who, **keys))
+def row(name, proof, who=('moon', 'sun'), **keys):
+    return Tunnel(name, auth=proof, both=USERS, moon=second('moon', who, **keys),
+                  sun=second('sun', who, **keys))
 
 
 DN = {'auth': 'pubkey', 'certs': '{}.pem', 'id': 'C=CH, O=tern, CN={}.tern.test'}
+
+
+def certificate_second(side):
+    """A secret first, then a certificate."""
+    return second(side, **DN) | {'local.auth': 'psk', 'local.certs': None, 'local.id': f'{side}.user',
+                                 'remote.auth': 'psk', 'remote.id': f'{"sun" if side == "moon" else "moon"}.user'}
+
+
 ROWS = [
     row('certificate-then-psk', 'ecdsa', auth='psk'),
     row('certificate-twice', 'ecdsa', **DN),
-    row('psk-twice', 'psk', auth='psk'),
+    Tunnel('psk-then-certificate', auth='ecdsa', both=USERS, moon=certificate_second('moon'),
+           sun=certificate_second('sun')),
     row('moon-alone-twice', 'ecdsa', who=('moon',), auth='psk'),
-    row('sun-alone-twice', 'rsa', who=('sun',), auth='psk'),
+    row('sun-alone-twice', 'ecdsa', who=('sun',), auth='psk'),
 ]
 
 

@@ -9,6 +9,7 @@
 #include "ike/negotiate.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
+#include "ike/v2/session_resume.h"
 
 #define SHA1_BYTES 20
 
@@ -39,7 +40,7 @@ void auth_set_local_id(struct ike_sa *sa, size_t round)
 
 /* The octets that one side's AUTH covers: its message, the other's nonce, the MAC of its identity.
  */
-static void auth_parts(struct exchange *x, bool ours, struct bytes parts[static IKE_SIGNED_PARTS])
+void auth_parts(struct exchange *x, bool ours, struct bytes parts[static IKE_SIGNED_PARTS])
 {
 	struct ike_setup *setup = x->sa->setup;
 	struct auth_data *d = x->data;
@@ -74,6 +75,8 @@ enum step auth_sign(struct exchange *x)
 
 	if (!d->ours_now)
 		return STEP_NEXT;
+	if (resuming(x->sa))
+		return resume_sign(x);
 	if (answer && answer->status == IKE_ANSWER_OK) {
 		keep_signature(x, answer);
 		d->local_round++;
@@ -129,6 +132,8 @@ enum step auth_verify(struct exchange *x)
 
 	if (!d->theirs_now)
 		return STEP_NEXT;
+	if (resuming(x->sa))
+		return resume_verify(x);
 	if (answer && answer->status == IKE_ANSWER_OK) {
 		d->remote_round++;
 		sa_tell(x->sa, IKE_EVENT_NOTE, 1, "authenticated the peer by %s",
@@ -146,7 +151,7 @@ enum step auth_verify(struct exchange *x)
 	q.local_id = ike_id_payload(&x->sa->local_id);
 	q.remote_id = ike_id_payload(&x->sa->remote_id);
 	auth_parts(x, false, q.parts);
-	q.method = auth.method;
+	q.method = x->sa->resumption.method = auth.method;
 	q.auth = auth.data;
 	collect_certs(x, &q);
 	return exchange_ask(x, &q);
@@ -259,7 +264,7 @@ bool auth_rounds_possible(struct exchange *x)
 							     : NULL;
 	bool ours = x->engine->options.multiple_authentication;
 
-	if (!second || (ours && x->sa->setup->peer_multiple_auth))
+	if (!second || resuming(x->sa) || (ours && x->sa->setup->peer_multiple_auth))
 		return true;
 	x->reject.doom = true;
 	exchange_reject(x, AUTHENTICATION_FAILED,

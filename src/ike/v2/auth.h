@@ -22,6 +22,7 @@ struct auth_data {
 	bool ours_now;    /* this message of ours has an AUTH */
 	bool theirs_now;  /* this message of the peer has an AUTH */
 	bool theirs_next; /* the peer announced that its next one has */
+	bool names_next;  /* initiator: our next request says whom we expect */
 	unsigned messages;
 	const struct opened *first; /* responder: the first request, whose SA, TS, CP and notifies
 				       count when all rounds have verified */
@@ -31,6 +32,9 @@ struct auth_data {
 void auth_set_id(struct ike_id *id, const struct id_payload *from);
 void auth_set_local_id(struct ike_sa *sa, size_t round);
 struct where auth_id_where(const struct auth_round *r);
+
+/* The octets that one side's AUTH covers: its message, the other's nonce, the MAC of its identity. */
+void auth_parts(struct exchange *x, bool ours, struct bytes parts[static IKE_SIGNED_PARTS]);
 
 /* Steps. sign and verify are skipped where the message has no AUTH of that side. */
 step_fn auth_sign, auth_verify, auth_ask_spi;

@@ -10,7 +10,7 @@ extern const struct exchange_kind create_child_initiator, rekey_child_initiator,
 	rekey_ike_initiator;
 extern const struct exchange_kind delete_child_initiator, delete_ike_initiator, liveness_initiator;
 
-/* A new IKE_SA_INIT request; takes the arena. */
+/* A new IKE_SA_INIT or IKE_SESSION_RESUME request; takes the arena. */
 void ike_sa_init_respond(struct ike_engine *e, struct arena *arena, struct opened *message);
 
 /* A verified request within an SA: chooses the exchange; takes the arena. */
@@ -20,6 +20,8 @@ void request_dispatch(struct ike_sa *sa, struct arena *arena, struct opened *mes
 void certreqs_put(struct exchange *x);
 void certreqs_read(struct exchange *x);
 
+extern const struct exchange_kind ike_session_resume_initiator, ike_session_resume_responder,
+	ticket_initiator;
 extern const struct exchange_kind ike_auth_responder, report_failure_initiator;
 
 void failure_because(struct exchange *report, const char *why); /* what the SA will end with */

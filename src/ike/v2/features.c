@@ -4,9 +4,9 @@
 #include "ike/renew.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/childless.h"
-#include "ike/v2/configuration.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
+#include "ike/v2/session_resume.h"
 
 /* IKEV2_FRAGMENTATION_SUPPORTED. */
 
@@ -63,6 +63,9 @@ static const struct feature features[] = {
 	{ .name = "childless initiation, RFC 6023",
 		.put_init = childless_put_init,
 		.read_init = childless_read_init },
+	{ .name = "session resumption, RFC 5723",
+		.put_auth = resume_put_auth,
+		.read_auth = resume_read_auth },
 	{ .name = "multiple authentication, RFC 4739",
 		.put_init = auth_multiple_put_init,
 		.read_init = auth_multiple_read_init,
@@ -70,9 +73,6 @@ static const struct feature features[] = {
 	{ .name = "repeated authentication, RFC 4478",
 		.put_auth = auth_lifetime_put,
 		.read_auth = auth_lifetime_read },
-	{ .name = "configuration payloads, RFC 7296 §2.19",
-		.put_auth = configuration_put,
-		.read_auth = configuration_read },
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))

@@ -6,10 +6,12 @@
 
 #include "ike/negotiate.h"
 #include "ike/supervise.h"
+#include "ike/ticket.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/childless.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
+#include "ike/v2/session_resume.h"
 
 static const struct payload_rule request_payloads[] = {
 	{ PAYLOAD_IDI, 1, 1 },
@@ -25,6 +27,7 @@ static const struct payload_rule request_payloads[] = {
 };
 static const struct payload_rule next_request_payloads[] = {
 	{ PAYLOAD_IDI, 0, 1 },
+	{ PAYLOAD_IDR, 0, 1 },
 	{ PAYLOAD_CERT, 0, IKE_CERTS_MAX },
 	{ PAYLOAD_CERTREQ, 0, 255 },
 	{ PAYLOAD_AUTH, 0, 1 },
@@ -75,7 +78,13 @@ static enum step prepare(struct exchange *x)
 	d->ours_now = d->theirs_next = true;
 	if (!auth_rounds_possible(x))
 		return STEP_REJECT;
-	if (remote->type && !remote->wildcard)
+	if (resuming(sa)) {
+		struct id_payload local = ike_id_payload(&setup->resumes->local_id),
+				  peer = ike_id_payload(&setup->resumes->remote_id);
+
+		auth_set_id(&sa->local_id, &local);
+		auth_set_id(&sa->remote_id, &peer);
+	} else if (remote->type && !remote->wildcard)
 		auth_set_id(&sa->remote_id, &(struct id_payload){ remote->type, remote->value });
 	d->deal.config = setup->child ? setup->child : c->child_count ? &c->children[0] : NULL;
 	if (childless_decide(x, d->deal.config, &d->childless) != STEP_NEXT)
@@ -94,7 +103,7 @@ static enum step build_request(struct exchange *x)
 	auth_put_id(x, PAYLOAD_IDI, &sa->local_id);
 	if (first_contact(sa))
 		exchange_notify(x, INITIAL_CONTACT, BYTES_EMPTY);
-	if (wants_certificates(sa->connection))
+	if (!resuming(sa) && wants_certificates(sa->connection))
 		certreqs_put(x);
 	if (sa->remote_id.type)
 		auth_put_id(x, PAYLOAD_IDR, &sa->remote_id);
@@ -155,14 +164,14 @@ static enum step check_identity(struct exchange *x)
 	x->reject.doom = true;
 	if (!id_decode(exchange_body(x, PAYLOAD_IDR), &id))
 		return exchange_reject(x, AUTHENTICATION_FAILED, "the peer's IDr is malformed");
-	if (!conf_id_match(&remote->id, &id))
+	if (!resuming(x->sa) && !conf_id_match(&remote->id, &id))
 		return exchange_reject(x, AUTHENTICATION_FAILED,
 			"AUTHENTICATION_FAILED: the peer is %s; connection %s wants %s (%s:%u)",
 			id_print(&id, got, sizeof(got)), sa_name(x->sa),
 			remote->id.text ? remote->id.text : "%any", where.file, where.line);
 	x->reject.doom = false;
 	auth_set_id(&x->sa->remote_id, &id);
-	return STEP_NEXT;
+	return !resuming(x->sa) || resume_identities(x) ? STEP_NEXT : STEP_REJECT;
 }
 
 /* All rounds of both sides are over and good. */
@@ -170,6 +179,7 @@ static enum step finish(struct exchange *x)
 {
 	struct auth_data *d = x->data;
 
+	resume_established(x);
 	auth_established(x);
 	features_read_auth(x);
 	if (!d->with_child)
@@ -180,6 +190,17 @@ static enum step finish(struct exchange *x)
 	else if (!deal_install(x, &d->deal))
 		d->child_error = TEMPORARY_FAILURE;
 	return STEP_END;
+}
+
+/* Whom we expect to be told next: the other end of our next round. */
+static void expect_next(struct exchange *x)
+{
+	struct auth_data *d = x->data;
+	const struct identity *next = &x->sa->connection->remote[d->remote_round].id;
+
+	d->names_next = d->ours_now && d->theirs_next && next->type && !next->wildcard;
+	if (d->names_next)
+		auth_set_id(&x->sa->remote_id, &(struct id_payload){ next->type, next->value });
 }
 
 static enum step go_on(struct exchange *x)
@@ -197,6 +218,7 @@ static enum step go_on(struct exchange *x)
 			"IKE_AUTH did not end within %u messages", d->messages);
 	if (d->ours_now)
 		auth_set_local_id(x->sa, d->local_round);
+	expect_next(x);
 	return STEP_NEXT;
 }
 
@@ -207,6 +229,8 @@ static enum step build_next(struct exchange *x)
 
 	if (d->ours_now) {
 		auth_put_id(x, PAYLOAD_IDI, &x->sa->local_id);
+		if (d->names_next)
+			auth_put_id(x, PAYLOAD_IDR, &x->sa->remote_id);
 		auth_put_proof(x);
 	}
 	return STEP_NEXT;

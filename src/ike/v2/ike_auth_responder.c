@@ -10,6 +10,7 @@
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
 #include "ike/v2/mobike.h"
+#include "ike/v2/session_resume.h"
 
 static const struct payload_rule request_payloads[] = {
 	{ PAYLOAD_IDI, 1, 1 },
@@ -35,6 +36,7 @@ static const struct payload_rule response_payloads[] = {
 };
 static const struct payload_rule next_request_payloads[] = {
 	{ PAYLOAD_IDI, 0, 1 },
+	{ PAYLOAD_IDR, 0, 1 },
 	{ PAYLOAD_CERT, 0, IKE_CERTS_MAX },
 	{ PAYLOAD_CERTREQ, 0, 255 },
 	{ PAYLOAD_AUTH, 0, 1 },
@@ -127,6 +129,8 @@ static enum step find_connection(struct exchange *x)
 	char why[300], reasons[700] = "", id[200];
 	size_t used = 0;
 
+	if (resuming(x->sa))
+		return resume_identities(x) ? STEP_NEXT : STEP_REJECT;
 	for (size_t i = 0; i < x->engine->connection_count; i++) {
 		const struct connection *c = x->engine->connections[i];
 		unsigned fit;
@@ -168,6 +172,18 @@ static enum step need_auth(struct exchange *x)
 		"the peer sent no AUTH: it wants EAP, which tern does not speak yet");
 }
 
+/* The peer says whom it expects in our next round: that identity of ours its proof is meant for. */
+static void read_expected(struct exchange *x)
+{
+	struct auth_data *d = x->data;
+	const struct connection *c = x->sa->connection;
+	struct id_payload idr;
+
+	if (d->local_round < c->local_count && id_decode(exchange_body(x, PAYLOAD_IDR), &idr) &&
+		conf_id_match(&c->local[d->local_round].id, &idr))
+		auth_set_id(&x->sa->local_id, &idr);
+}
+
 /* A later round: the peer's identity where it announced one, else nothing. */
 static enum step read_next(struct exchange *x)
 {
@@ -189,6 +205,7 @@ static enum step read_next(struct exchange *x)
 			return exchange_reject(x, INVALID_SYNTAX,
 				"the peer announced another authentication, but sent no IDi");
 		auth_set_id(&x->sa->remote_id, &idi);
+		read_expected(x);
 		certreqs_read(x);
 	}
 	x->reject.doom = false;
@@ -227,9 +244,6 @@ static enum step choose_child(struct exchange *x)
 		return STEP_NEXT;
 	if (!childless_accepts(x, d->with_child))
 		return STEP_REJECT;
-	/* First what the peer has forgotten goes: its virtual address is free for it again. */
-	if (d->peer_initial_contact && x->sa->connection->unique != UNIQUE_NEVER)
-		drop_leftovers(x->sa);
 	features_read_auth(x);
 	if (!d->with_child)
 		return STEP_NEXT;
@@ -257,6 +271,9 @@ static enum step build_response(struct exchange *x)
 	}
 	if (!x->last)
 		return STEP_NEXT;
+	resume_established(x);
+	if (d->peer_initial_contact && sa->connection->unique != UNIQUE_NEVER)
+		drop_leftovers(sa);
 	auth_established(x);
 	features_put_auth(x);
 	if (d->with_child && !deal_install(x, &d->deal)) {

@@ -9,6 +9,7 @@
 #include "ike/negotiate.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
+#include "ike/v2/init.h"
 #include "ike/v2/keys.h"
 
 #define COOKIE_ROUNDS_MAX 4
@@ -54,7 +55,7 @@ static void put_ke_and_nonce(struct exchange *x)
 	exchange_payload_end(x);
 }
 
-static void make_nonce(struct exchange *x)
+void init_make_nonce(struct exchange *x)
 {
 	uint8_t nonce[NONCE_BYTES];
 
@@ -85,14 +86,14 @@ static void init_cleanup(struct exchange *x)
 	agreement_clear(&d->ke);
 }
 
-static void init_failed(struct exchange *x, const char *why)
+void init_failed(struct exchange *x, const char *why)
 {
 	sa_doom(x->sa, SA_END_FAILED, why);
 }
 
 /* The initiator. */
 
-static enum step ask_path(struct exchange *x)
+enum step init_ask_path(struct exchange *x)
 {
 	const struct ike_answer *answer = exchange_take_answer(x);
 
@@ -127,7 +128,7 @@ static enum step build_request(struct exchange *x)
 
 	x->path = x->sa->path;
 	x->sa->state = IKE_CONNECTING;
-	make_nonce(x);
+	init_make_nonce(x);
 	if (setup->cookie.size)
 		exchange_notify(x, COOKIE, octets_bytes(&setup->cookie));
 	proposals_encode(exchange_payload(x, PAYLOAD_SA), &x->sa->connection->proposals,
@@ -145,7 +146,7 @@ static enum step come_again(struct exchange *x)
 	return STEP_AGAIN;
 }
 
-static enum step retry_cookie(struct exchange *x, struct bytes cookie)
+enum step init_retry_cookie(struct exchange *x, struct bytes cookie)
 {
 	struct ike_setup *setup = x->sa->setup;
 
@@ -198,7 +199,7 @@ static enum step read_retries(struct exchange *x)
 
 	if (chain_count(exchange_in(x), PAYLOAD_SA) == 0 &&
 		chain_notify(exchange_in(x), COOKIE, &n))
-		return retry_cookie(x, n.data);
+		return init_retry_cookie(x, n.data);
 	if (!chain_error(exchange_in(x), &n))
 		return chain_count(exchange_in(x), PAYLOAD_SA) &&
 				chain_count(exchange_in(x), PAYLOAD_KE) &&
@@ -250,7 +251,7 @@ static enum step finish_group(struct exchange *x)
 
 /* Behind a NAT both go on at the ports of NAT traversal, §2.23; with MOBIKE always, since a NAT may come
  * later (RFC 4555 §3.3). Whether the peer speaks it, only IKE_AUTH says. */
-static enum step float_port(struct exchange *x)
+enum step init_float_port(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 	bool nat = sa->nat_local || sa->nat_remote || sa->nat_fake ||
@@ -264,7 +265,7 @@ static enum step float_port(struct exchange *x)
 	return STEP_NEXT;
 }
 
-static void init_done(struct exchange *x)
+void init_done(struct exchange *x)
 {
 	struct exchange *next = exchange_begin(x->sa, &ike_auth_initiator, NULL);
 
@@ -274,9 +275,9 @@ static void init_done(struct exchange *x)
 		sa_doom(x->sa, SA_END_FAILED, "out of memory");
 }
 
-static step_fn *const initiator_begins[] = { ask_path, begin_group, build_request, NULL };
-static step_fn *const initiator_ends[] = { read_retries, read_response, finish_group, float_port,
-	NULL };
+static step_fn *const initiator_begins[] = { init_ask_path, begin_group, build_request, NULL };
+static step_fn *const initiator_ends[] = { read_retries, read_response, finish_group,
+	init_float_port, NULL };
 static const struct round initiator_rounds[] = {
 	{ NULL, initiator_begins, &request },
 	{ &any_response, initiator_ends, NULL },
@@ -376,7 +377,7 @@ static enum step build_response(struct exchange *x)
 	sa->spi_r = engine_new_spi(x->engine);
 	if (sa_register(sa) < 0)
 		return exchange_reject(x, 0, "out of memory");
-	make_nonce(x);
+	init_make_nonce(x);
 	p.spi_size = 0;
 	sa_encode(exchange_payload(x, PAYLOAD_SA), &p, 1);
 	exchange_payload_end(x);
@@ -424,5 +425,8 @@ void ike_sa_init_respond(struct ike_engine *e, struct arena *arena, struct opene
 			.text = line,
 			.path = &sa->path,
 			.size = message->raw.size });
-	exchange_respond(sa, &ike_sa_init_responder, arena, message);
+	exchange_respond(sa,
+		message->header.exchange == IKE_SESSION_RESUME ? &ike_session_resume_responder
+							       : &ike_sa_init_responder,
+		arena, message);
 }

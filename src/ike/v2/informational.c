@@ -5,11 +5,11 @@
 #include "ike/heir.h"
 #include "ike/lifetime.h"
 #include "ike/renew.h"
-#include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
 #include "ike/v2/send.h"
+#include "ike/v2/session_resume.h"
 
 static const struct payload_rule any_payloads[] = {
 	{ PAYLOAD_DELETE, 0, 255 },
@@ -263,9 +263,9 @@ static enum step handle(struct exchange *x)
 				holder_of(x->sa), &del, ours + count, DELETES_MAX - count);
 	}
 	auth_lifetime_read(x);
-	configuration_inform(x);
 	d->auth_failed = chain_notify(exchange_in(x), AUTHENTICATION_FAILED, &n);
 	qcd_read(x, x->sa);
+	resume_answer(x);
 	if (count && !d->delete_ike)
 		put_delete(x, PROTOCOL_ESP, ours, count);
 	d->addresses = mobike_request(x);

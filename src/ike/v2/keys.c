@@ -33,7 +33,8 @@ struct seal_suite proposal_suite(const struct proposal *p)
 	};
 }
 
-/* SKEYSEED = prf(Ni | Nr, g^ir), or prf(SK_d(old), g^ir | Ni | Nr) when rekeying (§2.18). PRFs with
+/* SKEYSEED = prf(Ni | Nr, g^ir), or prf(SK_d(old), g^ir | Ni | Nr) when rekeying (§2.18), or
+ * prf(SK_d(old), "Resumption" | Ni | Nr) (RFC 5723 §5.1). PRFs with
  * a key of fixed size take the first 64 bits of each nonce as key (§2.14). */
 static int skeyseed(struct ike_sa *sa, const struct key_inputs *in, struct secret *ret_seed)
 {
@@ -42,7 +43,8 @@ static int skeyseed(struct ike_sa *sa, const struct key_inputs *in, struct secre
 	size_t ni = fixed ? FIXED_PRF_NONCE_BYTES : in->ni.size,
 	       nr = fixed ? FIXED_PRF_NONCE_BYTES : in->nr.size;
 	uint8_t nonces[2 * NONCE_BYTES_MAX];
-	struct bytes rekey_parts[] = { in->shared, in->ni, in->nr };
+	struct bytes rekey_parts[] = { in->resumption ? bytes_of_text("Resumption") : in->shared,
+		in->ni, in->nr };
 
 	ret_seed->size = prf_output_bytes(id);
 	if (in->old_sk_d)

@@ -13,6 +13,7 @@ struct key_inputs {
 	struct bytes shared;
 	const struct secret *old_sk_d; /* rekeying, with old_prf; else NULL */
 	uint16_t old_prf;
+	bool resumption; /* from the old SK_d without a shared secret, RFC 5723 §5.1 */
 };
 
 /* Derives the SK_ keys for sa->chosen and sa's SPIs and puts them into sa->keys. Returns 0 or -EIO.

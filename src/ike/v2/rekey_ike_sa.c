@@ -12,6 +12,7 @@
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
 #include "ike/v2/qcd.h"
+#include "ike/v2/session_resume.h"
 
 #define RETRY_NS    (3 * NS_PER_SECOND)
 #define RETRIES_MAX 10
@@ -120,7 +121,6 @@ static void hand_over(struct ike_sa *old, struct ike_sa *to)
 	renew_disarm(old);
 	renew_moved(old, to);
 	sa_established(to);
-	path_hand_over(old, to);
 	engine_tell(old->engine,
 		&(struct ike_event){ .kind = IKE_EVENT_IKE_REKEYED,
 			.ike_id = to->id,
@@ -420,6 +420,7 @@ static enum step build_response(struct exchange *x)
 	exchange_payload_end(x);
 	put_payloads(x, d->nr);
 	qcd_put_for(x, d->spi_i, d->spi_r);
+	resume_defer(x);
 	return STEP_NEXT;
 }
 
