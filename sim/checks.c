@@ -1,5 +1,12 @@
-/* What must hold in every world, whatever happened. */
+/* What must hold in every world, whatever happened. Checked when it could begin to be wrong: the ends
+ * of a child when an end is installed, secrets when something is told, sequence numbers with each
+ * packet, what is kept in memory after each input. */
 #include "sim/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/sa.h"
 
 size_t host_sas(const struct host *h)
 {
@@ -88,4 +95,156 @@ bool world_same_keys(struct world *w)
 		}
 	}
 	return true;
+}
+
+/* Nobody sends with the same key twice: sequence numbers, and with them IVs, would begin again. The
+ * world keeps a digest of each key that was sent with. */
+static uint64_t digest(struct bytes b)
+{
+	uint64_t d = 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (size_t i = 0; i < b.size; i++)
+		d = (d ^ b.data[i]) * 0x100000001b3u;
+	return d;
+}
+
+void check_key_unused(struct host *h, const struct child_spec *spec)
+{
+	struct world *w = h->world;
+	uint64_t d = digest(secret_bytes(&spec->keys_out.encr));
+
+	for (size_t i = 0; i < w->key_count; i++)
+		if (w->keys_used[i] == d)
+			world_broken(w, "a key is used for sending by two SAs");
+	if (w->key_count == w->key_room) {
+		w->key_room = w->key_room ? 2 * w->key_room : 64;
+		w->keys_used = realloc(w->keys_used, w->key_room * sizeof(w->keys_used[0]));
+		if (!w->keys_used)
+			abort();
+	}
+	w->keys_used[w->key_count++] = d;
+}
+
+/* A sequence number, as it leaves: always higher than the one before on the same SA. */
+void check_sequence(struct host *h, uint32_t child_id, struct bytes packet)
+{
+	uint32_t sequence = load_u32(packet.data + 4);
+
+	for (size_t i = 0; i < h->children_used; i++) {
+		struct sim_child *c = &h->children[i];
+
+		if (!c->out || c->spec.child_id != child_id)
+			continue;
+		if (sequence <= c->sequence)
+			world_broken(h->world, "a sequence number is used twice");
+		if (load_u32(packet.data) != c->spec.spi_out)
+			world_broken(h->world, "a packet has the SPI of another SA");
+		c->sequence = sequence;
+		return;
+	}
+	world_broken(h->world, "a packet leaves over an SA that isn't installed");
+}
+
+/* Both ends, where this one has just come. */
+void check_ends(struct host *h, const struct sim_child *c)
+{
+	const struct sim_child *other = other_end(h->world, h, c);
+
+	if (other)
+		ends_fit(h->world, &c->spec, &other->spec);
+}
+
+/* A packet that no policy of the sender's fits, though its engine believes to have a child or a trap
+ * for it. */
+static bool covers(const struct selectors *s, const struct address *a)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->list[i].family == a->family && address_compare(&s->list[i].first, a) <= 0 &&
+			address_compare(a, &s->list[i].last) <= 0)
+			return true;
+
+	return false;
+}
+
+void check_clear(struct host *h, const struct address *from, const struct address *to)
+{
+	size_t position = 0;
+	struct ike_trap_view trap;
+
+	for (const struct ike_sa *sa = h->engine->sas; sa; sa = sa->next)
+		for (const struct child_sa *c = sa->children; c; c = c->next)
+			if (c->installed_in && covers(&c->spec.local, from) &&
+				covers(&c->spec.remote, to) && !h->refused)
+				world_broken(h->world, "a packet goes in the clear past a child");
+	while (ike_next_trap(h->engine, &position, &trap))
+		if (covers(&trap.spec->local, from) && covers(&trap.spec->remote, to))
+			world_broken(h->world, "a packet goes in the clear past a trap");
+}
+
+/* Texts without secrets: neither as they are nor in hexadecimal, and eight octets of one are
+ * enough. */
+static bool told(struct bytes secret, const char *text)
+{
+	char hex[17], upper[17];
+	size_t length = strlen(text);
+
+	if (secret.size < 8)
+		return false;
+	for (size_t i = 0; i < 8; i++) {
+		snprintf(hex + 2 * i, 3, "%02x", secret.data[i]);
+		snprintf(upper + 2 * i, 3, "%02X", secret.data[i]);
+	}
+	return strstr(text, hex) || strstr(text, upper) ||
+		memmem(text, length, secret.data, secret.size < 12 ? secret.size : 12);
+}
+
+void check_told(struct host *h, const char *text)
+{
+	const struct secret *secrets[8];
+	bool out = strstr(text, "sharks") || strstr(text, "736861726b73");
+
+	for (const struct ike_sa *sa = h->engine->sas; sa && !out; sa = sa->next) {
+		size_t count = 0;
+
+		secrets[count++] = &sa->keys.sk_d;
+		secrets[count++] = &sa->keys.sk_pi;
+		secrets[count++] = &sa->keys.sk_pr;
+		for (size_t i = 0; i < count; i++)
+			out = out || told(secret_bytes(secrets[i]), text);
+		for (const struct child_sa *c = sa->children; c && !out; c = c->next)
+			out = told(secret_bytes(&c->spec.keys_in.encr), text) ||
+				told(secret_bytes(&c->spec.keys_out.encr), text);
+	}
+	if (out)
+		world_broken(h->world, "an event tells a secret");
+}
+
+/* What a peer can make us keep is limited. */
+#define INTENTS_MAX 40
+
+void check_limits(struct host *h)
+{
+	const struct ike_options *o = &h->options;
+	uint32_t half_open = 0, sas = 0;
+
+	for (const struct ike_sa *sa = h->engine->sas; sa; sa = sa->next) {
+		uint32_t children = 0, intents = 0;
+
+		sas++;
+		half_open += sa->half_open_counted;
+		for (const struct child_sa *c = sa->children; c; c = c->next)
+			children++;
+		for (const struct intent *i = sa->intents; i; i = i->next)
+			intents++;
+		if (children > o->children_max)
+			world_broken(h->world, "an IKE SA has more children than it may");
+		if (intents > INTENTS_MAX)
+			world_broken(h->world, "an IKE SA wants more than it can ever do");
+	}
+	if (o->ike_sa_max && sas > o->ike_sa_max + 1)
+		world_broken(h->world, "there are more IKE SAs than there may be");
+	if (o->half_open_max && half_open > o->half_open_max)
+		world_broken(h->world, "there are more half-open SAs than there may be");
+	if (half_open != h->engine->half_open)
+		world_broken(h->world, "half-open SAs are counted wrongly");
 }

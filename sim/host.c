@@ -283,6 +283,7 @@ static void tell(struct host *h, const struct ike_event *e)
 		"FAILED", "note", "done", "IKE UPDATED" };
 
 	count_event(h, e);
+	check_told(h, e->text);
 	ladder(h->world, "%-6s %s %s", h->name, words[e->kind], e->text);
 }
 
@@ -315,6 +316,7 @@ void host_drain(struct host *h)
 	do
 		drain_once(h);
 	while (host_answer_uses(h));
+	check_limits(h);
 }
 
 void host_datagram(struct host *h, const struct ike_path *path, struct bytes datagram)

@@ -37,3 +37,11 @@ void plane_operate(struct host *h, const struct ike_operation *op);
 void plane_receive(struct host *h, const struct sim_packet *p);
 uint32_t plane_spi(struct host *h);
 void plane_use(const struct host *h, uint32_t child_id, ike_time *ret_in, ike_time *ret_out);
+
+/* Checks, in checks.c. */
+void check_key_unused(struct host *h, const struct child_spec *spec);
+void check_sequence(struct host *h, uint32_t child_id, struct bytes packet);
+void check_ends(struct host *h, const struct sim_child *c);
+void check_clear(struct host *h, const struct address *from, const struct address *to);
+void check_told(struct host *h, const char *text);
+void check_limits(struct host *h);

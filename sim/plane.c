@@ -86,6 +86,7 @@ static void install_in(struct host *h, struct sim_child *c, const struct child_s
 	check_spi_new(h, spec);
 	if (h->refuse_installs) {
 		h->refuse_installs--;
+		h->refused = true;
 		refuse(h, spec, "the world says no");
 		return;
 	}
@@ -95,6 +96,7 @@ static void install_in(struct host *h, struct sim_child *c, const struct child_s
 		return;
 	}
 	*c = (struct sim_child){ .in = true, .spec = *spec };
+	check_ends(h, c);
 }
 
 static void install_out(struct host *h, struct sim_child *c, const struct child_spec *spec)
@@ -103,10 +105,15 @@ static void install_out(struct host *h, struct sim_child *c, const struct child_
 
 	if (r == -ENOENT && !c->in) /* refused before */
 		return;
-	if (r < 0)
+	if (r < 0) {
 		world_broken(h->world, "the plane refused an outbound SA: %s", strerror(-r));
+		return;
+	}
+	check_key_unused(h, spec);
 	c->spec = *spec;
 	c->out = true;
+	c->sequence = 0;
+	check_ends(h, c);
 }
 
 /* Traps: one for each reqid. */
@@ -210,6 +217,7 @@ static void tell_events(struct host *h)
 		[ESP_EVENT_SOFT] = IKE_KERNEL_EXPIRE_SOFT,
 		[ESP_EVENT_HARD] = IKE_KERNEL_EXPIRE_HARD,
 		[ESP_EVENT_MAPPING] = IKE_KERNEL_MAPPING,
+		[ESP_EVENT_UNKNOWN_SPI] = IKE_KERNEL_UNKNOWN_SPI,
 	};
 	struct esp_event event;
 
@@ -218,7 +226,9 @@ static void tell_events(struct host *h)
 			&(struct ike_kernel_event){ .kind = kinds[event.kind],
 				.child_id = event.child_id,
 				.reqid = event.reqid,
-				.remote = event.remote });
+				.remote = event.remote,
+				.path = event.path,
+				.spi = event.spi });
 }
 
 static void send_clear(struct host *h, const char *why)
@@ -256,6 +266,7 @@ static void carry(struct host *h, const struct esp_out *o, bool inbound)
 {
 	switch (o->verdict) {
 	case ESP_SEND:
+		check_sequence(h, o->child_id, o->packet);
 		network_send(h, o->encap ? CARRIES_ESP_IN_UDP : CARRIES_ESP, &o->path, o->packet);
 		break;
 	case ESP_DELIVER:
@@ -280,11 +291,6 @@ void plane_receive(struct host *h, const struct sim_packet *p)
 	outs_init(out, memory);
 	esp_inbound(h->esp, host_now(h), &in, 1, out);
 	carry(h, &out[0], true);
-	if (out[0].verdict == ESP_DROP && out[0].reason == ESP_REASON_NO_SA)
-		host_kernel_later(h,
-			&(struct ike_kernel_event){ .kind = IKE_KERNEL_UNKNOWN_SPI,
-				.path = p->path,
-				.spi = load_u32(p->data) });
 	tell_events(h);
 }
 
@@ -342,8 +348,11 @@ void host_packet(struct host *h, const char *from, const char *to)
 	}
 	outs_init(out, memory);
 	esp_outbound(h->esp, host_now(h), &in, 1, out, OUTS, &used);
-	for (size_t i = 0; i < used; i++)
+	for (size_t i = 0; i < used; i++) {
+		if (out[i].verdict == ESP_DROP && out[i].reason == ESP_REASON_NO_POLICY)
+			check_clear(h, &source, &destination);
 		carry(h, &out[i], false);
+	}
 	tell_events(h);
 }
 

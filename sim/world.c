@@ -92,6 +92,7 @@ void world_free(struct world *w)
 	for (size_t i = 0; i < w->ladder_count; i++)
 		free(w->ladder[i]);
 	free(w->flow_delivered);
+	free(w->keys_used);
 	free(w);
 }
 

@@ -8,11 +8,11 @@
 #include "tern/ike.h"
 
 #define WORLD_HOSTS_MAX    64
-#define WORLD_NATS_MAX     32
+#define WORLD_NATS_MAX     64
 #define HOST_CHILDREN_MAX  256
 #define HOST_ADDRESSES_MAX 8
 #define HOST_TRAPS_MAX     16
-#define WORLD_NAMES_MAX    16
+#define WORLD_NAMES_MAX    64
 #define LADDER_LINES_MAX   4000
 
 /* What goes wrong between two hosts, and with the answers to a host's questions. */
@@ -28,6 +28,7 @@ struct network_faults {
 struct sim_child { /* what a plane was told */
 	bool in, out;
 	struct child_spec spec;
+	uint32_t sequence;      /* last sent */
 	ike_time in_at, out_at; /* when a packet last passed, where later than the plane knows */
 };
 
@@ -119,6 +120,7 @@ struct host {
 	struct keys *keys;
 	struct sim_answer *answers;
 	struct sim_kernel_event *kernel_events;
+	bool refused;             /* something was, so that its engine may be wrong for a moment */
 	unsigned refuse_installs; /* how many of the next inbound SAs the plane refuses */
 	size_t children_used;     /* of `children`, all that is in use is below */
 	struct sim_child children[HOST_CHILDREN_MAX];
@@ -150,6 +152,8 @@ struct world {
 	uint64_t packets_sent, packets_lost;
 	uint64_t flow_count, flow_room; /* packets of host_packet() */
 	bool *flow_delivered;           /* by number */
+	size_t key_count, key_room;
+	uint64_t *keys_used; /* digests of the keys that were sent with */
 	size_t ladder_count;
 	char *ladder[LADDER_LINES_MAX];
 	const char *broken; /* the first invariant that did not hold */

@@ -1,0 +1,101 @@
+/* A workload: all that happens in one simulated world, as data made from a seed: hosts and their
+ * options, the connections between them, what goes wrong, and a list of timed actions. Data, so that
+ * a failing one can be made smaller and run again. */
+#pragma once
+
+#include <stdio.h>
+
+#include "sim/world.h"
+
+#define WORKLOAD_SECRET      "sharks-with-lasers-4711"
+#define WORKLOAD_HOSTS_MAX   50
+#define WORKLOAD_LINKS_MAX   64
+#define WORKLOAD_ACTIONS_MAX 64
+#define LINK_CHILDREN_MAX    2
+
+/* The options of a connection and its children that a workload chooses: rows of a table. */
+enum { WORKLOAD_OPTIONS = 17 };
+
+enum action_kind {
+	ACT_INITIATE,
+	ACT_REKEY_CHILD,
+	ACT_REKEY_IKE,
+	ACT_REKEY_CHILD_BOTH, /* both ends at once */
+	ACT_REKEY_IKE_BOTH,
+	ACT_INITIATE_BOTH,
+	ACT_SOFT,                    /* the plane wants a child rekeyed */
+	ACT_PACKETS,                 /* `value` packets each way */
+	ACT_CALM_LAST = ACT_PACKETS, /* what is up to here costs no packet */
+	ACT_TERMINATE_CHILD,
+	ACT_TERMINATE_IKE,
+	ACT_HARD,   /* the plane has ended a child */
+	ACT_REFUSE, /* the plane refuses the next `value` SAs */
+	ACT_CRASH,  /* and starts again `value` ms later */
+	ACT_CUT,    /* the link for `value` ms */
+	ACT_REBIND, /* the NAT box forgets */
+	ACT_MOVE,   /* the host, or the NAT box before it, gets another address */
+	ACT_JUMP,   /* the host's clock leaps by `value` ms */
+	ACT_RELOAD, /* option `value` % WORKLOAD_OPTIONS of the connection changes */
+	ACT_UNLOAD, /* the connection is taken away, and back `value` ms later */
+	ACTION_KINDS
+};
+
+struct action {
+	bool gone; /* taken away by the shrinker */
+	enum action_kind kind;
+	uint64_t at_ms;
+	uint8_t link, side; /* whose connection; the host is the link's */
+	uint32_t value;
+};
+
+struct workload_host {
+	bool gone;
+	bool nat;    /* behind a box of its own */
+	bool mobile; /* others know it by name, and its address changes */
+	uint32_t nat_expire_s;
+	struct ike_options options;
+};
+
+struct workload_link {
+	bool gone;
+	uint8_t host[2];
+	uint8_t children;
+	uint8_t choices[2][WORKLOAD_OPTIONS]; /* of either side; 0: the default */
+};
+
+struct workload {
+	uint64_t seed;
+	bool calm; /* nothing is lost and nobody closes anything: no packet may get lost */
+	uint64_t duration_ms;
+	struct network_faults faults;
+	size_t host_count;
+	struct workload_host hosts[WORKLOAD_HOSTS_MAX];
+	size_t link_count;
+	struct workload_link links[WORKLOAD_LINKS_MAX];
+	size_t action_count;
+	struct action actions[WORKLOAD_ACTIONS_MAX];
+};
+
+void workload_make(struct workload *p, uint64_t seed);
+
+/* swanctl.conf's text of one host, with the choices as they are in `p`. */
+void workload_config(const struct workload *p, size_t host, char *out, size_t size);
+const char *workload_choice(const struct workload_link *l, unsigned side, const char *key);
+unsigned workload_values(unsigned option); /* how many choices a row has */
+
+/* In words: what somebody needs who wants to see it happen again. */
+void workload_print(const struct workload *p, FILE *out);
+
+/* What a run gave. */
+struct outcome {
+	bool failed;
+	char why[300];
+	double simulated_s;
+	uint64_t rekeyings, packets, lost, flow, flow_lost;
+};
+
+/* Runs it; the ladder goes to stderr where `show`. */
+void workload_run(const struct workload *p, bool show, struct outcome *ret);
+
+/* Takes away whatever isn't needed for the same complaint. */
+void workload_shrink(struct workload *p, const struct outcome *failure);
