@@ -6,7 +6,7 @@
 
 static const char config[] =
 	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n proposals = aes128gcm16-prfsha256-x25519\n"
-	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n"
+	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n resumption = yes\n"
 	" children {\n net {\n local_ts = 10.1.0.0/16\n remote_ts = 10.2.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
 	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n";
 
@@ -16,9 +16,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = reader_of(BYTES(data, size));
 	struct world *w = world_new(1);
-	struct host *h = world_host(w, "alice", "192.0.2.1", config, NULL);
-	struct ike_path path = { .local = { h->address, 500 }, .remote = { h->address, 500 } };
+	struct ike_options o;
+	struct host *h;
+	struct ike_path path;
 
+	ike_options_default(&o);
+	o.tickets = true; /* IKE_SESSION_RESUME is read, too */
+	h = world_host(w, "alice", "192.0.2.1", config, &o);
+	path = (struct ike_path){ .local = { h->address, 500 }, .remote = { h->address, 500 } };
 	path.remote.address.octets[3] = 2;
 	if (read_u8(&r) & 1)
 		host_initiate(h, "net");

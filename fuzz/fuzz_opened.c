@@ -1,6 +1,7 @@
 /* The opened message: mutated plaintext that is correctly sealed, into an SA that stands (or, first
- * octet, into one that awaits IKE_AUTH). The peer's keys are the engine's own: bob's sealer, taken
+ * octet, into one that awaits IKE_AUTH, of one round or two). The peer's keys are the engine's own: bob's sealer, taken
  * from his SA. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ike/sa.h"
@@ -10,14 +11,33 @@
 
 static const char *const configs[] = {
 	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n proposals = aes128gcm16-prfsha256-x25519\n"
-	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n"
+	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n%s"
 	" children {\n net {\n local_ts = 10.1.0.0/16\n remote_ts = 10.2.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
 	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n",
 	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.2\n remote_addrs = 192.0.2.1\n proposals = aes128gcm16-prfsha256-x25519\n"
-	" local {\n auth = psk\n id = bob\n }\n remote {\n auth = psk\n id = alice\n }\n"
+	" local {\n auth = psk\n id = bob\n }\n remote {\n auth = psk\n id = alice\n }\n resumption = yes\n%s"
 	" children {\n net {\n local_ts = 10.2.0.0/16\n remote_ts = 10.1.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
 	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n",
 };
+
+/* Second rounds of both, RFC 4739. */
+static const char *const rounds[] = {
+	" local-2 {\n auth = psk\n id = alice.user\n round = 2\n }\n remote-2 {\n auth = psk\n id = bob.user\n round = 2\n }\n",
+	" local-2 {\n auth = psk\n id = bob.user\n round = 2\n }\n remote-2 {\n auth = psk\n id = alice.user\n round = 2\n }\n",
+};
+
+static struct host *make_host(struct world *w, int which, bool twice)
+{
+	static const char *const names[] = { "alice", "bob" };
+	static const char *const addresses[] = { "192.0.2.1", "192.0.2.2" };
+	struct ike_options o;
+	char text[2048];
+
+	ike_options_default(&o);
+	o.tickets = true;
+	snprintf(text, sizeof(text), configs[which], twice ? rounds[which] : "");
+	return world_host(w, names[which], addresses[which], text, &o);
+}
 
 /* A message from bob with any exchange type, flags and first payload around the plaintext. */
 static struct bytes seal_as(struct ike_sa *from, uint8_t exchange, uint8_t flags, uint32_t id,
@@ -61,9 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = reader_of(BYTES(data, size));
 	struct world *w = world_new(1);
-	struct host *alice = world_host(w, "alice", "192.0.2.1", configs[0], NULL);
-	struct host *bob = world_host(w, "bob", "192.0.2.2", configs[1], NULL);
-	bool early = read_u8(&r) & 1;
+	uint8_t how = read_u8(&r);
+	struct host *alice = make_host(w, 0, how & 2), *bob = make_host(w, 1, how & 2);
+	bool early = how & 1;
 	uint8_t sealed[SEALED_BYTES_MAX];
 
 	host_initiate(bob, "net");
@@ -73,6 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		world_run(w, 10 * NS_PER_MS);
 	if (!early)
 		world_settle(w, NS_PER_SECOND);
+	else if (how & 4)
+		world_run(w, 35 * NS_PER_MS); /* into the middle of several rounds */
 
 	for (int i = 0; i < 8 && reader_left(&r) > 4; i++) {
 		uint8_t exchange = read_u8(&r), flags = read_u8(&r), first = read_u8(&r);

@@ -49,8 +49,13 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize('first', ['tern', 'charon'])
-@pytest.mark.parametrize('tunnel', ROWS, ids=str)
+# charon 5.9.8 as initiator gives up after a first round by PSK of its peer ("insufficient authentication rounds"), also
+# where that is another charon: those rows begin at ternd only.
+BEGINS = [(tunnel, first) for tunnel in ROWS for first in ('tern', 'charon')
+          if (tunnel.name, first) != ('psk-then-certificate', 'charon')]
+
+
+@pytest.mark.parametrize('tunnel,first', BEGINS, ids=str)
 def test_several_rounds(bench, tunnel, first):
     tern, charon = bench.start(tunnel, moon='tern', sun='charon')
     with bench.wire() as wire:
@@ -71,7 +76,8 @@ def test_a_second_secret_that_differs_is_told(bench, first):
     assert result.returncode != 0
     assert not tern.children() and not charon.children()
     assert 'AUTHENTICATION_FAILED' in tern.output()
-    assert f'swanctl.conf:{tern.conf.line("connections.site.remote-2")}' in tern.output() or first == 'tern'
+    line = tern.conf.line('connections.site.remote-2.auth' if first == 'charon' else 'connections.site.local-2.id')
+    assert f'swanctl.conf:{line}' in tern.output()
 
 
 def test_a_peer_without_it_is_told_apart(bench):

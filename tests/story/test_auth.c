@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "ike/exchange.h"
+
 #define SEED 11
 
 static bool laddered(const struct story *s, const char *words)
@@ -227,6 +229,70 @@ static void a_forced_responder_takes_no_child_with_ike_auth(void **state)
 	story_end(&s);
 }
 
+/* The message that alice has just sent, with a CERT payload of that encoding in front, as she would
+ * seal it. */
+static struct bytes sealed_with_cert(struct ike_sa *sa, uint8_t encoding, uint8_t out[static 2048])
+{
+	const struct seal_suite *suite = sealer_suite(sa->keys.out);
+	struct bytes rest = writer_bytes(&sa->ours->out);
+	struct cert_payload cert = { encoding, bytes_of_text("20 octets of hash... http://a/b") };
+	size_t plain = 4 + 1 + cert.data.size + rest.size + 1;
+	struct ike_header h = { .spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.next_payload = PAYLOAD_SK,
+		.version = 0x20,
+		.exchange = IKE_AUTH,
+		.flags = FLAG_INITIATOR,
+		.message_id = 1,
+		.length = (uint32_t)(IKE_HEADER_BYTES + 4 + 8 + plain + suite_icv_bytes(suite)) };
+	struct writer w = writer_of(out, 2048);
+	size_t text;
+
+	header_encode(&w, &h);
+	write_u8(&w, PAYLOAD_CERT);
+	write_u8(&w, 0);
+	write_u16(&w, (uint16_t)(h.length - IKE_HEADER_BYTES));
+	write_u64(&w, 1000000);
+	text = w.used;
+	write_u8(&w, sa->ours->chain.first);
+	write_u8(&w, 0);
+	write_u16(&w, (uint16_t)(5 + cert.data.size));
+	cert_encode(&w, &cert);
+	write_bytes(&w, rest);
+	write_u8(&w, 0);
+	assert_int_equal(w.used - text, plain);
+	sealer_seal(sa->keys.out, BYTES(out, text - 8), out + text - 8, out + text, plain,
+		BYTES_EMPTY, write_room(&w, suite_icv_bytes(suite)));
+	return writer_bytes(&w);
+}
+
+static void certificates_by_hash_and_url_are_declined_politely(void **state)
+{
+	static const char *const secrets[] = { "sharks", "jets" };
+
+	(void)state;
+	for (uint8_t i = 0; i < 2; i++) {
+		struct story_config c = { .alice_secret = secrets[i] };
+		struct story s = story_begin(SEED, &c, NULL);
+		struct ike_path path = { .local = { s.bob->address, 500 },
+			.remote = { s.alice->address, 500 } };
+		uint8_t memory[2048];
+
+		host_initiate(s.alice, "net");
+		world_run(s.w, 15 * NS_PER_MS); /* bob has answered IKE_SA_INIT */
+		s.w->faults.partition = true;
+		world_run(s.w, 10 * NS_PER_MS);
+		host_datagram(s.bob, &path,
+			sealed_with_cert(
+				s.alice->engine->sas, (uint8_t)(CERT_HASH_AND_URL + i), memory));
+		world_run(s.w, NS_PER_SECOND);
+		STORY_TRUE(s, laddered(&s, "by hash and URL, which tern does not fetch"));
+		STORY_EQUAL(s, host_sas(s.bob), !i);
+		STORY_TRUE(s, !i || strstr(s.bob->last_failure, "hash_and_url = no"));
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +305,7 @@ int main(void)
 		cmocka_unit_test(the_second_identity_must_fit),
 		cmocka_unit_test(giving_up_in_the_middle_is_told),
 		cmocka_unit_test(a_peer_without_it_is_told_apart),
+		cmocka_unit_test(certificates_by_hash_and_url_are_declined_politely),
 		cmocka_unit_test(a_connection_without_children_comes_up),
 		cmocka_unit_test(a_preferred_childless_start_brings_the_child_later),
 		cmocka_unit_test(who_prefers_it_takes_no_for_an_answer),

@@ -11,6 +11,8 @@
 #include "ike/v2/keys.h"
 #include "ike/v2/session_resume.h"
 
+#define HASH_AND_URL_REMEDY                                                                        \
+	"let it send the certificate itself (strongSwan: hash_and_url = no), or put that into x509/"
 #define SHA1_BYTES 20
 
 struct where auth_id_where(const struct auth_round *r)
@@ -97,15 +99,33 @@ enum step auth_sign(struct exchange *x)
 	return exchange_ask(x, &q);
 }
 
+/* Certificates by hash and URL (RFC 7296 §3.6) we never asked for, since we send no
+ * HTTP_CERT_LOOKUP_SUPPORTED: fetching what somebody names who isn't authenticated yet is not for a
+ * daemon with keys. */
+static bool by_url(const struct cert_payload *cert)
+{
+	return cert->encoding == CERT_HASH_AND_URL || cert->encoding == CERT_HASH_AND_URL_BUNDLE;
+}
+
 static void collect_certs(struct exchange *x, struct ike_question *q)
 {
 	const struct payload *p;
+	struct auth_data *d = x->data;
 
+	d->certs_by_url = false;
 	for (size_t i = 0;
 		(p = chain_find(exchange_in(x), PAYLOAD_CERT, i)) && q->cert_count < IKE_CERTS_MAX;
-		i++)
-		if (cert_decode(p->body, &q->certs[q->cert_count]))
+		i++) {
+		if (!cert_decode(p->body, &q->certs[q->cert_count]))
+			continue;
+		if (by_url(&q->certs[q->cert_count]))
+			d->certs_by_url = true;
+		else
 			q->cert_count++;
+	}
+	if (d->certs_by_url)
+		sa_tell(x->sa, IKE_EVENT_NOTE, 1,
+			"the peer sent a certificate by hash and URL, which tern does not fetch: " HASH_AND_URL_REMEDY);
 }
 
 /* The reason of the holder of credentials, with the lines that say what the peer has to prove. */
@@ -116,8 +136,10 @@ static enum step explain_verdict(struct exchange *x, const char *reason)
 	struct where where = where_said(remote->where_auth, remote->where);
 
 	return exchange_reject(x, AUTHENTICATION_FAILED,
-		"AUTHENTICATION_FAILED for connection %s (%s:%u): %s", sa_name(x->sa), where.file,
-		where.line, reason);
+		"AUTHENTICATION_FAILED for connection %s (%s:%u): %s%s", sa_name(x->sa), where.file,
+		where.line, reason,
+		d->certs_by_url ? "; its certificate came by hash and URL: " HASH_AND_URL_REMEDY
+				: "");
 }
 
 enum step auth_verify(struct exchange *x)

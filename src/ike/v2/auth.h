@@ -19,10 +19,11 @@ struct auth_data {
 	/* Rounds, as indexes into connection->local and ->remote: what is being proven, or comes
 	 * next. */
 	size_t local_round, remote_round;
-	bool ours_now;    /* this message of ours has an AUTH */
-	bool theirs_now;  /* this message of the peer has an AUTH */
-	bool theirs_next; /* the peer announced that its next one has */
-	bool names_next;  /* initiator: our next request says whom we expect */
+	bool ours_now;     /* this message of ours has an AUTH */
+	bool theirs_now;   /* this message of the peer has an AUTH */
+	bool theirs_next;  /* the peer announced that its next one has */
+	bool names_next;   /* initiator: our next request says whom we expect */
+	bool certs_by_url; /* the peer sent some by hash and URL */
 	unsigned messages;
 	const struct opened *first; /* responder: the first request, whose SA, TS, CP and notifies
 				       count when all rounds have verified */
