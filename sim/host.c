@@ -7,6 +7,7 @@
 
 #include "conf/load.h"
 #include "conf/parse.h"
+#include "conf/pool.h"
 
 /* Configuration. */
 
@@ -79,6 +80,19 @@ static void unload_missing(struct host *h, const struct tree_node *sections)
 	}
 }
 
+static void load_pool(struct host *h, const struct tree_node *section, struct problems *problems)
+{
+	struct conf_sources sources = { .crypto = h->crypto };
+	struct pool_config *p;
+
+	if (conf_load_pool(section, &sources, problems, &p) < 0)
+		die(section->name, problems);
+	ike_command(h->engine, host_now(h),
+		&(struct ike_command){ .kind = IKE_COMMAND_LOAD_POOL, .pool = p });
+	host_drain(h);
+	pool_config_release(p);
+}
+
 static void load_config(struct host *h)
 {
 	struct tree *t = tree_new();
@@ -92,6 +106,9 @@ static void load_config(struct host *h)
 	sections = tree_child(&t->root, "secrets");
 	for (const struct tree_node *n = sections ? sections->first : NULL; n; n = n->next)
 		load_secret(h, n);
+	sections = tree_child(&t->root, "pools");
+	for (const struct tree_node *n = sections ? sections->first : NULL; n; n = n->next)
+		load_pool(h, n, &problems);
 	sections = tree_child(&t->root, "connections");
 	for (const struct tree_node *n = sections ? sections->first : NULL; n; n = n->next)
 		load_connection(h, n, &problems);
@@ -410,6 +427,11 @@ void host_reauthenticate(struct host *h, const char *ike)
 	ladder(h->world, "%-6s command reauthenticate %s", h->name, ike);
 	ike_command(h->engine, host_now(h), &c);
 	host_drain(h);
+}
+
+void host_shutdown(struct host *h)
+{
+	host_command(h, IKE_COMMAND_SHUTDOWN, NULL, NULL);
 }
 
 /* Time, as this host sees it. */

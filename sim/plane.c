@@ -30,6 +30,7 @@ void plane_end(struct host *h)
 	}
 	h->children_used = 0;
 	memset(h->traps, 0, sizeof(h->traps));
+	memset(h->virtuals, 0, sizeof(h->virtuals));
 }
 
 /* Not kept reserved, as in the daemon: an exchange that comes to nothing doesn't give it back. */
@@ -179,7 +180,9 @@ static void operate_child(struct host *h, const struct ike_operation *op)
 
 void plane_operate(struct host *h, const struct ike_operation *op)
 {
-	if (is_of_traps(op->kind))
+	if (op->virtual)
+		virtual_operate(h, op);
+	else if (is_of_traps(op->kind))
 		operate_trap(h, op);
 	else
 		operate_child(h, op);

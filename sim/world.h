@@ -12,6 +12,7 @@
 #define HOST_CHILDREN_MAX  256
 #define HOST_ADDRESSES_MAX 8
 #define HOST_TRAPS_MAX     16
+#define HOST_VIRTUALS_MAX  8
 #define WORLD_NAMES_MAX    64
 #define LADDER_LINES_MAX   4000
 
@@ -35,6 +36,11 @@ struct sim_child { /* what a plane was told */
 struct sim_trap {
 	struct child_spec spec; /* reqid 0: none */
 	unsigned failed;        /* acquisitions */
+};
+
+struct sim_virtual { /* an address that a peer gave */
+	struct address address;
+	unsigned users;
 };
 
 struct sim_use { /* a question to the plane, answered when the outputs are drained */
@@ -125,6 +131,7 @@ struct host {
 	size_t children_used;     /* of `children`, all that is in use is below */
 	struct sim_child children[HOST_CHILDREN_MAX];
 	struct sim_trap traps[HOST_TRAPS_MAX];
+	struct sim_virtual virtuals[HOST_VIRTUALS_MAX];
 	size_t use_count;
 	struct sim_use uses[HOST_CHILDREN_MAX];
 	struct host_traffic traffic;
@@ -173,6 +180,7 @@ void host_initiate_ike(struct host *h, const char *ike); /* with all of its chil
 void host_terminate(struct host *h, const char *ike, const char *child);
 void host_reauthenticate(struct host *h, const char *ike);
 void host_rekey(struct host *h, const char *ike, const char *child);
+void host_shutdown(struct host *h); /* its engine says goodbye to all */
 void host_trap(struct host *h, const char *child);
 void host_untrap(struct host *h, const char *child);
 /* A packet met a trap: as its plane would say. */
@@ -231,6 +239,7 @@ void world_run(struct world *w, uint64_t duration_ns);
 /* Counting. */
 size_t host_sas(const struct host *h); /* established */
 size_t host_half_open(const struct host *h);
+size_t host_virtuals(const struct host *h); /* addresses that peers gave */
 size_t host_children(const struct host *h); /* installed in both directions */
 
 /* Both ends of every live child hold the same keys and complementary selectors; false and a text

@@ -14,6 +14,7 @@
 #include "tern/child.h"
 
 struct ike_engine;
+struct pool_config;
 
 struct ike_options {
 	struct random_source random;
@@ -40,6 +41,7 @@ struct ike_options {
 	uint32_t fragment_size;     /* of the IP packet, 576..65535; 0: 1280 */
 	uint32_t message_bytes_max; /* reassembled or not */
 	uint32_t children_max;      /* per IKE SA */
+	uint32_t leases_max;        /* addresses of one pool that are remembered, online or not */
 	uint64_t response_kept_ns;  /* how long a half-open SA's and a deleted SA's repeats are
 				       answered */
 	struct secret
@@ -80,19 +82,23 @@ void ike_tick(struct ike_engine *e, ike_time now);
 
 enum ike_command_kind {
 	IKE_COMMAND_LOAD, /* connection: adds it, or replaces the one of its name for SAs to come */
-	IKE_COMMAND_UNLOAD,    /* ike: the connection's name */
-	IKE_COMMAND_INITIATE,  /* child and/or ike by name */
-	IKE_COMMAND_TERMINATE, /* by any of child, ike, child_id, ike_id; all where none given */
-	IKE_COMMAND_REKEY,     /* likewise */
-	IKE_COMMAND_TRAP,      /* child, and its ike where several have it: packets initiate it */
-	IKE_COMMAND_UNTRAP,    /* likewise; the children there are stay */
-	IKE_COMMAND_SHUTDOWN,  /* deletes all SAs; done when every delete is answered or given up */
+	IKE_COMMAND_UNLOAD,      /* ike: the connection's name */
+	IKE_COMMAND_INITIATE,    /* child and/or ike by name */
+	IKE_COMMAND_TERMINATE,   /* by any of child, ike, child_id, ike_id; all where none given */
+	IKE_COMMAND_REKEY,       /* likewise */
+	IKE_COMMAND_TRAP,        /* child, and its ike where several have it: packets initiate it */
+	IKE_COMMAND_UNTRAP,      /* likewise; the children there are stay */
+	IKE_COMMAND_LOAD_POOL,   /* pool: adds it, or replaces the one of its name; refused where
+				  leases of another range are online or it overlaps another */
+	IKE_COMMAND_UNLOAD_POOL, /* ike: the pool's name; refused while leases are online */
+	IKE_COMMAND_SHUTDOWN, /* deletes all SAs; done when every delete is answered or given up */
 };
 
 struct ike_command {
 	enum ike_command_kind kind;
 	uint64_t id;                         /* comes back in IKE_EVENT_DONE; 0: nobody waits */
 	const struct connection *connection; /* LOAD: held by the engine from now */
+	const struct pool_config *pool;      /* LOAD_POOL: likewise */
 	const char *ike, *child;             /* names; NULL: not given */
 	uint32_t ike_id, child_id;           /* 0: not given */
 	bool force;                          /* TERMINATE: don't wait for the peer */
@@ -230,11 +236,22 @@ enum ike_operation_kind {
 			     again: with other selectors */
 	IKE_OPERATE_UNTRAP, /* children of the reqid stay */
 	IKE_OPERATE_TRAP_FAILED, /* no child came: what was kept goes */
+	IKE_OPERATE_ADDRESS_ADD, /* virtual: for each such one REMOVE will come, unless the engine
+				    is freed before */
+	IKE_OPERATE_ADDRESS_REMOVE,
+};
+
+/* What the peer gave us by configuration payloads, RFC 7296 §3.15: addresses for this host, and the
+ * name servers to ask. */
+struct ike_virtual {
+	size_t address_count, dns_count;
+	const struct address *addresses, *dns;
 };
 
 struct ike_operation {
 	enum ike_operation_kind kind;
-	const struct child_spec *spec;
+	const struct child_spec *spec; /* NULL of ADDRESS_ADD and ADDRESS_REMOVE, as is config */
+	const struct ike_virtual *virtual;
 	const struct child_config *config;
 	const struct connection *connection;
 	uint32_t ike_id;
@@ -326,6 +343,8 @@ struct ike_sa_view {
 	ike_time rekey_at;       /* IKE_TIME_NEVER: none */
 	ike_time reauth_at;      /* likewise */
 	const char *task;        /* the exchange under way: "IKE_AUTH"; NULL: none */
+	size_t local_vip_count, remote_vip_count; /* virtual addresses */
+	const struct address *local_vips, *remote_vips;
 };
 
 struct ike_child_view {
@@ -356,6 +375,22 @@ struct ike_trap_view {
 };
 
 bool ike_next_trap(const struct ike_engine *e, size_t *position, struct ike_trap_view *ret_view);
+/* Pools and their leases; `position` as above. */
+struct ike_pool_view {
+	const struct pool_config *config;
+	uint64_t size;
+	size_t online, offline;
+};
+
+struct ike_lease_view {
+	struct address address;
+	struct id_payload id;
+	bool online;
+};
+
+bool ike_next_pool(const struct ike_engine *e, size_t *position, struct ike_pool_view *ret_view);
+bool ike_next_lease(const struct ike_engine *e, const char *pool, size_t *position,
+	struct ike_lease_view *ret_view);
 
 /* What should be up and isn't. */
 enum ike_supervised_state {
@@ -374,6 +409,8 @@ struct ike_supervised_view {
 	uint32_t attempts;     /* in a row, with the one under way */
 	struct endpoint tried; /* where the last one went; family 0: nowhere yet */
 	ike_time next_at;      /* IKE_TIME_NEVER: not by itself */
+	const char *next_to;   /* of remote_addrs: where the next goes; "" where names among them
+				  leave that open */
 };
 
 bool ike_next_supervised(

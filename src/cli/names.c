@@ -55,15 +55,30 @@ static void consider_child(struct search *s, const char *ike, const char *child)
 		add_target(&s->children_of_ike, ike, child);
 }
 
+/* Of what should be up and isn't: it can be taken down, too. */
+static void consider_down(struct search *s, const struct tree_node *down)
+{
+	const char *child = tree_text(down, "child");
+
+	know(s, down->name);
+	if (!s->child[0] && strcmp(down->name, s->ike) == 0)
+		add_target(&s->ikes, down->name, "");
+	if (child)
+		consider_child(s, down->name, child);
+}
+
 static bool consider(void *context, const char *event, const struct tree_node *message)
 {
 	struct search *s = context;
 	const struct tree_node *conn = message->first, *children, *child;
 	const char *name;
 
-	(void)event;
 	if (!conn || conn->kind != TREE_SECTION)
 		return true;
+	if (strcmp(event, "list-down") == 0) {
+		consider_down(s, conn);
+		return true;
+	}
 
 	know(s, conn->name);
 	if (!s->child[0] && strcmp(conn->name, s->ike) == 0)
@@ -79,19 +94,12 @@ static bool consider(void *context, const char *event, const struct tree_node *m
 	return true;
 }
 
-static int search(struct client *c, const struct options *o, const char *command, const char *event,
-	struct search *s)
+static int add(struct client *c, const char *command, const char *event, struct search *s)
 {
-	const char *name = o->words[0], *slash = strchr(name, '/');
 	struct vici_buffer request;
 	struct tree *response;
-	int r;
+	int r = client_register(c, event);
 
-	s->kind = o->kind;
-	snprintf(s->ike, sizeof(s->ike), "%.*s", slash ? (int)(slash - name) : 255, name);
-	snprintf(s->child, sizeof(s->child), "%s", slash ? slash + 1 : "");
-
-	r = client_register(c, event);
 	if (r < 0)
 		return r;
 	vici_begin(&request, VICI_CMD_REQUEST, command);
@@ -101,6 +109,18 @@ static int search(struct client *c, const struct options *o, const char *command
 	tree_free(response);
 
 	return 0;
+}
+
+static int search(struct client *c, const struct options *o, const char *command, const char *event,
+	struct search *s)
+{
+	const char *name = o->words[0], *slash = strchr(name, '/');
+
+	s->kind = o->kind;
+	snprintf(s->ike, sizeof(s->ike), "%.*s", slash ? (int)(slash - name) : 255, name);
+	snprintf(s->child, sizeof(s->child), "%s", slash ? slash + 1 : "");
+
+	return add(c, command, event, s);
 }
 
 /* Children of this name in several connections: the caller must say which. */
@@ -148,9 +168,12 @@ int names_active(struct client *c, const struct options *o, struct targets *ret_
 	static struct search s;
 	int r = search(c, o, "list-sas", "list-sa", &s);
 
+	if (r == 0)
+		r = add(c, "list-down", "list-down", &s);
 	if (r < 0)
 		return r;
-	choose(&s, o->words[0], "no IKE SA or child is up that is called", ret_targets);
+	choose(&s, o->words[0], "no IKE SA or child is up, or should be, that is called",
+		ret_targets);
 
 	return 0;
 }

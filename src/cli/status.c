@@ -1,4 +1,5 @@
-/* tern status: every IKE SA with its Child SAs. For people a block each, with the labels in one column. */
+/* tern status: every IKE SA with its Child SAs, then what should be up and isn't. For people a block each, with the
+ * labels in one column. */
 #include "base/duration.h"
 #include "cli/cli.h"
 #include "cli/json.h"
@@ -236,12 +237,79 @@ static void print_ike(const char *name, const struct tree_node *sa)
 		print_child(name, n);
 }
 
+/* What should be up and isn't. */
+
+static const char *plural(const char *count)
+{
+	return strcmp(count, "1") == 0 ? "" : "s";
+}
+
+static void print_plan(const struct tree_node *down)
+{
+	const char *state = text(down, "state"), *attempts = text(down, "attempts");
+	char out[DURATION_TEXT_MAX];
+
+	if (strcmp(state, "TRYING") == 0) {
+		printf(", attempt %s is under way", attempts);
+	} else if (strcmp(state, "HELD") == 0) {
+		printf(", taken down by command: `tern up` brings it up");
+	} else if (strcmp(state, "GIVEN-UP") == 0) {
+		printf(", given up after %s attempt%s (keyingtries): `tern up` tries again",
+			attempts, plural(attempts));
+	} else {
+		printf(", next try in %s",
+			duration_print(strtoull(text(down, "next"), NULL, 10), out));
+		if (tree_text(down, "next-host")) {
+			printf(" to ");
+			print_paint(PLAIN, text(down, "next-host"));
+		}
+	}
+}
+
+static void print_tried(const struct tree_node *down)
+{
+	const char *host = tree_text(down, "tried-host"), *attempts = text(down, "attempts");
+	bool v6 = host && strchr(host, ':');
+
+	if (!host)
+		return;
+	label(2, "last tried");
+	print_paint(PLAIN, v6 ? "[" : "");
+	print_paint(PLAIN, host);
+	printf("%s:", v6 ? "]" : "");
+	print_paint(PLAIN, text(down, "tried-port"));
+	if (strcmp(attempts, "0") != 0)
+		printf(", attempt %s", attempts);
+	putchar('\n');
+}
+
+static void print_down(const char *ike, const struct tree_node *down)
+{
+	char full[520], out[DURATION_TEXT_MAX];
+
+	snprintf(full, sizeof(full), "%s/%s", ike, text(down, "child"));
+	print_paint(BOLD, full);
+	printf("  ");
+	print_paint(YELLOW, text(down, "state"));
+	printf(" down for %s", duration_print(strtoull(text(down, "down"), NULL, 10), out));
+	print_plan(down);
+	putchar('\n');
+	if (tree_text(down, "why")) {
+		label(2, "why");
+		print_paint(PLAIN, text(down, "why"));
+		putchar('\n');
+	}
+	print_tried(down);
+}
+
 static bool status_event(void *context, const char *event, const struct tree_node *message)
 {
 	struct status *s = context;
 	const struct tree_node *sa = message->first;
 
-	if (strcmp(event, "list-sa") != 0 || !sa || sa->kind != TREE_SECTION)
+	bool down = strcmp(event, "list-down") == 0;
+
+	if ((strcmp(event, "list-sa") != 0 && !down) || !sa || sa->kind != TREE_SECTION)
 		return true;
 
 	if (s->as_json) {
@@ -250,30 +318,42 @@ static bool status_event(void *context, const char *event, const struct tree_nod
 	}
 	if (s->count++)
 		putchar('\n');
-	print_ike(sa->name, sa);
+	if (down)
+		print_down(sa->name, sa);
+	else
+		print_ike(sa->name, sa);
 
 	return true;
+}
+
+static int list(struct client *c, const char *command, const char *event, struct status *s)
+{
+	struct vici_buffer request;
+	struct tree *response;
+	int r = client_register(c, event);
+
+	if (r < 0)
+		return r;
+	vici_begin(&request, VICI_CMD_REQUEST, command);
+	r = client_request(c, &request, status_event, s, &response);
+	if (r == 0)
+		tree_free(response);
+	return r;
 }
 
 int command_status(struct client *c, const struct options *o)
 {
 	struct status s = { .as_json = o->json };
-	struct vici_buffer request;
-	struct tree *response;
 
-	if (client_register(c, "list-sa") < 0)
-		return cli_failed(c);
 	if (s.as_json)
 		json_array_begin(&s.json, stdout);
-	vici_begin(&request, VICI_CMD_REQUEST, "list-sas");
-	if (client_request(c, &request, status_event, &s, &response) < 0)
+	if (list(c, "list-sas", "list-sa", &s) < 0 || list(c, "list-down", "list-down", &s) < 0)
 		return cli_failed(c);
-	tree_free(response);
 
 	if (s.as_json)
 		json_array_end(&s.json);
 	else if (s.count == 0)
-		printf("no IKE SA: nothing is up\n");
+		printf("no IKE SA: nothing is up, and nothing should be\n");
 
 	return EXIT_GOOD;
 }

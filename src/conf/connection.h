@@ -160,6 +160,11 @@ struct connection {
 	uint32_t keyingtries;                                           /* 0: for ever */
 	uint64_t rekey_time_s, reauth_time_s, over_time_s, rand_time_s; /* 0: never */
 	uint64_t dpd_delay_s, dpd_timeout_s;
+	size_t vip_count; /* virtual addresses to ask for; 0.0.0.0 and ::, whichever is free */
+	const struct address *vips;
+	size_t pool_count; /* of their names: where addresses for the peer are leased from */
+	const char *const *pools;
+	struct where where_vips, where_pools;
 	uint8_t digest[20]; /* of what was configured: an unchanged connection isn't replaced by a
 			       reload */
 };

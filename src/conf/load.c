@@ -221,6 +221,7 @@ static void load_all(struct loader *l, const struct tree_node *section, struct c
 	load_proposals(l, section, "proposals", PROTOCOL_IKE, &c->proposals);
 	c->where_proposals = loader_where_of(l, section, "proposals");
 	load_rounds(l, section, c);
+	load_vips(l, section, c);
 	load_children(l, section, c);
 	check_sense(l, c);
 }

@@ -70,6 +70,7 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->port_nat_t = (uint16_t)number(s, "port_nat_t");
 	set->keep_alive_s = schema_get_number(s, PATTERN, "keep_alive");
 	set->install_routes = schema_get_bool(s, PATTERN, "install_routes");
+	set->install_virtual_ip = schema_get_bool(s, PATTERN, "install_virtual_ip");
 	set->routing_table = number(s, "routing_table");
 	set->routing_table_prio = number(s, "routing_table_prio");
 	set->send_vendor_id = schema_get_bool(s, PATTERN, "send_vendor_id");

@@ -25,6 +25,7 @@ struct settings {
 	uint16_t port, port_nat_t;          /* 500, 4500 */
 	uint64_t keep_alive_s;              /* 20; 0: off */
 	bool install_routes;                /* yes */
+	bool install_virtual_ip;            /* yes */
 	uint32_t routing_table;             /* 221, ours; strongSwan's is 220 */
 	uint32_t routing_table_prio;        /* 221 */
 	bool send_vendor_id;                /* no */

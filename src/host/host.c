@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "conf/pool.h"
 #include "host/control.h"
 
 #define NAME_MAX_BYTES 256
@@ -109,6 +110,8 @@ void host_command(struct host *h, const struct ike_command *command)
 	i->command.child = keep_text(i->child, command->child);
 	if (command->connection)
 		connection_hold(command->connection);
+	if (command->pool)
+		pool_config_hold(command->pool);
 }
 
 void host_kernel(struct host *h, const struct ike_kernel_event *event)
@@ -183,6 +186,16 @@ static void carry_operation(struct host *h, const struct ike_operation *o)
 	}
 }
 
+static void carry_address(struct host *h, const struct ike_operation *o)
+{
+	char problem[IKE_REASON_TEXT_MAX] = "";
+
+	if (o->kind == IKE_OPERATE_ADDRESS_REMOVE)
+		virtual_remove(h->virtual, o->virtual);
+	else if (virtual_add(h->virtual, o->virtual, problem, sizeof(problem)) != 0)
+		log_text(&h->log, "NET", 0, "%s", problem);
+}
+
 static void answer_spi(struct host *h, const struct ike_question *question)
 {
 	struct ike_answer answer = { .id = question->id, .status = IKE_ANSWER_OK };
@@ -245,7 +258,10 @@ static void carry_out(struct host *h, const struct ike_output *o)
 		carry_send(h, &o->send.path, o->send.datagram);
 		break;
 	case IKE_OPERATE:
-		carry_operation(h, &o->operate);
+		if (o->operate.virtual)
+			carry_address(h, &o->operate);
+		else
+			carry_operation(h, &o->operate);
 		break;
 	case IKE_ASK:
 		carry_question(h, o->ask);
@@ -272,6 +288,8 @@ void host_drain(struct host *h)
 			input_feed(h, input);
 			if (input->kind == INPUT_COMMAND && input->command.connection)
 				connection_release(input->command.connection);
+			if (input->kind == INPUT_COMMAND && input->command.pool)
+				pool_config_release(input->command.pool);
 			free(input);
 		}
 	} while (input);

@@ -11,6 +11,7 @@
 #include "host/route.h"
 #include "host/tun.h"
 #include "host/udp.h"
+#include "host/virtual.h"
 #include "keys/keys.h"
 #include "tern/ike.h"
 
@@ -52,6 +53,7 @@ struct host {
 	struct netlink *netlink;
 	struct monitor monitor;
 	struct routes *routes;
+	struct virtual *virtual;
 	struct plane *plane;
 	struct path_finder paths;
 	struct answers *answers;

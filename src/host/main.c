@@ -37,6 +37,7 @@ static int open_network(struct host *h)
 		.mark = HOST_MARK,
 		.install = h->settings.install_routes,
 	};
+	struct virtual_options virtual = { .install = h->settings.install_virtual_ip };
 	char problem[512];
 
 	if (udp_open(&h->udp, &udp, problem, sizeof(problem)) != 0 ||
@@ -50,6 +51,10 @@ static int open_network(struct host *h)
 	routes.interface = h->tun.index;
 	if (routes_new(h->netlink, &routes, &h->routes, problem, sizeof(problem)) != 0)
 		return fail(h, problem);
+	virtual.interface = h->tun.index;
+	h->virtual = virtual_new(h->netlink, &virtual);
+	if (!h->virtual)
+		return fail(h, "out of memory");
 	return 0;
 }
 
@@ -200,6 +205,7 @@ static void stop(struct host *h, int code)
 	loop_unwatch(h);
 	plane_free(h->plane);
 	routes_free(h->routes);
+	virtual_free(h->virtual);
 	netlink_close(h->netlink);
 	(void)uv_run(&h->loop, UV_RUN_NOWAIT); /* the watchers let go of their descriptors */
 	tun_close(&h->tun);

@@ -367,6 +367,34 @@ bool netlink_link_up(struct netlink *n, unsigned interface)
 
 /* Addresses. */
 
+/* No duplicate address detection: nobody else is on our device. */
+static int address_run(struct netlink *n, uint16_t type, uint16_t flags, unsigned interface,
+	const struct address *a)
+{
+	struct nlmsghdr *h = request_begin(n, type, NLM_F_ACK | flags);
+	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	bool built = true;
+
+	m->ifa_family = (uint8_t)af_of(a->family);
+	m->ifa_prefixlen = (uint8_t)(8 * address_size(a));
+	m->ifa_flags = IFA_F_NODAD | IFA_F_PERMANENT;
+	m->ifa_scope = RT_SCOPE_UNIVERSE;
+	m->ifa_index = interface;
+	built &= put_address(h, IFA_LOCAL, a);
+	built &= put_address(h, IFA_ADDRESS, a);
+	return request_run(n, h, built, NULL, NULL);
+}
+
+int netlink_address_add(struct netlink *n, unsigned interface, const struct address *a)
+{
+	return address_run(n, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, interface, a);
+}
+
+int netlink_address_remove(struct netlink *n, unsigned interface, const struct address *a)
+{
+	return address_run(n, RTM_DELADDR, 0, interface, a);
+}
+
 struct address_list {
 	struct netlink_address *out;
 	size_t max, count;

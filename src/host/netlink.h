@@ -56,6 +56,10 @@ struct netlink_address {
 	struct address address;
 	unsigned interface;
 };
+/* A single host's address (/32, /128) on a device, usable at once. Each returns 0 or a negative
+ * errno. */
+int netlink_address_add(struct netlink *n, unsigned interface, const struct address *a);
+int netlink_address_remove(struct netlink *n, unsigned interface, const struct address *a);
 
 /* This host's usable addresses without loopback and link-local ones, the most fitting first.
  * Returns how many. */

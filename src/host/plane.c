@@ -82,6 +82,8 @@ static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
 	case IKE_OPERATE_TRAP:
 	case IKE_OPERATE_UNTRAP:
 	case IKE_OPERATE_TRAP_FAILED:
+	case IKE_OPERATE_ADDRESS_ADD:
+	case IKE_OPERATE_ADDRESS_REMOVE:
 		break;
 	}
 	return -EINVAL;

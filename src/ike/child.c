@@ -11,6 +11,7 @@
 #include "ike/negotiate.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"
+#include "ike/v2/configuration.h"
 #include "ike/v2/keys.h"
 
 struct child_sa *child_find(const struct ike_engine *e, uint32_t id)
@@ -202,12 +203,13 @@ static const struct address *dynamic_address(const struct ike_sa *sa, bool local
 static void configured(const struct ike_sa *sa, const struct child_config *config, bool local,
 	struct selectors *ret)
 {
+	struct selectors dynamic;
+
+	vips_dynamic(sa, local, &dynamic);
 	if (local)
-		selectors_configured(
-			config->local_ts, config->local_ts_count, dynamic_address(sa, true), ret);
+		selectors_configured(config->local_ts, config->local_ts_count, &dynamic, ret);
 	else
-		selectors_configured(config->remote_ts, config->remote_ts_count,
-			dynamic_address(sa, false), ret);
+		selectors_configured(config->remote_ts, config->remote_ts_count, &dynamic, ret);
 }
 
 static void put_selectors(struct exchange *x, uint8_t type, const struct selectors *s)
@@ -432,12 +434,15 @@ uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke)
 		exchange_reject(x, INVALID_SYNTAX, "traffic selectors are malformed");
 		return INVALID_SYNTAX;
 	}
+	refused = vips_refused(x);
+	if (refused)
+		return refused;
 	deal->mode = chain_notify(exchange_in(x), USE_TRANSPORT_MODE, &transport) ? CHILD_TRANSPORT
 										  : CHILD_TUNNEL;
 	refused = transport_through_nat(x, deal) ? choose_through_nat(x, deal)
 						 : choose_config(x, deal);
 	if (refused)
-		return refused;
+		return vips_required(x, refused);
 
 	n = deal_negotiation(x, deal, with_ke);
 	if (negotiate(&n, &deal->chosen) <= 0 || !take_spi(deal))
@@ -496,12 +501,23 @@ static uint16_t explain_error(struct exchange *x, const struct child_deal *deal,
 	return error;
 }
 
+/* We offered whatever address might come; a peer may leave it at that instead of narrowing to the
+ * one that it gave. */
+static void narrow_to_vips(struct child_deal *deal, const struct selectors *ours)
+{
+	struct selectors answered = deal->local;
+
+	selectors_intersect(&answered, ours, &deal->local);
+}
+
 uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool with_ke)
 {
 	struct negotiation n = deal_negotiation(x, deal, with_ke);
 	struct selectors ours;
 	struct notify error;
 
+	if (vips_missing(x, deal->config))
+		return INTERNAL_ADDRESS_FAILURE;
 	if (chain_error(exchange_in(x), &error))
 		return explain_error(x, deal, error.type);
 	n.prefer_ours = true;
@@ -515,6 +531,8 @@ uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool wi
 		return INVALID_SYNTAX;
 	}
 	configured(x->sa, deal->config, true, &ours);
+	if (x->sa->vips)
+		narrow_to_vips(deal, &ours);
 	if (!deal->local.count || !selectors_within(&deal->local, &ours)) {
 		exchange_reject(x, 0, "the peer answered with selectors that we did not offer");
 		return TS_UNACCEPTABLE;

@@ -10,6 +10,7 @@
 #include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"
+#include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
 
 static bool same_name(const char *wanted, const char *name)
@@ -290,6 +291,16 @@ void shutdown_late(struct ike_engine *e)
 			sa_doom(sa, SA_END_COMMAND, "the peer did not confirm in time");
 }
 
+static void change_pool(struct ike_engine *e, const struct ike_command *command)
+{
+	char why[500] = "";
+	bool ok = command->kind == IKE_COMMAND_LOAD_POOL
+		? pools_load(e, command->pool, why, sizeof(why))
+		: pools_unload(e, command->ike, why, sizeof(why));
+
+	command_done(e, command->id, ok, ok, why);
+}
+
 void command_run(struct ike_engine *e, const struct ike_command *command)
 {
 	switch (command->kind) {
@@ -313,6 +324,10 @@ void command_run(struct ike_engine *e, const struct ike_command *command)
 	case IKE_COMMAND_TRAP:
 	case IKE_COMMAND_UNTRAP:
 		set_trap(e, command);
+		break;
+	case IKE_COMMAND_LOAD_POOL:
+	case IKE_COMMAND_UNLOAD_POOL:
+		change_pool(e, command);
 		break;
 	case IKE_COMMAND_SHUTDOWN:
 		shutdown_all(e, command);

@@ -12,6 +12,7 @@
 #include "ike/supervise.h"
 #include "ike/ticket.h"
 #include "ike/trap.h"
+#include "ike/v2/configuration.h"
 #include "ike/v2/qcd.h"
 
 void ike_options_default(struct ike_options *o)
@@ -35,6 +36,7 @@ void ike_options_default(struct ike_options *o)
 		.fragment_size = 1280,
 		.message_bytes_max = 64 * 1024,
 		.children_max = 1024,
+		.leases_max = 256 * 1024,
 		.response_kept_ns = 5 * NS_PER_SECOND,
 		.child_kept_ns = 5 * NS_PER_SECOND,
 		.send_vendor_id = false,
@@ -85,6 +87,7 @@ void ike_engine_free(struct ike_engine *e)
 	traps_free(e);
 	tickets_free(e->tickets);
 	supervise_free(e);
+	pools_free(e);
 	for (size_t i = 0; i < e->connection_count; i++)
 		connection_release(e->connections[i]);
 	free(e->connections);
@@ -155,16 +158,42 @@ void engine_send(struct ike_engine *e, const struct ike_path *path, struct bytes
 	e->stats.sent++;
 }
 
-void engine_operate(struct ike_engine *e, const struct ike_operation *operation)
+static const struct address *addresses_kept(
+	struct ike_engine *e, const struct address *list, size_t count)
+{
+	return (const void *)arena_copy(output_arena(e), BYTES(list, count * sizeof(*list))).data;
+}
+
+static const struct ike_virtual *virtual_kept(struct ike_engine *e, const struct ike_virtual *from)
+{
+	struct ike_virtual *v = arena_take(output_arena(e), sizeof(*v));
+
+	assert(v);
+	*v = *from;
+	v->addresses = addresses_kept(e, from->addresses, from->address_count);
+	v->dns = addresses_kept(e, from->dns, from->dns_count);
+	return v;
+}
+
+static const struct child_spec *spec_kept(struct ike_engine *e, const struct child_spec *from)
 {
 	struct child_spec *spec = arena_take(output_arena(e), sizeof(*spec));
-	struct ike_output *out = output_add(e);
 
 	assert(spec);
-	*spec = *operation->spec;
+	*spec = *from;
+	return spec;
+}
+
+void engine_operate(struct ike_engine *e, const struct ike_operation *operation)
+{
+	struct ike_output *out = output_add(e);
+
 	out->kind = IKE_OPERATE;
 	out->operate = *operation;
-	out->operate.spec = spec;
+	if (operation->spec)
+		out->operate.spec = spec_kept(e, operation->spec);
+	if (operation->virtual)
+		out->operate.virtual = virtual_kept(e, operation->virtual);
 }
 
 void engine_ask(struct ike_engine *e, const struct ike_question *question)

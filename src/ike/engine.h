@@ -11,6 +11,7 @@ struct child_sa;
 struct exchange;
 struct supervised;
 struct trap;
+struct pool;
 
 #define CONNECTIONS_STEP 16
 
@@ -52,6 +53,7 @@ struct ike_engine {
 	size_t connection_count;
 	size_t connection_room;
 	struct bytes certreqs;
+	struct pool *pools;      /* of virtual addresses, in order of loading */
 	struct tickets *tickets; /* RFC 5723; NULL until there is one */
 
 	struct trap *traps;

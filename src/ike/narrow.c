@@ -2,19 +2,36 @@
 
 #include <stdio.h>
 
+void selectors_add_address(struct selectors *to, const struct address *a)
+{
+	if (a->family && to->count < SELECTORS_MAX)
+		to->list[to->count++] = (struct selector){
+			.family = a->family, .port_last = 65535, .first = *a, .last = *a
+		};
+}
+
+static void add_dynamic(
+	struct selectors *to, const struct selector *like, const struct selectors *dynamic)
+{
+	for (size_t i = 0; i < dynamic->count && to->count < SELECTORS_MAX; i++) {
+		struct selector s = *like;
+
+		s.family = dynamic->list[i].family;
+		s.first = dynamic->list[i].first;
+		s.last = dynamic->list[i].last;
+		to->list[to->count++] = s;
+	}
+}
+
 void selectors_configured(const struct conf_selector *list, size_t count,
-	const struct address *dynamic, struct selectors *ret)
+	const struct selectors *dynamic, struct selectors *ret)
 {
 	ret->count = 0;
 	for (size_t i = 0; i < count && ret->count < SELECTORS_MAX; i++) {
-		struct selector s = list[i].selector;
-
-		if (list[i].dynamic) {
-			s.family = dynamic->family;
-			s.first = s.last = *dynamic;
-		}
-		if (s.family)
-			ret->list[ret->count++] = s;
+		if (list[i].dynamic)
+			add_dynamic(ret, &list[i].selector, dynamic);
+		else if (list[i].selector.family)
+			ret->list[ret->count++] = list[i].selector;
 	}
 }
 

@@ -3,10 +3,13 @@
 
 #include "conf/connection.h"
 
-/* The configured selectors of one side with `dynamic` put in place: its address as a single host.
- */
+/* The configured selectors of one side with `dynamic` put in place: the addresses of each in that
+ * list, with the configured protocol and ports. */
 void selectors_configured(const struct conf_selector *list, size_t count,
-	const struct address *dynamic, struct selectors *ret);
+	const struct selectors *dynamic, struct selectors *ret);
+
+/* Adds a single address; a full list stays as it is. */
+void selectors_add_address(struct selectors *to, const struct address *a);
 
 /* What is in both, without what another result contains. Empty where nothing is. */
 void selectors_intersect(

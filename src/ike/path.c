@@ -105,6 +105,12 @@ void path_inherit(struct ike_sa *sa, const struct ike_sa *old)
 		path_look_again(sa);
 }
 
+void path_hand_over(const struct ike_sa *old, struct ike_sa *to)
+{
+	if (old->ours && old->ours->kind == &addresses_initiator)
+		intent_add(to, &(struct intent){ .kind = old->ours->intent->kind });
+}
+
 /* What packets say. RFC 7296 §2.23: a peer behind a NAT is where its newest authenticated packet came
  * from, since the NAT may have forgotten it and given it another address or port; whoever is behind
  * a NAT itself does not follow. That packet need not have been sent from there: who forwards a captured

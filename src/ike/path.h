@@ -70,3 +70,6 @@ bool path_fall_back(struct ike_sa *sa);
 
 /* A rekeyed IKE SA goes where the old one goes. */
 void path_inherit(struct ike_sa *sa, const struct ike_sa *old);
+/* What is under way about addresses on the old one begins anew on the new one: whichever of the two the
+ * peer takes for the present one when it hears of it. */
+void path_hand_over(const struct ike_sa *old, struct ike_sa *to);

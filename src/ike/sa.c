@@ -11,6 +11,7 @@
 #include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/ticket.h"
+#include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
 #include "ike/v2/session_resume.h"
@@ -93,6 +94,7 @@ void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	octets_set(&sa->local_id.value, octets_bytes(&old->local_id.value));
 	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
 	renew_inherit(sa, old);
+	sa->vips = vips_hold(old->vips);
 	resume_inherit(sa, old);
 }
 
@@ -161,6 +163,7 @@ void sa_free(struct ike_sa *sa)
 	exchange_free(sa->theirs);
 	while (sa->children)
 		child_free(sa->children);
+	vips_free(sa);
 	intents_clear(sa, "the IKE SA is gone");
 	sa_setup_end(sa);
 	renew_disarm(sa);
@@ -199,6 +202,7 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 		child_remove(sa->children, end, why);
 		child_free(sa->children);
 	}
+	vips_end(sa);
 	if (was_up)
 		sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "%s", why);
 	sa->state = IKE_DELETING;

@@ -197,6 +197,7 @@ struct ike_sa {
 	uint64_t command; /* who asked for it */
 	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */
 	bool delete_sent;
+	struct vips *vips; /* virtual addresses, shared with its successors; NULL: none */
 };
 
 static inline uint64_t sa_spi_local(const struct ike_sa *sa)

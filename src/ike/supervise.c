@@ -248,11 +248,24 @@ void supervise_due(struct supervised *s)
 	supervised_touch(s);
 }
 
+/* Where the next attempt goes, as configured; "" where names among several leave that open. */
+static const char *next_to(const struct supervised *s)
+{
+	const struct host_list *remote = &s->connection->remote_addrs;
+
+	for (size_t i = 0; i < remote->count; i++)
+		if (remote->list[i].kind != HOST_ADDRESS && remote->count > 1)
+			return "";
+
+	return remote->count ? remote->list[s->attempt % remote->count].text : "";
+}
+
 /* One line for each failure: since when, what was tried, when it goes on. */
 static void tell_next(struct supervised *s, const struct supervised_child *child)
 {
 	char text[500], since[DURATION_TEXT_MAX], wait[DURATION_TEXT_MAX];
 	ike_time now = s->engine->now, due = due_at(s, child);
+	const char *to = next_to(s);
 
 	duration_print((now - child->down_since) / NS_PER_SECOND, since);
 	if (due == IKE_TIME_NEVER)
@@ -260,10 +273,11 @@ static void tell_next(struct supervised *s, const struct supervised_child *child
 			"down for %s: given up after %u attempts (keyingtries); `tern up` tries again",
 			since, s->connection->keyingtries);
 	else
-		snprintf(text, sizeof(text), "down for %s, next try in %s (attempt %u)", since,
+		snprintf(text, sizeof(text), "down for %s, next try in %s%s%s (attempt %u)", since,
 			duration_print(
 				due > now ? (due - now + NS_PER_SECOND / 2) / NS_PER_SECOND : 0,
 				wait),
+			*to ? " to " : "", to,
 			(s->failures > child->failures ? s->failures : child->failures) + 1);
 	engine_tell(s->engine,
 		&(struct ike_event){ .kind = IKE_EVENT_NOTE,
@@ -589,6 +603,7 @@ static void view(
 		.why = child->why ? child->why : "",
 		.attempts = s->failures > child->failures ? s->failures : child->failures,
 		.tried = s->tried,
+		.next_to = next_to(s),
 		.next_at = sa ? s->engine->now : due_at(s, child),
 		.state = child->held ? IKE_SUPERVISED_HELD
 			: sa         ? IKE_SUPERVISED_TRYING

@@ -102,9 +102,11 @@ static bool has_peer(const struct connection *c)
 static void local_selectors(const struct connection *c, const struct child_config *config,
 	const struct selectors *remote, struct selectors *ret)
 {
-	struct address here = literal(&c->local_addrs);
+	struct address here = c->vip_count ? (struct address){ 0 } : literal(&c->local_addrs);
+	struct selectors dynamic = { 0 };
 
-	selectors_configured(config->local_ts, config->local_ts_count, &here, ret);
+	selectors_add_address(&dynamic, &here);
+	selectors_configured(config->local_ts, config->local_ts_count, &dynamic, ret);
 	for (size_t i = 0; i < config->local_ts_count && !here.family; i++) {
 		for (uint8_t family = 4; family <= 6 && config->local_ts[i].dynamic; family += 2) {
 			struct selector any = config->local_ts[i].selector;
@@ -128,6 +130,7 @@ static bool trap_selectors(const struct connection *c, const struct child_config
 {
 	struct address there = literal(&c->remote_addrs);
 	struct where where = where_said(config->where_remote_ts, config->where);
+	struct selectors dynamic = { 0 };
 
 	if (!has_peer(c)) {
 		snprintf(why, why_size,
@@ -135,7 +138,8 @@ static bool trap_selectors(const struct connection *c, const struct child_config
 			config->name, c->name, c->where.file, c->where.line);
 		return false;
 	}
-	selectors_configured(config->remote_ts, config->remote_ts_count, &there, &spec->remote);
+	selectors_add_address(&dynamic, &there);
+	selectors_configured(config->remote_ts, config->remote_ts_count, &dynamic, &spec->remote);
 	local_selectors(c, config, &spec->remote, &spec->local);
 	if (spec->remote.count && spec->local.count)
 		return true;

@@ -1,6 +1,7 @@
 /* Reading the engine: views for list-sas, status and the checkers of the simulator. */
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/v2/configuration.h"
 
 static bool shown(const struct ike_sa *sa)
 {
@@ -27,6 +28,10 @@ static struct ike_sa_view sa_view(const struct ike_sa *sa)
 		.rekey_at = sa->rekey_at,
 		.reauth_at = sa->reauth_at,
 		.task = sa->ours ? sa->ours->kind->name : NULL,
+		.local_vip_count = sa->vips ? sa->vips->ours_count : 0,
+		.local_vips = sa->vips ? sa->vips->ours : NULL,
+		.remote_vip_count = sa->vips ? sa->vips->lease_count : 0,
+		.remote_vips = sa->vips ? sa->vips->theirs : NULL,
 	};
 }
 

@@ -255,8 +255,60 @@ static void command_list_policies(struct vici_session *s, const struct tree_node
 	vici_reply_empty(s);
 }
 
+/* list-down, which strongSwan has not: what should be up and isn't, with the reason and the plan. */
+
+static void write_down(
+	struct vici *v, struct vici_buffer *b, const struct ike_supervised_view *view)
+{
+	static const char *const states[] = {
+		[IKE_SUPERVISED_WAITING] = "WAITING",
+		[IKE_SUPERVISED_TRYING] = "TRYING",
+		[IKE_SUPERVISED_GIVEN_UP] = "GIVEN-UP",
+		[IKE_SUPERVISED_HELD] = "HELD",
+	};
+	char address[ADDRESS_TEXT_MAX];
+
+	vici_section(b, view->connection->name);
+	vici_text(b, "child", view->config->name);
+	vici_text(b, "state", states[view->state]);
+	vici_printf(b, "down", "%" PRIu64, seconds_since(v, view->down_since));
+	if (*view->why)
+		vici_printf(b, "why", "%s", view->why);
+	vici_printf(b, "attempts", "%u", view->attempts);
+	if (view->tried.address.family) {
+		vici_text(b, "tried-host", address_print(&view->tried.address, address));
+		vici_printf(b, "tried-port", "%u", view->tried.port);
+	}
+	if (view->state == IKE_SUPERVISED_WAITING) {
+		vici_printf(b, "next", "%" PRIu64, seconds_until(v, view->next_at));
+		if (*view->next_to)
+			vici_text(b, "next-host", view->next_to);
+	}
+	vici_section_end(b);
+}
+
+static void command_list_down(struct vici_session *s, const struct tree_node *request)
+{
+	const char *ike = tree_text(request, "ike"), *child = tree_text(request, "child");
+	struct ike_supervised_view view;
+	size_t position = 0;
+
+	while (ike_next_supervised(s->vici->host.engine, &position, &view)) {
+		struct vici_buffer b;
+
+		if ((ike && strcmp(ike, view.connection->name) != 0) ||
+			(child && strcmp(child, view.config->name) != 0))
+			continue;
+		vici_event_begin(&b, VICI_EVENT_LIST_DOWN);
+		write_down(s->vici, &b, &view);
+		vici_emit(s, VICI_EVENT_LIST_DOWN, &b);
+	}
+	vici_reply_empty(s);
+}
+
 const struct vici_command vici_commands_sas[] = {
 	{ "list-sas", command_list_sas },
+	{ "list-down", command_list_down },
 	{ "list-policies", command_list_policies },
 	{ NULL, NULL },
 };

@@ -14,6 +14,7 @@ const char *const vici_event_names[VICI_EVENTS] = {
 	[VICI_EVENT_LIST_POLICY] = "list-policy",
 	[VICI_EVENT_LIST_CONN] = "list-conn",
 	[VICI_EVENT_LIST_CERT] = "list-cert",
+	[VICI_EVENT_LIST_DOWN] = "list-down",
 	[VICI_EVENT_LIST_AUTHORITY] = "list-authority",
 	[VICI_EVENT_IKE_UPDOWN] = "ike-updown",
 	[VICI_EVENT_IKE_REKEY] = "ike-rekey",

@@ -16,6 +16,7 @@ the sites' inner networks: what is not in a tunnel doesn't arrive. Namespaces ca
 their names, so that runs don't meet, and vanish with it; daemons die with the run as well.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -59,6 +60,11 @@ INNER = {('alice', 4): '10.1.0.10', ('alice', 6): 'fd00:10:1::10',
          ('bob', 4): '10.2.0.10', ('bob', 6): 'fd00:10:2::10'}
 NETWORKS = {('moon', 4): '10.1.0.0/24', ('moon', 6): 'fd00:10:1::/64',
             ('sun', 4): '10.2.0.0/24', ('sun', 6): 'fd00:10:2::/64'}
+
+
+# A second way out of a site, for tests of mobility: the device on the host and on the router, and the network.
+SECOND = {'moon': ('wan2', 'moon2', 3), 'sun': ('wan2', 'sun2', 4)}
+OUTER_SECOND = {('moon', 4): '172.16.3.1', ('moon', 6): 'fd00:3::1', ('sun', 4): '172.16.4.1', ('sun', 6): 'fd00:4::1'}
 
 
 class LabError(Exception):
@@ -257,6 +263,48 @@ class Lab:
                 }}
             }}"""
         self['router'].run('nft', '-f', '-', input=rules)
+
+    def rebind(self, site, ports):
+        """Let the router forget the mappings of a site that it hides, and give new ones with these ports: '20000-20999'."""
+        other = {'moon': 'sun', 'sun': 'moon'}[site]
+        rule = f'iifname "{site}" oifname "{other}" udp dport 1-65535 masquerade to :{ports}'
+        flush = ('import socket, struct; s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12); '
+                 's.send(struct.pack("=IHHIIBBH", 20, 0x102, 5, 1, 0, 0, 0, 0)); '   # IPCTNL_MSG_CT_DELETE, of all
+                 'assert struct.unpack("=i", s.recv(4096)[16:20])[0] == 0')
+        self['router'].run('nft', 'insert', 'rule', 'inet', 'nat', 'postrouting', rule)
+        self['router'].run('/usr/bin/python3', '-c', flush)
+
+    @contextlib.contextmanager
+    def second_link(self, site):
+        """Give a site another way out beside its wan, used by default when that is down; and undo what was done to wan."""
+        device, peer, number = SECOND[site]
+        host, router = self[site], self['router']
+        run('ip', 'link', 'add', device, 'netns', host.namespace, 'type', 'veth',
+            'peer', 'name', peer, 'netns', router.namespace)
+        lines = [f'address add 172.16.{number}.254/24 dev {peer}', f'address add fd00:{number}::254/64 dev {peer} nodad',
+                 f'link set {peer} up']
+        router.run('ip', '-batch', '-', input='\n'.join(lines) + '\n')
+        lines = [f'address add 172.16.{number}.1/24 dev {device}', f'address add fd00:{number}::1/64 dev {device} nodad',
+                 f'link set {device} up', f'route add default via 172.16.{number}.254 metric 2000',
+                 f'route add default via fd00:{number}::254 metric 2000',
+                 f'route add default via 172.16.{number}.254 table 10{number}',
+                 f'route add default via fd00:{number}::254 table 10{number}']
+        host.run('ip', '-batch', '-', input='\n'.join(lines) + '\n')
+        for family, address in (4, f'172.16.{number}.1'), (6, f'fd00:{number}::1'):
+            host.run('ip', f'-{family}', 'rule', 'add', 'from', address, 'lookup', f'10{number}')
+        wait_for(lambda: 'state UP' in host.run('ip', 'link', 'show', device).stdout, f'{device} of {site}')
+        try:
+            yield device
+        finally:
+            self.first_link_up(site)
+            host.run('sh', '-c', f'ip link del {device}; ip rule del from 172.16.{number}.1; ip -6 rule del from fd00:{number}::1')
+
+    def first_link_up(self, site):
+        """Bring a site's wan up with its addresses and routes, if it isn't."""
+        lines = ['link set wan up'] + [f'address replace {address} dev wan' + (' nodad' if ':' in address else '')
+                                       for address in ADDRESSES[site, 'wan']]
+        lines += [f'route replace default via {gateway}' for gateway in GATEWAYS[site]]
+        self[site].run('ip', '-batch', '-', input='\n'.join(lines) + '\n')
 
     def ping(self, source, target, *options, count=2):
         """Ping an address from a host and return ping's result."""

@@ -4,6 +4,7 @@
 #include "ike/renew.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/childless.h"
+#include "ike/v2/configuration.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
 #include "ike/v2/session_resume.h"
@@ -73,6 +74,9 @@ static const struct feature features[] = {
 	{ .name = "repeated authentication, RFC 4478",
 		.put_auth = auth_lifetime_put,
 		.read_auth = auth_lifetime_read },
+	{ .name = "configuration payloads, RFC 7296 §2.19",
+		.put_auth = configuration_put,
+		.read_auth = configuration_read },
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))

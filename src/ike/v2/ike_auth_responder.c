@@ -244,6 +244,9 @@ static enum step choose_child(struct exchange *x)
 		return STEP_NEXT;
 	if (!childless_accepts(x, d->with_child))
 		return STEP_REJECT;
+	/* First what the peer has forgotten goes: its virtual address is free for it again. */
+	if (d->peer_initial_contact && x->sa->connection->unique != UNIQUE_NEVER)
+		drop_leftovers(x->sa);
 	features_read_auth(x);
 	if (!d->with_child)
 		return STEP_NEXT;
@@ -272,8 +275,6 @@ static enum step build_response(struct exchange *x)
 	if (!x->last)
 		return STEP_NEXT;
 	resume_established(x);
-	if (d->peer_initial_contact && sa->connection->unique != UNIQUE_NEVER)
-		drop_leftovers(sa);
 	auth_established(x);
 	features_put_auth(x);
 	if (d->with_child && !deal_install(x, &d->deal)) {

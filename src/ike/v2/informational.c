@@ -5,6 +5,7 @@
 #include "ike/heir.h"
 #include "ike/lifetime.h"
 #include "ike/renew.h"
+#include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
@@ -263,6 +264,7 @@ static enum step handle(struct exchange *x)
 				holder_of(x->sa), &del, ours + count, DELETES_MAX - count);
 	}
 	auth_lifetime_read(x);
+	configuration_inform(x);
 	d->auth_failed = chain_notify(exchange_in(x), AUTHENTICATION_FAILED, &n);
 	qcd_read(x, x->sa);
 	resume_answer(x);

@@ -121,6 +121,7 @@ static void hand_over(struct ike_sa *old, struct ike_sa *to)
 	renew_disarm(old);
 	renew_moved(old, to);
 	sa_established(to);
+	path_hand_over(old, to);
 	engine_tell(old->engine,
 		&(struct ike_event){ .kind = IKE_EVENT_IKE_REKEYED,
 			.ike_id = to->id,

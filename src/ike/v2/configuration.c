@@ -1,0 +1,573 @@
+/* Configuration payloads, RFC 7296 §2.19. The initiator of an IKE SA asks for addresses with its
+ * first IKE_AUTH request (CFG_REQUEST) and takes what the response gives (CFG_REPLY), before the
+ * child is looked at; the responder leases them from the connection's pools once the peer has
+ * authenticated, before it chooses the child. `dynamic` in traffic selectors then means them. */
+#include "ike/v2/configuration.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/narrow.h"
+
+#define PREFIX_HOST_6   128
+#define VERSION_TEXT    "tern"
+#define ATTRIBUTES_SENT 64
+
+struct vips *vips_hold(struct vips *v)
+{
+	if (v)
+		v->references++;
+	return v;
+}
+
+static struct vips *vips_of(struct ike_sa *sa)
+{
+	if (!sa->vips)
+		sa->vips = calloc(1, sizeof(*sa->vips));
+	if (sa->vips && !sa->vips->references)
+		sa->vips->references = 1;
+	return sa->vips;
+}
+
+static void operate(struct ike_sa *sa, enum ike_operation_kind kind)
+{
+	const struct vips *v = sa->vips;
+	const struct ike_virtual virtual = { .address_count = v->ours_count,
+		.addresses = v->ours,
+		.dns_count = v->dns_count,
+		.dns = v->dns };
+
+	if (v->ours_count)
+		engine_operate(sa->engine,
+			&(struct ike_operation){ .kind = kind,
+				.virtual = &virtual,
+				.connection = sa->connection,
+				.ike_id = sa->id });
+}
+
+void vips_free(struct ike_sa *sa)
+{
+	struct vips *v = sa->vips;
+
+	sa->vips = NULL;
+	for (size_t i = 0; v && i < v->lease_count; i++)
+		if (v->leases[i]->holder == sa)
+			v->leases[i]->holder = NULL;
+	if (!v || --v->references)
+		return;
+	for (size_t i = 0; i < v->lease_count; i++)
+		lease_release(v->leases[i]);
+	free(v);
+}
+
+void vips_end(struct ike_sa *sa)
+{
+	if (sa->vips && sa->vips->references == 1)
+		operate(sa, IKE_OPERATE_ADDRESS_REMOVE);
+	vips_free(sa);
+}
+
+/* Reading attributes. */
+
+static struct address attribute_address(const struct cp_attribute *a)
+{
+	size_t size = a->type == INTERNAL_IP6_ADDRESS && a->value.size == 17 ? 16 : a->value.size;
+	struct address none = { 0 }, got = address_from(BYTES(a->value.data, size));
+	bool six = a->type == INTERNAL_IP6_ADDRESS || a->type == INTERNAL_IP6_DNS;
+
+	return got.family == (six ? 6 : 4) ? got : none;
+}
+
+/* An address that a host may have: not unspecified, loopback, multicast or broadcast. */
+static bool usable(const struct address *a)
+{
+	static const struct address loopback = { 6, { [15] = 1 } };
+
+	if (address_is_any(a) || address_equal(a, &loopback))
+		return false;
+	return a->family == 6 ? a->octets[0] != 0xff : a->octets[0] != 127 && a->octets[0] < 224;
+}
+
+static bool is_address(uint16_t type)
+{
+	return type == INTERNAL_IP4_ADDRESS || type == INTERNAL_IP6_ADDRESS;
+}
+
+static uint8_t family_of(uint16_t type)
+{
+	return type == INTERNAL_IP6_ADDRESS ? 6 : 4;
+}
+
+static bool cp_of(const struct exchange *x, enum cp_type type, struct cp_reader *ret_cp)
+{
+	const struct payload *p = chain_find(exchange_in(x), PAYLOAD_CP, 0);
+
+	return p && cp_begin(p->body, ret_cp) && ret_cp->type == type;
+}
+
+static bool is_asked(const struct vips *v, uint16_t type)
+{
+	for (size_t i = 0; i < v->asked_count; i++)
+		if (v->asked[i] == type)
+			return true;
+
+	return false;
+}
+
+/* The initiator asks. */
+
+/* The address that another live SA of the connection has: when it is set up anew, make before
+ * break, the addresses shall stay. */
+static struct address had_before(const struct ike_sa *sa, const struct address *wanted, size_t nth)
+{
+	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next) {
+		if (other == sa || other->gone || !other->established_at || !other->vips ||
+			!other->connection ||
+			strcmp(other->connection->name, sa->connection->name) != 0)
+			continue;
+		for (size_t i = 0; i < other->vips->ours_count; i++)
+			if (other->vips->ours[i].family == wanted->family && nth-- == 0)
+				return other->vips->ours[i];
+	}
+	return *wanted;
+}
+
+static void put_wanted(struct writer *w, const struct address *a)
+{
+	uint8_t value[17];
+	size_t size = address_size(a);
+	uint16_t type = a->family == 6 ? INTERNAL_IP6_ADDRESS : INTERNAL_IP4_ADDRESS;
+
+	if (address_is_any(a)) {
+		cp_encode_attribute(w, type, BYTES_EMPTY);
+		return;
+	}
+	memcpy(value, a->octets, size);
+	if (a->family == 6)
+		value[size++] = PREFIX_HOST_6;
+	cp_encode_attribute(w, type, BYTES(value, size));
+}
+
+static void put_request(struct exchange *x)
+{
+	const struct connection *c = x->sa->connection;
+	size_t asked[2] = { 0 }; /* of IPv4, of IPv6 */
+	struct writer *w;
+
+	if (!c->vip_count)
+		return;
+	w = exchange_payload(x, PAYLOAD_CP);
+	cp_encode_begin(w, CFG_REQUEST);
+	for (size_t i = 0; i < c->vip_count; i++) {
+		struct address a = c->vips[i];
+		size_t nth = asked[a.family == 6]++;
+
+		if (address_is_any(&a))
+			a = had_before(x->sa, &a, nth);
+		put_wanted(w, &a);
+	}
+	if (asked[0])
+		cp_encode_attribute(w, INTERNAL_IP4_DNS, BYTES_EMPTY);
+	if (asked[1])
+		cp_encode_attribute(w, INTERNAL_IP6_DNS, BYTES_EMPTY);
+	exchange_payload_end(x);
+}
+
+/* The responder leases. */
+
+/* A peer that sets its IKE SA up anew keeps the address while the SA before still stands: same
+ * identity, same address on the outside. */
+static struct lease *shared_lease(
+	const struct pool *p, const struct ike_sa *sa, const struct address *wanted)
+{
+	const struct id_payload id = ike_id_payload(&sa->remote_id);
+	struct lease *l = address_is_any(wanted) ? NULL : pool_held(p, &id, wanted);
+
+	if (!l || !l->holder || !endpoint_equal(&l->holder->path.remote, &sa->path.remote))
+		return NULL;
+	l->users++;
+	return l;
+}
+
+static struct lease *lease_from_pools(struct ike_sa *sa, const struct address *wanted)
+{
+	const struct connection *c = sa->connection;
+	const struct id_payload id = ike_id_payload(&sa->remote_id);
+	struct lease *l = NULL;
+
+	for (size_t i = 0; i < c->pool_count && !l; i++) {
+		struct pool *p = pools_find(sa->engine, c->pools[i]);
+
+		if (!p || p->config->base.family != wanted->family)
+			continue;
+		l = shared_lease(p, sa, wanted);
+		if (!l)
+			l = pool_lease(p, &id, wanted);
+	}
+	return l;
+}
+
+static void lease_for(struct ike_sa *sa, const struct cp_attribute *a)
+{
+	struct vips *v = sa->vips;
+	struct address wanted = attribute_address(a);
+	struct lease *l;
+	char text[ADDRESS_TEXT_MAX];
+
+	if (v->lease_count == VIPS_MAX)
+		return;
+	wanted.family = family_of(a->type);
+	l = lease_from_pools(sa, &wanted);
+	if (!l)
+		return;
+	l->holder = sa;
+	v->theirs[v->lease_count] = l->address;
+	v->leases[v->lease_count++] = l;
+	sa_tell(sa, IKE_EVENT_NOTE, 1, "the peer has %s of pool %s",
+		address_print(&l->address, text), l->pool->config->name);
+}
+
+/* Whether any pool of the connection is of that family: an address of another is not ours to refuse
+ * (RFC 7296 §3.15.4). */
+static bool serves(const struct ike_sa *sa, uint8_t family)
+{
+	for (size_t i = 0; i < sa->connection->pool_count; i++) {
+		const struct pool *p = pools_find(sa->engine, sa->connection->pools[i]);
+
+		if (!p || p->config->base.family == family)
+			return true;
+	}
+	return false;
+}
+
+static void read_request(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct cp_attribute a;
+	struct cp_reader cp;
+	struct vips *v;
+
+	if (!sa->connection->pool_count || !(v = vips_of(sa)) || v->asked_count)
+		return;
+	v->gives = true;
+	if (!cp_of(x, CFG_REQUEST, &cp))
+		return;
+	while (cp_next(&cp, &a) > 0) {
+		if (v->asked_count < CP_ASKED_MAX)
+			v->asked[v->asked_count++] = a.type;
+		if (!is_address(a.type) || !serves(sa, family_of(a.type)))
+			continue;
+		v->requested = true;
+		lease_for(sa, &a);
+	}
+}
+
+/* What goes with the addresses: attributes of the pools that gave one, and of the connection's other
+ * pools what was asked for. */
+
+static bool gave(const struct vips *v, const struct pool *p)
+{
+	for (size_t i = 0; i < v->lease_count; i++)
+		if (v->leases[i]->pool == p)
+			return true;
+
+	return false;
+}
+
+struct reply {
+	struct writer *w;
+	size_t count;
+	const struct pool_attribute *sent[ATTRIBUTES_SENT];
+};
+
+static void put_attribute(struct reply *r, const struct pool_attribute *a)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->sent[i]->type == a->type &&
+			(a->type == INTERNAL_IP4_NETMASK ||
+				bytes_equal(r->sent[i]->value, a->value)))
+			return; /* several pools say the same; of netmasks there is but one */
+	if (r->count == ATTRIBUTES_SENT)
+		return;
+	r->sent[r->count++] = a;
+	cp_encode_attribute(r->w, a->type, a->value);
+}
+
+static void put_pool(struct reply *r, const struct vips *v, const struct pool *p)
+{
+	for (size_t i = 0; i < p->config->attribute_count; i++)
+		if (gave(v, p) || is_asked(v, p->config->attributes[i].type))
+			put_attribute(r, &p->config->attributes[i]);
+}
+
+/* Versions are told to those who may know them: RFC 7296 §2.20. */
+static void put_common(struct writer *w, const struct ike_engine *e, const struct vips *v)
+{
+	static const uint16_t ours[] = { INTERNAL_IP4_ADDRESS, INTERNAL_IP4_NETMASK,
+		INTERNAL_IP4_DNS, INTERNAL_IP4_NBNS, INTERNAL_IP4_DHCP, APPLICATION_VERSION,
+		INTERNAL_IP6_ADDRESS, INTERNAL_IP6_DNS, INTERNAL_IP6_DHCP, INTERNAL_IP4_SUBNET,
+		SUPPORTED_ATTRIBUTES, INTERNAL_IP6_SUBNET };
+	uint8_t list[sizeof(ours)];
+
+	if (is_asked(v, APPLICATION_VERSION))
+		cp_encode_attribute(w, APPLICATION_VERSION,
+			e->options.send_vendor_id ? bytes_of_text(VERSION_TEXT) : BYTES_EMPTY);
+	if (!is_asked(v, SUPPORTED_ATTRIBUTES))
+		return;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		store_u16(list + 2 * i, ours[i]);
+	cp_encode_attribute(w, SUPPORTED_ATTRIBUTES, BYTES_OF(list));
+}
+
+static void put_reply(struct exchange *x)
+{
+	const struct connection *c = x->sa->connection;
+	const struct vips *v = x->sa->vips;
+	struct reply r = { .count = 0 };
+
+	if (!v || !v->asked_count)
+		return;
+	r.w = exchange_payload(x, PAYLOAD_CP);
+	cp_encode_begin(r.w, CFG_REPLY);
+	for (size_t i = 0; i < v->lease_count; i++)
+		put_wanted(r.w, &v->theirs[i]);
+	for (size_t i = 0; i < c->pool_count; i++) {
+		const struct pool *p = pools_find(x->engine, c->pools[i]);
+
+		if (p)
+			put_pool(&r, v, p);
+	}
+	put_common(r.w, x->engine, v);
+	exchange_payload_end(x);
+}
+
+/* The initiator takes. */
+
+static size_t family_count(const struct address *list, size_t count, uint8_t family)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++)
+		found += list[i].family == family;
+	return found;
+}
+
+static void take_attribute(const struct connection *c, struct vips *v, const struct cp_attribute *a)
+{
+	struct address got = attribute_address(a);
+	size_t asked = family_count(c->vips, c->vip_count, got.family);
+
+	if (!usable(&got) || !asked)
+		return;
+	if (is_address(a->type) && family_count(v->ours, v->ours_count, got.family) < asked)
+		v->ours[v->ours_count++] = got;
+	else if ((a->type == INTERNAL_IP4_DNS || a->type == INTERNAL_IP6_DNS) &&
+		v->dns_count < DNS_MAX)
+		v->dns[v->dns_count++] = got;
+}
+
+static size_t add_addresses(
+	char *out, size_t size, size_t used, const struct address *list, size_t count)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; i < count && used < size; i++)
+		used += (size_t)snprintf(
+			out + used, size - used, " %s", address_print(&list[i], text));
+	return used;
+}
+
+static void tell_taken(struct ike_sa *sa)
+{
+	const struct vips *v = sa->vips;
+	char text[900];
+	size_t used = (size_t)snprintf(text, sizeof(text), "the peer gave us");
+
+	used = add_addresses(text, sizeof(text), used, v->ours, v->ours_count);
+	if (v->dns_count)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "; name servers");
+	add_addresses(text, sizeof(text), used, v->dns, v->dns_count);
+	sa_tell(sa, IKE_EVENT_NOTE, 1, "%s", text);
+}
+
+static void read_reply(struct exchange *x)
+{
+	const struct connection *c = x->sa->connection;
+	struct cp_attribute a;
+	struct cp_reader cp;
+	struct vips *v;
+
+	if (!c->vip_count || !cp_of(x, CFG_REPLY, &cp) || !(v = vips_of(x->sa)) || v->ours_count)
+		return;
+	while (cp_next(&cp, &a) > 0)
+		take_attribute(c, v, &a);
+	if (!v->ours_count)
+		return;
+	tell_taken(x->sa);
+	operate(x->sa, IKE_OPERATE_ADDRESS_ADD);
+}
+
+void configuration_put(struct exchange *x)
+{
+	if (x->initiator)
+		put_request(x);
+	else
+		put_reply(x);
+}
+
+void configuration_read(struct exchange *x)
+{
+	if (x->initiator)
+		read_reply(x);
+	else
+		read_request(x);
+}
+
+/* In a session: of a request only what common attributes say is answered, as addresses come with
+ * IKE_AUTH; nothing may be set, which an empty CFG_ACK says (RFC 7296 §3.15). */
+void configuration_inform(struct exchange *x)
+{
+	struct vips asked = { 0 };
+	struct cp_attribute a;
+	struct cp_reader cp;
+	bool request = cp_of(x, CFG_REQUEST, &cp);
+
+	if (!request && !cp_of(x, CFG_SET, &cp))
+		return;
+	while (request && cp_next(&cp, &a) > 0)
+		if (asked.asked_count < CP_ASKED_MAX)
+			asked.asked[asked.asked_count++] = a.type;
+	cp_encode_begin(exchange_payload(x, PAYLOAD_CP), request ? CFG_REPLY : CFG_ACK);
+	put_common(&x->out, x->engine, &asked);
+	exchange_payload_end(x);
+}
+
+/* Children. */
+
+static void add_family(struct selectors *to, uint8_t family)
+{
+	struct selector s = {
+		.family = family, .port_last = 65535, .first.family = family, .last.family = family
+	};
+
+	for (size_t i = 0; i < to->count; i++)
+		if (to->list[i].family == family)
+			return;
+	memset(s.last.octets, 0xff, address_size(&s.last));
+	to->list[to->count++] = s;
+}
+
+/* While we wait for our address, any of its family; afterwards none where there is none. */
+static void dynamic_ours(const struct ike_sa *sa, struct selectors *ret)
+{
+	const struct connection *c = sa->connection;
+
+	if (sa->vips && sa->vips->ours_count)
+		for (size_t i = 0; i < sa->vips->ours_count; i++)
+			selectors_add_address(ret, &sa->vips->ours[i]);
+	else if (!sa->established_at)
+		for (size_t i = 0; i < c->vip_count; i++)
+			add_family(ret, c->vips[i].family);
+}
+
+void vips_dynamic(const struct ike_sa *sa, bool local, struct selectors *ret)
+{
+	const struct vips *v = sa->vips;
+
+	ret->count = 0;
+	if (local && sa->connection->vip_count && !(v && v->gives))
+		dynamic_ours(sa, ret);
+	else if (local)
+		selectors_add_address(ret, &sa->path.local.address);
+	else if (v && v->gives)
+		for (size_t i = 0; i < v->lease_count; i++)
+			selectors_add_address(ret, &v->theirs[i]);
+	else
+		selectors_add_address(ret, &sa->path.remote.address);
+}
+
+static bool any_dynamic(const struct conf_selector *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].dynamic)
+			return true;
+
+	return false;
+}
+
+static void explain_pools(const struct ike_sa *sa, char *out, size_t size)
+{
+	const struct connection *c = sa->connection;
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < c->pool_count && used < size; i++) {
+		const struct pool *p = pools_find(sa->engine, c->pools[i]);
+
+		if (p)
+			used += (size_t)snprintf(out + used, size - used,
+				"%s%s (%s) has %zu of %llu addresses online", used ? ", " : "",
+				c->pools[i], p->config->addrs, p->online,
+				(unsigned long long)p->config->size);
+		else
+			used += (size_t)snprintf(out + used, size - used, "%s%s is not loaded",
+				used ? ", " : "", c->pools[i]);
+	}
+}
+
+uint16_t vips_refused(struct exchange *x)
+{
+	const struct connection *c = x->sa->connection;
+	const struct vips *v = x->sa->vips;
+	const struct id_payload id = ike_id_payload(&x->sa->remote_id);
+	char pools[400], who[200];
+
+	if (x->kind->type != IKE_AUTH || !v || !v->requested || v->lease_count)
+		return 0;
+	explain_pools(x->sa, pools, sizeof(pools));
+	exchange_reject(x, INTERNAL_ADDRESS_FAILURE,
+		"INTERNAL_ADDRESS_FAILURE: no virtual address is free for %s: %s; pools of connection %s (%s:%u)",
+		id_print(&id, who, sizeof(who)), pools, c->name, c->where_pools.file,
+		c->where_pools.line);
+	return INTERNAL_ADDRESS_FAILURE;
+}
+
+uint16_t vips_required(struct exchange *x, uint16_t error)
+{
+	const struct connection *c = x->sa->connection;
+	const struct vips *v = x->sa->vips;
+	bool dynamic = false;
+
+	for (size_t i = 0; i < c->child_count; i++)
+		dynamic = dynamic ||
+			any_dynamic(c->children[i].remote_ts, c->children[i].remote_ts_count);
+	if (error != TS_UNACCEPTABLE || !dynamic || !v || !v->gives || v->lease_count)
+		return error;
+	exchange_reject(x, FAILED_CP_REQUIRED,
+		"FAILED_CP_REQUIRED: the peer has asked for no virtual address; connection %s has pools (%s:%u), so that a dynamic remote_ts is an address of them: add vips on the peer, or write its addresses into remote_ts",
+		c->name, c->where_pools.file, c->where_pools.line);
+	return FAILED_CP_REQUIRED;
+}
+
+bool vips_missing(struct exchange *x, const struct child_config *config)
+{
+	const struct connection *c = x->sa->connection;
+	const struct vips *v = x->sa->vips;
+	char name[NAME_TEXT_MAX], said[100] = "its response has none";
+	struct notify error;
+
+	if (!c->vip_count || (v && (v->ours_count || v->gives)) ||
+		!any_dynamic(config->local_ts, config->local_ts_count))
+		return false;
+	if (chain_error(exchange_in(x), &error))
+		snprintf(said, sizeof(said), "it answered %s", notify_name(error.type, name));
+	exchange_reject(x, 0,
+		"child %s needs a virtual address (vips, %s:%u) and the peer gave none: %s; are there pools for us on the peer, with a free address?",
+		config->name, c->where_vips.file, c->where_vips.line, said);
+	/* Addresses come with IKE_AUTH only: this SA will never have one. Ending it also takes the
+	 * child from the peer that the peer may believe in. */
+	if (x->kind->type == IKE_AUTH)
+		intent_add(
+			x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_FAILED });
+	return true;
+}

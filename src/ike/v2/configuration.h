@@ -1,0 +1,60 @@
+/* Configuration payloads, RFC 7296 §2.19 and §3.15: virtual addresses and what goes with them, given
+ * to the peer from pools and taken from it. */
+#pragma once
+
+#include "ike/exchange.h"
+#include "ike/pool.h"
+
+#define VIPS_MAX     8 /* of each side; what a peer asks for beyond is not answered */
+#define DNS_MAX      8
+#define CP_ASKED_MAX 32
+
+/* What one IKE SA has by configuration payloads. Its rekeyed successors share it: what was given is
+ * valid as long as one of them lives (RFC 7296 §3.15.1). */
+struct vips {
+	unsigned references;
+	size_t ours_count; /* taken from the peer */
+	struct address ours[VIPS_MAX];
+	size_t dns_count;
+	struct address dns[DNS_MAX];
+	bool gives;     /* this side leases to the peer: the connection has pools */
+	bool requested; /* the peer asked for addresses */
+	size_t lease_count;
+	struct lease *leases[VIPS_MAX];
+	struct address theirs[VIPS_MAX]; /* those of the leases, in their order */
+	size_t asked_count;
+	uint16_t asked[CP_ASKED_MAX]; /* types of attributes in the peer's request */
+};
+
+/* The row of features.c. */
+void configuration_put(struct exchange *x);
+void configuration_read(struct exchange *x);
+
+/* In an INFORMATIONAL exchange: the answer to the peer's CFG_REQUEST or CFG_SET, which is that we
+ * have nothing more to give and let nothing be set. */
+void configuration_inform(struct exchange *x);
+
+struct vips *vips_hold(struct vips *v); /* NULL is fine */
+void vips_end(struct ike_sa *sa);  /* releases leases and gives back addresses with the last SA */
+void vips_free(struct ike_sa *sa); /* likewise without a word to the host */
+
+/* What `dynamic` means on one side of an SA: its virtual addresses where it has or should have some,
+ * else its end of the path. */
+void vips_dynamic(const struct ike_sa *sa, bool local, struct selectors *ret);
+
+/* For the responder of a child in IKE_AUTH: an address was asked for and none is free. Returns
+ * INTERNAL_ADDRESS_FAILURE, with words in x->reject.text, or 0. */
+uint16_t vips_refused(struct exchange *x);
+
+/* Why a child's selectors could not be agreed on, where the lack of virtual addresses is the reason:
+ * FAILED_CP_REQUIRED with words, else `error`. */
+uint16_t vips_required(struct exchange *x, uint16_t error);
+
+/* For the initiator of a child: it needs a virtual address and the peer gave none. */
+bool vips_missing(struct exchange *x, const struct child_config *config);
+
+/* Engine-wide: pools. False with words in `why`. */
+bool pools_load(struct ike_engine *e, const struct pool_config *config, char *why, size_t why_size);
+bool pools_unload(struct ike_engine *e, const char *name, char *why, size_t why_size);
+struct pool *pools_find(const struct ike_engine *e, const char *name);
+void pools_free(struct ike_engine *e);

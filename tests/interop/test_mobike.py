@@ -1,0 +1,85 @@
+"""MOBIKE (RFC 4555) and NATs that rebind (RFC 7296 2.23), with strongSwan, in both roles, while pings cross the tunnel.
+
+charon's kernel-libipsec puts ESP into UDP always; what tern itself puts there is asserted between two terns."""
+
+import re
+
+import pytest
+
+from lab import INNER, OUTER, OUTER_SECOND, Tunnel, assert_agreement, wait_for
+
+MOBILE = {'local_addrs': '%any', 'remote_addrs': None, 'dpd_delay': '2s'}
+PAIRS = [('tern', 'charon'), ('charon', 'tern'), ('tern', 'tern')]
+
+
+def mobile(name, first, **other):
+    """A tunnel that moon and sun may move; `first` knows where the other is."""
+    sides = {site: dict(MOBILE) for site in ('moon', 'sun')}
+    sides[first]['remote_addrs'] = OUTER[{'moon': 'sun', 'sun': 'moon'}[first], 4]
+    sides[{'moon': 'sun', 'sun': 'moon'}[first]]['remote_addrs'] = '%any'
+    return Tunnel(name, **sides, **{'settings': {'retransmit_timeout': 0.3}, **other})
+
+
+def gap(ping):
+    """How many pings were lost, having seen that it was in one piece; and that the last ones came back."""
+    wait_for(lambda: not ping.running(), 'ping to end', 20)
+    back = sorted({int(number) for number in re.findall(r'icmp_seq=(\d+) ttl', ping.output())})
+    sent = int(re.search(r'(\d+) packets transmitted', ping.output())[1])
+    lost = sorted(set(range(1, sent + 1)) - set(back))
+    assert not lost or lost[-1] - lost[0] + 1 == len(lost), f'lost more than once: {lost}'
+    assert not lost or lost[-1] < sent - 20, f'lost to the end: {lost}'
+    return len(lost)
+
+
+def at(daemon, side, address):
+    return wait_for(lambda: [sa for sa in daemon.established() if sa[f'{side}-host'] == address],
+                    f'{daemon.kind} on {daemon.host.name} to have {side}-host {address}')
+
+
+def one_left(daemon):
+    """One child and one IKE SA, when the rekeyings that charon makes of a move are over."""
+    wait_for(lambda: len(daemon.sas()) == len(daemon.children()) == 1, f'one child on {daemon.host.name}')
+
+
+@pytest.mark.parametrize('kinds', PAIRS, ids='-'.join)
+@pytest.mark.parametrize('first', ['moon', 'sun'])
+@pytest.mark.parametrize('mover', ['moon', 'sun'])
+def test_one_end_moves_to_its_other_link_and_back(bench, kinds, first, mover):
+    moon, sun = bench.start(mobile('moves', first), *kinds)
+    ends = {'moon': moon, 'sun': sun}
+    here, there = ends.pop(mover), ends.popitem()[1]
+    (moon if first == 'moon' else sun).up()
+    spi = here.the_child()['spi-in']
+    with bench.lab.second_link(mover):
+        for down, up, address in (('wan', None, OUTER_SECOND[mover, 4]), ('wan2', 'wan', OUTER[mover, 4])):
+            ping = bench.lab.start_ping('alice', INNER['bob', 4], count=80)
+            if up:
+                bench.lab.first_link_up(mover)
+            here.host.run('ip', 'link', 'set', down, 'down')
+            at(here, 'local', address)
+            at(there, 'remote', address)
+            assert gap(ping) <= 30, ping.output()
+    for daemon in moon, sun:
+        one_left(daemon)
+    assert_agreement(moon, sun)
+    if 'charon' not in kinds:   # kernel-libipsec can't move an SA: charon rekeys it
+        assert here.the_child()['spi-in'] == spi
+
+
+@pytest.mark.parametrize('kinds', PAIRS, ids='-'.join)
+@pytest.mark.parametrize('mobike', [True, False], ids=['mobike', 'no-mobike'])
+@pytest.mark.parametrize('hidden', ['moon', 'sun'])
+def test_a_nat_rebinds(bench, kinds, mobike, hidden):
+    other = {'moon': 'sun', 'sun': 'moon'}[hidden]
+    bench.lab.hide(hidden)
+    moon, sun = bench.start(mobile('rebinds', hidden, both={'mobike': mobike}), *kinds)
+    inside, outside = (moon, sun) if hidden == 'moon' else (sun, moon)
+    inside.up()
+    ping = bench.lab.start_ping('alice', INNER['bob', 4], count=160)
+    bench.lab.rebind(hidden, '20000-20999')
+    wait_for(lambda: 20000 <= int(outside.the_ike()['remote-port']) <= 20999, 'the new port to be followed')
+    assert gap(ping) <= 100, ping.output()
+    for daemon in moon, sun:
+        one_left(daemon)
+    assert_agreement(moon, sun)
+    assert outside.the_ike()['local-host'] == OUTER[other, 4]

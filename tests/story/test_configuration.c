@@ -1,0 +1,343 @@
+/* Configuration payloads, RFC 7296 §2.19: a gateway (bob) gives road warriors addresses of its pools,
+ * and they come back to theirs. */
+#include "conf/pool.h"
+#include "ike/narrow.h"
+#include "tests/story/story.h"
+
+#include <string.h>
+
+#define SEED 19
+
+#define GATEWAY                                                                                    \
+	"connections { rw { version = 2\n local_addrs = 192.0.2.2\n"                               \
+	" proposals = aes128gcm16-prfsha256-x25519\n %s\n"                                         \
+	" local { auth = psk\n id = bob.example }\n remote { auth = psk }\n"                       \
+	" children { net { local_ts = 10.2.0.0/16, fd02::/16\n remote_ts = %s\n"                   \
+	" esp_proposals = aes128gcm16-x25519 } } } }\n"                                            \
+	"pools { small { addrs = 10.3.0.1-10.3.0.2\n dns = 10.2.0.53, fd02::53\n"                  \
+	" subnet = 10.2.0.0/16 }\n six { addrs = fd03::/120 } }\n"                                 \
+	"secrets { ike-1 { secret = sharks } }\n"
+
+#define CLIENT                                                                                     \
+	"connections { net { version = 2\n local_addrs = %s\n remote_addrs = 192.0.2.2\n"          \
+	" proposals = aes128gcm16-prfsha256-x25519\n %s\n"                                         \
+	" local { auth = psk\n id = %s }\n remote { auth = psk\n id = bob.example }\n"             \
+	" children { net { remote_ts = 10.2.0.0/16, fd02::/16\n"                                   \
+	" esp_proposals = aes128gcm16-x25519 } } } }\n"                                            \
+	"secrets { ike-1 { secret = sharks } }\n"
+
+static struct host *gateway(struct world *w, const char *pools, const char *remote_ts)
+{
+	char text[2000];
+
+	snprintf(text, sizeof(text), GATEWAY, pools, remote_ts);
+	return world_host(w, "bob", "192.0.2.2", text, NULL);
+}
+
+static struct host *client(struct world *w, const char *name, const char *address, const char *vips)
+{
+	char text[2000];
+
+	snprintf(text, sizeof(text), CLIENT, address, vips, name);
+	return world_host(w, name, address, text, NULL);
+}
+
+static struct story roadwarrior(const char *pools, const char *vips)
+{
+	struct story s = { .w = world_new(SEED) };
+
+	s.bob = gateway(s.w, pools, "dynamic");
+	s.alice = client(s.w, "alice", STORY_ALICE, vips);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	return s;
+}
+
+/* The nth virtual address of the host's first IKE SA, as text; "" where there is none. */
+static const char *vip(const struct host *h, size_t nth)
+{
+	static char text[ADDRESS_TEXT_MAX];
+	struct ike_sa_view view;
+	size_t position = 0;
+
+	text[0] = '\0';
+	if (ike_next_sa(h->engine, &position, &view) && nth < view.local_vip_count)
+		address_print(&view.local_vips[nth], text);
+	return text;
+}
+
+/* The selectors of the host's first child as text. */
+static const char *selectors(const struct host *h, bool local)
+{
+	static char text[500];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < HOST_CHILDREN_MAX && !text[0]; i++)
+		if (h->children[i].in && h->children[i].out)
+			selectors_print(
+				local ? &h->children[i].spec.local : &h->children[i].spec.remote,
+				text, sizeof(text));
+	return text;
+}
+
+static void leases(struct story *s, const char *pool, size_t online, size_t offline)
+{
+	struct ike_pool_view view;
+	size_t position = 0;
+
+	while (ike_next_pool(s->bob->engine, &position, &view)) {
+		if (strcmp(view.config->name, pool) != 0)
+			continue;
+		STORY_EQUAL(*s, view.online, online);
+		STORY_EQUAL(*s, view.offline, offline);
+	}
+}
+
+static bool laddered(const struct story *s, const char *words)
+{
+	for (size_t i = 0; i < s->w->ladder_count; i++)
+		if (strstr(s->w->ladder[i], words))
+			return true;
+	return false;
+}
+
+static void an_address_is_given_and_taken(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(selectors(s.alice, true), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, host_virtuals(s.alice), 1);
+	STORY_TRUE(s, laddered(&s, "CPRQ(ADDR DNS)") && laddered(&s, "CPRP(ADDR DNS DNS6 SUBNET)"));
+	STORY_TRUE(s, laddered(&s, "the peer gave us 10.3.0.1; name servers 10.2.0.53"));
+	leases(&s, "small", 1, 0);
+	story_end(&s);
+}
+
+static void both_families_are_given(void **state)
+{
+	struct story s = roadwarrior("pools = small, six", "vips = 0.0.0.0, ::");
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 1), "fd03::1"), 0);
+	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32 fd03::1/128"), 0);
+	STORY_EQUAL(s, host_virtuals(s.alice), 2);
+	leases(&s, "six", 1, 0);
+	story_end(&s);
+}
+
+/* RFC 7296 §3.15.4: a family that the responder doesn't serve is ignored. */
+static void a_family_without_a_pool_is_left_out(void **state)
+{
+	struct story s = roadwarrior("pools = six", "vips = 0.0.0.0, ::");
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "fd03::1"), 0);
+	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "fd03::1/128"), 0);
+	story_end(&s);
+}
+
+static void a_certain_address_is_given_where_it_is_free(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 10.3.0.2");
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.2"), 0);
+	story_end(&s);
+}
+
+static void the_address_goes_with_the_sa(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+
+	(void)state;
+	host_terminate(s.alice, "net", NULL);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_EQUAL(s, host_virtuals(s.alice), 0);
+	leases(&s, "small", 0, 1);
+	story_end(&s);
+}
+
+static void the_address_stays_over_rekeying(void **state)
+{
+	struct story s = roadwarrior("pools = small, six", "vips = 0.0.0.0, ::");
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	host_rekey(s.bob, "rw", NULL);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_TRUE(s, s.bob->ike_rekeyed && s.bob->child_rekeyed);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, host_virtuals(s.alice), 2);
+	leases(&s, "small", 1, 0);
+	host_terminate(s.bob, "rw", NULL);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_virtuals(s.alice), 0);
+	leases(&s, "small", 0, 1);
+	story_end(&s);
+}
+
+static void two_clients_have_two_addresses(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+	struct host *carol = client(s.w, "carol", "192.0.2.3", "vips = 0.0.0.0");
+
+	(void)state;
+	host_initiate(carol, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	STORY_EQUAL(s, host_children(s.bob), 2);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(vip(carol, 0), "10.3.0.2"), 0);
+	STORY_TRUE(s, world_same_keys(s.w));
+	leases(&s, "small", 2, 0);
+	story_end(&s);
+}
+
+static void a_peer_that_returns_gets_its_old_address(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+	struct host *carol = client(s.w, "carol", "192.0.2.3", "vips = 0.0.0.0");
+
+	(void)state;
+	host_initiate(carol, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	host_terminate(s.alice, "net", NULL);
+	host_terminate(carol, "net", NULL);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	leases(&s, "small", 0, 2);
+	host_initiate(carol, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, strcmp(vip(carol, 0), "10.3.0.2"), 0);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	story_end(&s);
+}
+
+/* It has forgotten everything; INITIAL_CONTACT frees the address before it asks for one. */
+static void a_peer_that_crashed_gets_its_old_address(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+
+	(void)state;
+	host_restart(s.alice);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 1);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	leases(&s, "small", 1, 0);
+	story_end(&s);
+}
+
+static void an_exhausted_pool_refuses_the_child(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+	struct host *carol = client(s.w, "carol", "192.0.2.3", "vips = 0.0.0.0");
+	struct host *dave = client(s.w, "dave", "192.0.2.4", "vips = 0.0.0.0");
+
+	(void)state;
+	host_initiate(carol, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	host_initiate(dave, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.bob), 2);
+	STORY_EQUAL(s, host_children(dave), 0);
+	STORY_EQUAL(s, dave->done_failed, 1);
+	STORY_TRUE(s, laddered(&s, "N(INTERNAL_ADDRESS_FAILURE)"));
+	STORY_TRUE(s, strstr(s.bob->last_failure, "small (10.3.0.1-10.3.0.2) has 2 of 2") != NULL);
+	STORY_TRUE(s, strstr(dave->last_done, "INTERNAL_ADDRESS_FAILURE; are there pools") != NULL);
+	story_end(&s);
+}
+
+static void an_address_that_is_offline_for_longest_is_given_away(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 10.3.0.2");
+	struct host *carol = client(s.w, "carol", "192.0.2.3", "vips = 0.0.0.0");
+	struct host *dave = client(s.w, "dave", "192.0.2.4", "vips = 0.0.0.0");
+
+	(void)state;
+	host_initiate(carol, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	host_terminate(s.alice, "net", NULL);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	host_initiate(dave, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, strcmp(vip(carol, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(vip(dave, 0), "10.3.0.2"), 0);
+	leases(&s, "small", 2, 0);
+	story_end(&s);
+}
+
+/* RFC 7296 §2.19: FAILED_CP_REQUIRED; the IKE SA stands. */
+static void a_client_that_does_not_ask_is_told_to(void **state)
+{
+	struct story s = roadwarrior("pools = small", "");
+
+	(void)state;
+	STORY_EQUAL(s, host_sas(s.bob), 1);
+	STORY_EQUAL(s, host_children(s.bob), 0);
+	STORY_TRUE(s, laddered(&s, "N(FAILED_CP_REQUIRED)"));
+	leases(&s, "small", 0, 0);
+	story_end(&s);
+}
+
+/* Its addresses are written down: it needs none of the pool. */
+static void a_client_with_a_site_of_its_own_does_without(void **state)
+{
+	struct story s = { .w = world_new(SEED) };
+
+	(void)state;
+	s.bob = gateway(s.w, "pools = small", "dynamic, 192.0.2.0/24");
+	s.alice = client(s.w, "alice", STORY_ALICE, "");
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void a_gateway_without_pools_leaves_the_client_without_a_child(void **state)
+{
+	struct story s = roadwarrior("", "vips = 0.0.0.0");
+
+	(void)state;
+	STORY_EQUAL(s, host_children(s.alice), 0);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	STORY_TRUE(s, strstr(s.alice->last_done, "needs a virtual address (vips, alice:") != NULL);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.bob), 0);
+	story_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_address_is_given_and_taken),
+		cmocka_unit_test(both_families_are_given),
+		cmocka_unit_test(a_family_without_a_pool_is_left_out),
+		cmocka_unit_test(a_certain_address_is_given_where_it_is_free),
+		cmocka_unit_test(the_address_goes_with_the_sa),
+		cmocka_unit_test(the_address_stays_over_rekeying),
+		cmocka_unit_test(two_clients_have_two_addresses),
+		cmocka_unit_test(a_peer_that_returns_gets_its_old_address),
+		cmocka_unit_test(a_peer_that_crashed_gets_its_old_address),
+		cmocka_unit_test(an_exhausted_pool_refuses_the_child),
+		cmocka_unit_test(an_address_that_is_offline_for_longest_is_given_away),
+		cmocka_unit_test(a_client_that_does_not_ask_is_told_to),
+		cmocka_unit_test(a_client_with_a_site_of_its_own_does_without),
+		cmocka_unit_test(a_gateway_without_pools_leaves_the_client_without_a_child),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
