@@ -25,6 +25,7 @@ int command_down(struct client *c, const struct options *o);
 int command_rekey(struct client *c, const struct options *o);
 int command_status(struct client *c, const struct options *o);
 int command_conns(struct client *c, const struct options *o);
+int command_pools(struct client *c, const struct options *o);
 int command_reload(struct client *c, const struct options *o);
 int command_log(struct client *c, const struct options *o);
 int command_version(struct client *c, const struct options *o);

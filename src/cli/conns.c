@@ -71,6 +71,15 @@ static void print_side(const struct tree_node *conn, const char *side, const cha
 	putchar('\n');
 }
 
+static void print_virtual(const struct tree_node *conn, const char *key, const char *name)
+{
+	if (!tree_said(tree_child(conn, key)))
+		return;
+	label(2, name);
+	print_items(tree_child(conn, key), "");
+	putchar('\n');
+}
+
 static void print_child(const char *conn, const struct tree_node *child)
 {
 	const char *mode = tree_text(child, "mode");
@@ -109,6 +118,8 @@ static bool conns_event(void *context, const char *event, const struct tree_node
 	putchar('\n');
 	print_side(conn, "local", "local_addrs");
 	print_side(conn, "remote", "remote_addrs");
+	print_virtual(conn, "vips", "asks for");
+	print_virtual(conn, "pools", "pools");
 	for (const struct tree_node *n = children ? children->first : NULL; n; n = n->next)
 		print_child(conn->name, n);
 

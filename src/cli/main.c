@@ -29,6 +29,8 @@ static const struct command commands[] = {
 		"With --json an array of IKE SAs, whose keys are those of VICI's list-sa.\n" },
 	{ "conns", "", "j", command_conns, "the connections that are configured",
 		"With --json an array, whose keys are those of VICI's list-conn.\n" },
+	{ "pools", "", "j", command_pools, "pools of virtual addresses, and who has which",
+		"With --json an object of pools, whose keys are those of VICI's get-pools.\n" },
 	{ "reload", "", "", command_reload, "read the configuration's files again",
 		"Tunnels that are up stay up. What is good in the files is loaded; where\n"
 		"something is bad it fails, and the log names the lines.\n" },
@@ -59,7 +61,7 @@ static int usage(void)
 		printf("  %-8s %-10s %s\n", commands[i].name, commands[i].argument,
 			commands[i].summary);
 	printf("\n  --vici PATH  the daemon's socket; also TERN_VICI. Default: %s\n"
-	       "  --json       for programs: status, conns, log, check, version\n"
+	       "  --json       for programs: status, conns, pools, log, check, version\n"
 	       "  --help       of a command: how it is used\n",
 		CLI_SOCKET);
 

@@ -35,6 +35,62 @@ static void load_connections(
 				n, sources, problems, &d->connections[d->connection_count]);
 }
 
+/* One that overlaps another is left out: an address would be given twice. */
+static bool pool_overlaps(
+	const struct conf_directory *d, const struct pool_config *p, struct problems *problems)
+{
+	for (size_t i = 0; i < d->pool_count; i++) {
+		const struct pool_config *other = d->pools[i];
+
+		if (!pool_configs_overlap(other, p))
+			continue;
+		problem_error(problems, p->where, "make them disjoint",
+			"pool '%s' (%s) overlaps pool '%s' (%s, %s:%u)", p->name, p->addrs,
+			other->name, other->addrs, other->where.file, other->where.line);
+		return true;
+	}
+	return false;
+}
+
+static void load_pools(
+	struct conf_directory *d, const struct conf_sources *sources, struct problems *problems)
+{
+	const struct tree_node *section = tree_child(&d->tree->root, "pools");
+	size_t room = 0;
+
+	for (const struct tree_node *n = section ? section->first : NULL; n; n = n->next)
+		room += n->kind == TREE_SECTION;
+	d->pools = room ? arena_take(d->arena, room * sizeof(struct pool_config *)) : NULL;
+	for (const struct tree_node *n = section ? section->first : NULL; n && d->pools;
+		n = n->next) {
+		struct pool_config *p;
+
+		if (n->kind != TREE_SECTION || conf_load_pool(n, sources, problems, &p) != 0)
+			continue;
+		if (pool_overlaps(d, p, problems))
+			pool_config_release(p);
+		else
+			d->pools[d->pool_count++] = p;
+	}
+}
+
+/* Pools may also come over VICI later: a name that is not here is no error. */
+static void check_pools(const struct conf_directory *d, struct problems *problems)
+{
+	const struct tree_node *pools = tree_child(&d->tree->root, "pools");
+
+	for (size_t i = 0; i < d->connection_count; i++) {
+		const struct connection *c = d->connections[i];
+
+		for (size_t j = 0; j < c->pool_count; j++)
+			if (!tree_child(pools, c->pools[j]))
+				problem_warning(problems, c->where_pools,
+					"add it to pools { … }, or load it over VICI",
+					"connection '%s' leases from pool '%s', which is not there: no peer gets an address of it",
+					c->name, c->pools[j]);
+	}
+}
+
 static void add_file(
 	struct conf_directory *d, const struct conf_file *like, struct problems *problems)
 {
@@ -201,6 +257,8 @@ void conf_directory_free(struct conf_directory *d)
 
 	for (size_t i = 0; i < d->connection_count; i++)
 		connection_release(d->connections[i]);
+	for (size_t i = 0; i < d->pool_count; i++)
+		pool_config_release(d->pools[i]);
 	arena_free(d->arena);
 	tree_free(d->tree);
 	free(d);
@@ -244,7 +302,9 @@ int directory_load(const char *directory, const char *file, struct crypto *crypt
 		return -ENOMEM;
 
 	load_from(d, directory, file, problems);
+	load_pools(d, &sources, problems);
 	load_connections(d, &sources, problems);
+	check_pools(d, problems);
 	*ret_directory = d;
 	return 0;
 }

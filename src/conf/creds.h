@@ -3,7 +3,7 @@
  * is loaded all the same. */
 #pragma once
 
-#include "conf/load.h"
+#include "conf/pool.h"
 
 /* Secrets of the `secrets` section. */
 enum conf_secret_kind {
@@ -39,6 +39,8 @@ struct conf_directory {
 	struct arena *arena; /* wiped */
 	size_t connection_count;
 	struct connection **connections; /* one reference each, the directory's */
+	size_t pool_count;
+	struct pool_config **pools; /* likewise */
 	size_t secret_count;
 	struct conf_secret *secrets;
 	size_t file_count;

@@ -178,6 +178,65 @@ static void unload_connections(struct host *h, const struct conf_directory *d)
 	}
 }
 
+/* Pools. What they refuse (leases of a range that is to go are online) an event says. */
+
+static bool pool_is_loaded(struct host *h, const struct pool_config *p)
+{
+	struct ike_pool_view view;
+	size_t position = 0;
+
+	while (ike_next_pool(h->engine, &position, &view))
+		if (strcmp(view.config->name, p->name) == 0)
+			return memcmp(view.config->digest, p->digest, sizeof(p->digest)) == 0;
+	return false;
+}
+
+static void load_pools(struct host *h, const struct conf_directory *d)
+{
+	for (size_t i = 0; i < d->pool_count; i++) {
+		const struct pool_config *p = d->pools[i];
+		const struct ike_command load = { .kind = IKE_COMMAND_LOAD_POOL, .pool = p };
+
+		if (pool_is_loaded(h, p))
+			continue;
+		host_command(h, &load);
+		if (pool_is_loaded(h, p))
+			log_text(&h->log, "CFG", 1, "loaded pool %s: %s (%s:%u)", p->name, p->addrs,
+				p->where.file, p->where.line);
+	}
+}
+
+static bool directory_has_pool(const struct conf_directory *d, const char *name)
+{
+	for (size_t i = 0; i < d->pool_count; i++)
+		if (strcmp(d->pools[i]->name, name) == 0)
+			return true;
+
+	return false;
+}
+
+/* Those that came over VICI stay, and those with leases until their clients are gone. */
+static void unload_pools(struct host *h, const struct conf_directory *d)
+{
+	struct ike_pool_view view;
+	size_t position = 0;
+
+	while (ike_next_pool(h->engine, &position, &view)) {
+		const struct pool_config *p = view.config;
+		const struct ike_command unload = { .kind = IKE_COMMAND_UNLOAD_POOL,
+			.ike = p->name };
+
+		if (view.online || strcmp(p->where.file, "vici") == 0 ||
+			directory_has_pool(d, p->name))
+			continue;
+		log_text(&h->log, "CFG", 1, "unloaded pool %s", p->name);
+		pool_config_hold(p); /* its name is in the command */
+		host_command(h, &unload);
+		pool_config_release(p);
+		position = 0;
+	}
+}
+
 int config_load(struct host *h)
 {
 	struct problems problems = { 0 };
@@ -205,6 +264,9 @@ int config_load(struct host *h)
 		keys_reload_end(h->keys);
 	host_credentials_changed(h);
 
+	if (!problems.errors)
+		unload_pools(h, d); /* first, as a new one may take an old one's addresses */
+	load_pools(h, d);
 	load_connections(h, d);
 	if (!problems.errors)
 		unload_connections(h, d);

@@ -298,6 +298,10 @@ static void change_pool(struct ike_engine *e, const struct ike_command *command)
 		? pools_load(e, command->pool, why, sizeof(why))
 		: pools_unload(e, command->ike, why, sizeof(why));
 
+	if (!ok)
+		engine_tell(e,
+			&(struct ike_event){
+				.kind = IKE_EVENT_FAILED, .text = why, .command = command->id });
 	command_done(e, command->id, ok, ok, why);
 }
 

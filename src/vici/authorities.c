@@ -1,4 +1,4 @@
-/* Certification authorities and pools. Of an authority only its certificate counts so far; URIs of CRLs and OCSP
+/* Certification authorities. Of an authority only its certificate counts so far; URIs of CRLs and OCSP
  * responders are taken and not used. */
 #include "vici/internal.h"
 
@@ -141,35 +141,11 @@ static void command_list_authorities(struct vici_session *s, const struct tree_n
 	vici_reply_empty(s);
 }
 
-/* Pools. */
-
-static void command_load_pool(struct vici_session *s, const struct tree_node *request)
-{
-	(void)request;
-	vici_reply_fail(s, "pools of virtual addresses are not supported yet");
-}
-
-static void command_unload_pool(struct vici_session *s, const struct tree_node *request)
-{
-	const char *name = tree_text(request, "name");
-
-	vici_reply_fail(s, "no pool '%s' is loaded", name ? name : "");
-}
-
-static void command_get_pools(struct vici_session *s, const struct tree_node *request)
-{
-	(void)request;
-	vici_reply_empty(s);
-}
-
 const struct vici_command vici_commands_authorities[] = {
 	{ "load-authority", command_load_authority },
 	{ "unload-authority", command_unload_authority },
 	{ "get-authorities", command_get_authorities },
 	{ "list-authorities", command_list_authorities },
-	{ "load-pool", command_load_pool },
-	{ "unload-pool", command_unload_pool },
-	{ "get-pools", command_get_pools },
 	{ NULL, NULL },
 };
 

@@ -191,6 +191,25 @@ static const char *unique_text(uint8_t unique)
 	return unique <= UNIQUE_REPLACE ? names[unique] : "";
 }
 
+/* strongSwan's list-conn has no names for these. */
+static void write_virtual(struct vici_buffer *b, const struct connection *c)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (c->vip_count) {
+		vici_list(b, "vips");
+		for (size_t i = 0; i < c->vip_count; i++)
+			vici_item_text(b, address_print(&c->vips[i], text));
+		vici_list_end(b);
+	}
+	if (c->pool_count) {
+		vici_list(b, "pools");
+		for (size_t i = 0; i < c->pool_count; i++)
+			vici_item_text(b, c->pools[i]);
+		vici_list_end(b);
+	}
+}
+
 static void write_connection(struct vici *v, struct vici_buffer *b, const struct connection *c)
 {
 	vici_section(b, c->name);
@@ -206,6 +225,7 @@ static void write_connection(struct vici *v, struct vici_buffer *b, const struct
 	if (c->dpd_timeout_s)
 		vici_printf(b, "dpd_timeout", "%" PRIu64, c->dpd_timeout_s);
 	vici_text(b, "unique", unique_text(c->unique));
+	write_virtual(b, c);
 	for (size_t i = 0; i < c->local_count; i++)
 		write_round(v, b, "local", i, &c->local[i]);
 	for (size_t i = 0; i < c->remote_count; i++)

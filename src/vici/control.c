@@ -23,7 +23,7 @@ static void reply_done(struct vici_session *s, const struct ike_event *done)
 
 	vici_reply_begin(&b);
 	vici_bool(&b, "success", done->ok);
-	if (p->kind != IKE_COMMAND_INITIATE)
+	if (p->kind == IKE_COMMAND_TERMINATE || p->kind == IKE_COMMAND_REKEY)
 		vici_printf(&b, "matches", "%u", done->matches);
 	if (p->kind == IKE_COMMAND_TERMINATE)
 		vici_printf(&b, "terminated", "%u", done->ok ? done->matches : 0);
@@ -99,7 +99,7 @@ ike_time vici_deadline(const struct vici *v)
 }
 
 /* `pending` stands before the engine hears of the command, as it may be done at once. */
-static void start(
+void vici_start(
 	struct vici_session *s, const struct tree_node *request, struct ike_command *command)
 {
 	struct vici *v = s->vici;
@@ -164,7 +164,7 @@ static void command_initiate(struct vici_session *s, const struct tree_node *req
 	if (!command.ike && !command.child)
 		vici_reply_fail(s, "which one? Give its name with child or ike");
 	else
-		start(s, request, &command);
+		vici_start(s, request, &command);
 }
 
 static void command_terminate(struct vici_session *s, const struct tree_node *request)
@@ -173,7 +173,7 @@ static void command_terminate(struct vici_session *s, const struct tree_node *re
 		.force = vici_yes(request, "force") };
 
 	if (read_targets(s, request, &command))
-		start(s, request, &command);
+		vici_start(s, request, &command);
 }
 
 static void command_rekey(struct vici_session *s, const struct tree_node *request)
@@ -185,7 +185,7 @@ static void command_rekey(struct vici_session *s, const struct tree_node *reques
 		vici_reply_fail(s,
 			"reauth is of an IKE SA with all its children: give its name with ike, or its number with ike-id");
 	else if (read_targets(s, request, &command))
-		start(s, request, &command);
+		vici_start(s, request, &command);
 }
 
 static void command_install(struct vici_session *s, const struct tree_node *request)

@@ -89,8 +89,8 @@ struct vici_command {
 
 /* Each table ends with a NULL name. */
 extern const struct vici_command vici_commands_control[], vici_commands_connections[],
-	vici_commands_credentials[], vici_commands_authorities[], vici_commands_sas[],
-	vici_commands_status[];
+	vici_commands_credentials[], vici_commands_authorities[], vici_commands_pools[],
+	vici_commands_sas[], vici_commands_status[];
 
 /* Answers. Exactly one per command. */
 void vici_reply_begin(struct vici_buffer *b);
@@ -112,6 +112,9 @@ void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_v
 void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_child_view *child);
 
 /* control.c */
+/* Gives the engine a command; the session is answered when that is done. */
+void vici_start(
+	struct vici_session *s, const struct tree_node *request, struct ike_command *command);
 void vici_pending_event(
 	struct vici *v, const struct ike_event *event, const char *group, const char *line);
 void vici_pending_time_out(struct vici *v);

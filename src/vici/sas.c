@@ -73,6 +73,19 @@ static void write_ike_times(struct vici *v, struct vici_buffer *b, const struct 
 		vici_printf(b, "reauth-time", "%" PRIu64, seconds_until(v, sa->reauth_at));
 }
 
+static void write_vips(
+	struct vici_buffer *b, const char *name, const struct address *list, size_t count)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (!count)
+		return;
+	vici_list(b, name);
+	for (size_t i = 0; i < count; i++)
+		vici_item_text(b, address_print(&list[i], text));
+	vici_list_end(b);
+}
+
 /* Within the section that is named like the connection; child-sas is the caller's. */
 void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa)
 {
@@ -95,6 +108,8 @@ void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_v
 		vici_bool(b, "nat-any", true);
 	write_algorithms(b, &sa->chosen);
 	write_ike_times(v, b, sa);
+	write_vips(b, "local-vips", sa->local_vips, sa->local_vip_count);
+	write_vips(b, "remote-vips", sa->remote_vips, sa->remote_vip_count);
 	if (sa->task) {
 		vici_list(b, "tasks-active");
 		vici_item_text(b, sa->task);

@@ -29,6 +29,7 @@ static const struct vici_command *const tables[] = {
 	vici_commands_connections,
 	vici_commands_credentials,
 	vici_commands_authorities,
+	vici_commands_pools,
 	vici_commands_sas,
 	vici_commands_status,
 };

@@ -56,12 +56,15 @@ static void fake_command(void *context, const struct ike_command *command)
 	f->last = *command;
 	f->last.ike = f->last.child = NULL;
 	f->commands++;
-	if (command->kind == IKE_COMMAND_LOAD || command->kind == IKE_COMMAND_UNLOAD) {
+	if (command->kind == IKE_COMMAND_LOAD || command->kind == IKE_COMMAND_UNLOAD ||
+		command->kind == IKE_COMMAND_LOAD_POOL ||
+		command->kind == IKE_COMMAND_UNLOAD_POOL) {
 		struct ike_output output;
 
 		ike_command(f->host.engine, f->now, command);
 		while (ike_next_output(f->host.engine, &output))
-			;
+			if (output.kind == IKE_TELL)
+				vici_event(f->vici, &output.tell, "CFG", output.tell.text);
 	} else if (!f->silent) {
 		fake_done(f, false, "nobody is there");
 	}
@@ -584,6 +587,47 @@ static void a_secret_is_loaded_listed_and_unloaded(void **state)
 	assert_says(f, 1, "success", "yes");
 }
 
+static void load_pool(struct fake *f, const char *name, const char *addrs)
+{
+	struct vici_buffer b;
+
+	vici_begin(&b, VICI_CMD_REQUEST, "load-pool");
+	vici_section(&b, name);
+	vici_text(&b, "addrs", addrs);
+	vici_list(&b, "dns");
+	vici_item_text(&b, "10.2.0.53");
+	vici_list_end(&b);
+	vici_section_end(&b);
+	assert_int_equal(give(f, &b), 0);
+}
+
+static void a_pool_is_loaded_listed_and_unloaded(void **state)
+{
+	struct fake *f = *state;
+	struct vici_buffer b;
+
+	load_pool(f, "rw", "10.3.0.0/24");
+	assert_says(f, 0, "success", "yes");
+	load_pool(f, "rw", "10.3.0.0/24"); /* again */
+	assert_says(f, 1, "success", "yes");
+	load_pool(f, "other", "10.3.0.128/25");
+	assert_says(f, 2, "success", "no");
+	assert_says(f, 2, "errmsg",
+		"pool other (10.3.0.128/25, vici:0) overlaps pool rw (10.3.0.0/24, vici:0): make them disjoint");
+	ask(f, "get-pools");
+	assert_says(f, 3, "rw.base", "10.3.0.1");
+	assert_says(f, 3, "rw.size", "254");
+	assert_says(f, 3, "rw.online", "0");
+	vici_begin(&b, VICI_CMD_REQUEST, "unload-pool");
+	vici_text(&b, "name", "rw");
+	assert_int_equal(give(f, &b), 0);
+	assert_says(f, 4, "success", "yes");
+	vici_begin(&b, VICI_CMD_REQUEST, "unload-pool");
+	vici_text(&b, "name", "rw");
+	assert_int_equal(give(f, &b), 0);
+	assert_says(f, 5, "errmsg", "no pool 'rw' is loaded");
+}
+
 #define WITH_FAKE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -597,6 +641,7 @@ int main(void)
 		WITH_FAKE(unknown_names_get_their_own_answers),
 		WITH_FAKE(a_record_that_promises_too_much_ends_the_session),
 		WITH_FAKE(a_connection_is_loaded_listed_and_unloaded),
+		WITH_FAKE(a_pool_is_loaded_listed_and_unloaded),
 		WITH_FAKE(a_bad_connection_says_what_is_wrong),
 		WITH_FAKE(initiate_streams_its_log_and_then_answers),
 		WITH_FAKE(initiate_ends_at_its_timeout),
