@@ -314,6 +314,12 @@ const struct schema_key conf_schema[] = {
 	QUIET("ternd", "host_resolver", ANY, "", "of strongSwan"),
 	QUIET("ternd", "leak_detective", ANY, "", "of strongSwan"),
 	DONE("ternd.vici", "socket", TEXT, "/run/tern/vici.sock", "the control socket"),
+	DONE("ternd.plugins.resolve", "load", BOOL, "yes",
+		"have the host ask the name servers that peers give us"),
+	DONE("ternd.plugins.resolve", "file", TEXT, "",
+		"a resolv.conf to write them into; else resolvectl or resolvconf where they are, else /etc/resolv.conf"),
+	DONE("ternd.plugins.resolve.resolvconf", "path", TEXT, "",
+		"a program like resolvconf to use instead"),
 	QUIET("ternd.plugins.vici", "load", ANY, "", "of strongSwan"),
 	DONE("ternd.plugins.vici", "socket", TEXT, "", "the same, as strongSwan calls it"),
 };

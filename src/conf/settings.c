@@ -47,6 +47,19 @@ static void read_socket(const struct tree_node *s, struct settings *set, struct 
 		snprintf(set->vici_path, sizeof(set->vici_path), "%s", text);
 }
 
+#define PATTERN_RESOLVE "ternd.plugins.resolve"
+
+static void read_resolve(const struct tree_node *s, struct settings *set)
+{
+	const struct tree_node *resolve = tree_find(s, "plugins.resolve");
+	const char *file = tree_text(resolve, "file");
+	const char *program = tree_text(tree_child(resolve, "resolvconf"), "path");
+
+	set->resolve = schema_get_bool(resolve, PATTERN_RESOLVE, "load");
+	snprintf(set->resolve_file, sizeof(set->resolve_file), "%s", file ? file : "");
+	snprintf(set->resolve_program, sizeof(set->resolve_program), "%s", program ? program : "");
+}
+
 static void read_all(const struct tree_node *s, struct settings *set)
 {
 	set->retransmit_tries = number(s, "retransmit_tries");
@@ -86,6 +99,7 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->quick_crash_detection = schema_get_bool(s, PATTERN, "quick_crash_detection");
 	snprintf(set->state_dir, sizeof(set->state_dir), "%s",
 		schema_get_text(s, PATTERN, "state_dir"));
+	read_resolve(s, set);
 	set->data_plane = schema_get_choice(s, PATTERN, "data_plane");
 }
 

@@ -40,6 +40,9 @@ struct settings {
 	bool nat_traversal;         /* yes */
 	uint32_t peer_addresses;    /* 8 */
 	char state_dir[256];        /* "/var/lib/tern" */
+	bool resolve;               /* yes: name servers that peers give are asked */
+	char resolve_file[256];     /* "": what is there, else /etc/resolv.conf */
+	char resolve_program[256];  /* one like resolvconf; "": what is there */
 	char vici_path[108]; /* "/run/tern/vici.sock"; from plugins.vici.socket or vici.socket,
 				without unix:// */
 };

@@ -190,10 +190,14 @@ static void carry_address(struct host *h, const struct ike_operation *o)
 {
 	char problem[IKE_REASON_TEXT_MAX] = "";
 
-	if (o->kind == IKE_OPERATE_ADDRESS_REMOVE)
+	if (o->kind == IKE_OPERATE_ADDRESS_REMOVE) {
+		resolver_remove(h->resolver, o->virtual->dns, o->virtual->dns_count);
 		virtual_remove(h->virtual, o->virtual);
-	else if (virtual_add(h->virtual, o->virtual, problem, sizeof(problem)) != 0)
+		return;
+	}
+	if (virtual_add(h->virtual, o->virtual, problem, sizeof(problem)) != 0)
 		log_text(&h->log, "NET", 0, "%s", problem);
+	resolver_add(h->resolver, o->virtual->dns, o->virtual->dns_count);
 }
 
 static void answer_spi(struct host *h, const struct ike_question *question)

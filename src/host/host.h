@@ -8,6 +8,7 @@
 #include "host/path.h"
 #include "host/plane.h"
 #include "host/raw.h"
+#include "host/resolver.h"
 #include "host/route.h"
 #include "host/tun.h"
 #include "host/udp.h"
@@ -54,6 +55,7 @@ struct host {
 	struct monitor monitor;
 	struct routes *routes;
 	struct virtual *virtual;
+	struct resolver *resolver;
 	struct plane *plane;
 	struct path_finder paths;
 	struct answers *answers;

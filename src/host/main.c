@@ -24,6 +24,13 @@ static int fail(struct host *h, const char *problem)
 }
 
 /* Sockets, device and routes: whoever opens them is the only ternd here. */
+static void resolver_failed(void *host, const char *text)
+{
+	struct host *h = host;
+
+	log_text(&h->log, "NET", 0, "%s", text);
+}
+
 static int open_network(struct host *h)
 {
 	const struct udp_options udp = {
@@ -36,6 +43,14 @@ static int open_network(struct host *h)
 		.priority = h->settings.routing_table_prio,
 		.mark = HOST_MARK,
 		.install = h->settings.install_routes,
+	};
+	struct resolver_options resolver = {
+		.loop = &h->loop,
+		.file = h->settings.resolve_file,
+		.resolvconf = h->settings.resolve_program,
+		.install = h->settings.resolve,
+		.failed = resolver_failed,
+		.context = h,
 	};
 	struct virtual_options virtual = { .install = h->settings.install_virtual_ip };
 	char problem[512];
@@ -53,7 +68,9 @@ static int open_network(struct host *h)
 		return fail(h, problem);
 	virtual.interface = h->tun.index;
 	h->virtual = virtual_new(h->netlink, &virtual);
-	if (!h->virtual)
+	resolver.interface = h->tun.name;
+	h->resolver = resolver_new(&resolver);
+	if (!h->virtual || !h->resolver)
 		return fail(h, "out of memory");
 	return 0;
 }
@@ -205,6 +222,7 @@ static void stop(struct host *h, int code)
 	loop_unwatch(h);
 	plane_free(h->plane);
 	routes_free(h->routes);
+	resolver_close(h->resolver);
 	virtual_free(h->virtual);
 	netlink_close(h->netlink);
 	(void)uv_run(&h->loop, UV_RUN_NOWAIT); /* the watchers let go of their descriptors */
@@ -220,6 +238,7 @@ static void stop(struct host *h, int code)
 	answers_free(h->answers);
 	crypto_free(h->crypto);
 	datagram_batch_free(h->batch);
+	resolver_free(h->resolver);
 }
 
 static struct host *host_new(const struct options *options)
