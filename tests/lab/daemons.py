@@ -14,7 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('TERN_BUILD', ROOT / 'build')).resolve()
 CHARON = '/usr/lib/ipsec/charon'
 PLUGINS = ('aes sha1 sha2 md5 hmac kdf gcm ccm ctr cmac xcbc chapoly drbg random nonce x509 revocation constraints '
-           'pubkey pkcs1 pkcs8 pem openssl curve25519 gmp vici kernel-libipsec kernel-netlink socket-default updown')
+           'pubkey pkcs1 pkcs8 pem openssl curve25519 gmp vici kernel-libipsec kernel-netlink socket-default updown '
+           'resolve')
 CREDENTIALS = ('x509', 'x509ca', 'x509aa', 'x509ocsp', 'x509crl', 'x509ac', 'pubkey', 'private', 'rsa', 'ecdsa',
                'bliss', 'pkcs8', 'pkcs12')
 
@@ -145,6 +146,7 @@ class Tern(Daemon):
         if not program.exists():
             raise LabError(f'{program} is not there: run make build')
         settings = Conf({'ternd': {'state_dir': self.directory / 'state',
+                                   'plugins': {'resolve': {'file': self.directory / 'resolv.conf'}},
                                    **self.tunnel.daemon_settings(self.host.name)}})
         (self.directory / 'ternd.conf').write_text(settings.text)
         return self.host.start_daemon(program, '--config', self.config_argument or self.directory,
@@ -188,7 +190,8 @@ class Charon(Daemon):
             'retransmit_timeout': 1,
             'filelog': {'stderr': {'time_format': '%T', 'flush_line': True, 'default': 1, 'ike': 2, 'net': 1,
                                    'cfg': 2, 'knl': 1, 'esp': 1}},
-            'plugins': {'vici': {'socket': f'unix://{self.socket}'}},
+            'plugins': {'vici': {'socket': f'unix://{self.socket}'},
+                        'resolve': {'file': self.directory / 'resolv.conf'}},
             **self.tunnel.daemon_settings(self.host.name),
         }
         path = self.directory / 'strongswan.conf'

@@ -352,6 +352,16 @@ static size_t family_count(const struct address *list, size_t count, uint8_t fam
 	return found;
 }
 
+static bool among(const struct address *list, size_t count, const struct address *a)
+{
+	for (size_t i = 0; i < count; i++)
+		if (address_equal(&list[i], a))
+			return true;
+
+	return false;
+}
+
+/* A peer may give one address for two requests. */
 static void take_attribute(const struct connection *c, struct vips *v, const struct cp_attribute *a)
 {
 	struct address got = attribute_address(a);
@@ -359,10 +369,11 @@ static void take_attribute(const struct connection *c, struct vips *v, const str
 
 	if (!usable(&got) || !asked)
 		return;
-	if (is_address(a->type) && family_count(v->ours, v->ours_count, got.family) < asked)
+	if (is_address(a->type) && !among(v->ours, v->ours_count, &got) &&
+		family_count(v->ours, v->ours_count, got.family) < asked)
 		v->ours[v->ours_count++] = got;
 	else if ((a->type == INTERNAL_IP4_DNS || a->type == INTERNAL_IP6_DNS) &&
-		v->dns_count < DNS_MAX)
+		v->dns_count < DNS_MAX && !among(v->dns, v->dns_count, &got))
 		v->dns[v->dns_count++] = got;
 }
 
