@@ -105,6 +105,8 @@ static bool path_of_connection(
 	struct address to[IKE_ADDRESSES_MAX];
 	size_t count = remotes(h, q->connection, to);
 
+	if (gateway_address(&q->gateway, &to[0]))
+		count = 1;
 	for (size_t i = 0; i < count; i++)
 		if (path_to(h, q, &to[(q->attempt + i) % count], answer))
 			return true;

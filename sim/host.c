@@ -416,6 +416,20 @@ void host_rekey(struct host *h, const char *ike, const char *child)
 	host_command(h, IKE_COMMAND_REKEY, ike, child);
 }
 
+void host_redirect(struct host *h, const char *ike, const char *gateway)
+{
+	struct gateway g;
+	struct ike_command c = {
+		.kind = IKE_COMMAND_REDIRECT, .id = ++h->commands, .ike = ike, .gateway = &g
+	};
+
+	if (!h->engine || !gateway_parse(gateway, &g))
+		return;
+	ladder(h->world, "%-6s command redirect %s to %s", h->name, ike, gateway);
+	ike_command(h->engine, host_now(h), &c);
+	host_drain(h);
+}
+
 void host_reauthenticate(struct host *h, const char *ike)
 {
 	struct ike_command c = {

@@ -178,6 +178,7 @@ struct host *world_host(struct world *w, const char *name, const char *address, 
 void host_initiate(struct host *h, const char *child);
 void host_initiate_ike(struct host *h, const char *ike); /* with all of its children */
 void host_terminate(struct host *h, const char *ike, const char *child);
+void host_redirect(struct host *h, const char *ike, const char *gateway);
 void host_reauthenticate(struct host *h, const char *ike);
 void host_rekey(struct host *h, const char *ike, const char *child);
 void host_shutdown(struct host *h); /* its engine says goodbye to all */

@@ -55,7 +55,12 @@ struct ike_options {
 	uint64_t ticket_lifetime_ns; /* at most; an IKE SA's and reauthentication's bound it too */
 	uint64_t ticket_key_lifetime_ns; /* until another seals; it opens for as long again */
 	uint32_t tickets_max;            /* kept as client, and remembered as used */
-	uint32_t auth_messages_max;      /* IKE_AUTH requests of one IKE SA, of all rounds */
+	struct gateway redirect_to;      /* where new clients are sent, RFC 5685; type 0: nowhere */
+	bool follow_redirects;           /* as client, as far as the connection allows it */
+	uint32_t redirects_max;          /* of one SA within redirect_period_ns; at most 16 */
+	uint64_t redirect_period_ns;
+	uint64_t redirected_kept_ns; /* a client's SA after it was redirected; 0: until it goes */
+	uint32_t auth_messages_max;  /* IKE_AUTH requests of one IKE SA, of all rounds */
 	bool prefer_configured_proposals;
 	uint32_t peer_addresses_max; /* of a peer's additional addresses, how many are kept (RFC
 					4555 §3.4); at most IKE_ADDRESSES_MAX */
@@ -91,18 +96,22 @@ enum ike_command_kind {
 	IKE_COMMAND_LOAD_POOL,   /* pool: adds it, or replaces the one of its name; refused where
 				  leases of another range are online or it overlaps another */
 	IKE_COMMAND_UNLOAD_POOL, /* ike: the pool's name; refused while leases are online */
+	IKE_COMMAND_REDIRECT,    /* likewise, by ike, ike_id, peer_*: to `gateway`, RFC 5685 */
 	IKE_COMMAND_SHUTDOWN, /* deletes all SAs; done when every delete is answered or given up */
 };
 
 struct ike_command {
 	enum ike_command_kind kind;
-	uint64_t id;                         /* comes back in IKE_EVENT_DONE; 0: nobody waits */
-	const struct connection *connection; /* LOAD: held by the engine from now */
-	const struct pool_config *pool;      /* LOAD_POOL: likewise */
-	const char *ike, *child;             /* names; NULL: not given */
-	uint32_t ike_id, child_id;           /* 0: not given */
-	bool force;                          /* TERMINATE: don't wait for the peer */
-	bool reauth;                         /* REKEY of IKE SAs: authenticate anew */
+	uint64_t id;                          /* comes back in IKE_EVENT_DONE; 0: nobody waits */
+	const struct connection *connection;  /* LOAD: held by the engine from now */
+	const struct pool_config *pool;       /* LOAD_POOL: likewise */
+	const char *ike, *child;              /* names; NULL: not given */
+	uint32_t ike_id, child_id;            /* 0: not given */
+	bool force;                           /* TERMINATE: don't wait for the peer */
+	const struct gateway *gateway;        /* REDIRECT, which also goes by: */
+	struct address peer_first, peer_last; /* the peer's address; family 0: any */
+	const struct identity *peer_id;       /* its identity, NULL: any */
+	bool reauth;                          /* REKEY of IKE SAs: authenticate anew */
 };
 
 void ike_command(struct ike_engine *e, ike_time now, const struct ike_command *command);
@@ -160,6 +169,7 @@ struct ike_question {
 	struct bytes peer;
 	const struct connection *connection; /* AUTHENTICATE, VERIFY, PATH */
 	uint32_t child_id;                   /* USE */
+	struct gateway gateway; /* PATH: where to, instead of remote_addrs; type 0: those */
 	uint32_t attempt; /* PATH: which of remote_addrs, with all that names among them resolve to,
 			     comes first, modulo their number */
 	const struct ike_path *current; /* PATH: of the SA that asks; NULL: a new one */

@@ -13,7 +13,8 @@ enum name_kind { NAME_ANY, NAME_IKE, NAME_CHILD };
 
 struct options {
 	const char *socket;
-	bool json, follow, help;
+	bool json, follow, help, reauth;
+	const char *peer_ip, *peer_id; /* NULL: not given */
 	enum name_kind kind;
 	const char *words[2]; /* the command's argument, "" where none is given */
 	size_t word_count;
@@ -23,6 +24,7 @@ struct options {
 int command_up(struct client *c, const struct options *o);
 int command_down(struct client *c, const struct options *o);
 int command_rekey(struct client *c, const struct options *o);
+int command_redirect(struct client *c, const struct options *o);
 int command_status(struct client *c, const struct options *o);
 int command_conns(struct client *c, const struct options *o);
 int command_pools(struct client *c, const struct options *o);

@@ -51,7 +51,8 @@ static const char *target_text(const struct target *t, char *out, size_t out_siz
 }
 
 /* One of the daemon's commands for one target. */
-static int control(struct client *c, const char *command, const char *verb, const struct target *t)
+static int control(struct client *c, const char *command, const char *verb, const struct target *t,
+	bool reauth)
 {
 	char name[520], what[640];
 	struct vici_buffer request;
@@ -61,6 +62,8 @@ static int control(struct client *c, const char *command, const char *verb, cons
 	vici_begin(&request, VICI_CMD_REQUEST, command);
 	vici_text(&request, "child", t->child[0] ? t->child : NULL);
 	vici_text(&request, "ike", t->ike[0] ? t->ike : NULL);
+	if (reauth)
+		vici_bool(&request, "reauth", true);
 	if (strcmp(command, "rekey") != 0) {
 		vici_text(&request, "timeout", "0");
 		vici_text(&request, "loglevel", "1");
@@ -78,8 +81,8 @@ static int control(struct client *c, const char *command, const char *verb, cons
 	return code;
 }
 
-static int control_all(
-	struct client *c, const char *command, const char *verb, const struct targets *targets)
+static int control_all(struct client *c, const char *command, const char *verb,
+	const struct targets *targets, bool reauth)
 {
 	int worst = EXIT_GOOD;
 
@@ -91,7 +94,7 @@ static int control_all(
 		return cli_failed(c);
 
 	for (size_t i = 0; i < targets->count; i++) {
-		int code = control(c, command, verb, &targets->list[i]);
+		int code = control(c, command, verb, &targets->list[i], reauth);
 
 		if (code > worst)
 			worst = code;
@@ -107,7 +110,7 @@ int command_up(struct client *c, const struct options *o)
 	if (names_configured(c, o, &targets) < 0)
 		return cli_failed(c);
 
-	return control_all(c, "initiate", "up", &targets);
+	return control_all(c, "initiate", "up", &targets, false);
 }
 
 int command_down(struct client *c, const struct options *o)
@@ -117,17 +120,49 @@ int command_down(struct client *c, const struct options *o)
 	if (names_active(c, o, &targets) < 0)
 		return cli_failed(c);
 
-	return control_all(c, "terminate", "down", &targets);
+	return control_all(c, "terminate", "down", &targets, false);
 }
 
 int command_rekey(struct client *c, const struct options *o)
 {
 	static struct targets targets;
+	struct options of_ike = *o;
 
-	if (names_active(c, o, &targets) < 0)
+	if (o->reauth && o->kind == NAME_CHILD) {
+		print_error("--reauth is of a connection, with all its children");
+		return EXIT_USAGE;
+	}
+	if (o->reauth)
+		of_ike.kind = NAME_IKE;
+	if (names_active(c, &of_ike, &targets) < 0)
 		return cli_failed(c);
 
-	return control_all(c, "rekey", "rekey", &targets);
+	return control_all(c, "rekey", o->reauth ? "reauthenticate" : "rekey", &targets, o->reauth);
+}
+
+int command_redirect(struct client *c, const struct options *o)
+{
+	struct vici_buffer request;
+	struct tree *response;
+	int code;
+
+	if (o->word_count < 2 && !o->peer_ip && !o->peer_id) {
+		print_error("whom? Name a connection, or say --peer-ip or --peer-id; "
+			    "--peer-id %%any is all that this gateway answered");
+		return EXIT_USAGE;
+	}
+	vici_begin(&request, VICI_CMD_REQUEST, "redirect");
+	vici_text(&request, "gateway", o->words[0]);
+	vici_text(&request, "ike", o->word_count > 1 ? o->words[1] : NULL);
+	vici_text(&request, "peer-ip", o->peer_ip);
+	vici_text(&request, "peer-id", o->peer_id);
+	if (client_request(c, &request, NULL, NULL, &response) < 0)
+		return cli_failed(c);
+	code = cli_judge(response, "redirect");
+	if (code == EXIT_GOOD)
+		printf("redirected to %s\n", o->words[0]);
+
+	return code;
 }
 
 int command_reload(struct client *c, const struct options *o)

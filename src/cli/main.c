@@ -23,8 +23,16 @@ static const struct command commands[] = {
 		"With --ike only the IKE SA is established.\n" },
 	{ "down", "NAME", "k", command_down, "end a child, or an IKE SA with all its children",
 		KIND_HELP },
-	{ "rekey", "NAME", "k", command_rekey, "give a child, or an IKE SA, new keys now",
-		KIND_HELP },
+	{ "rekey", "NAME", "kr", command_rekey, "give a child, or an IKE SA, new keys now",
+		KIND_HELP
+		"With --reauth the connection's IKE SA is set up anew beside the old one, with all its\n"
+		"children; when they stand, the old one goes. No packet is lost.\n" },
+	{ "redirect", "GATEWAY [CONNECTION]", "p", command_redirect,
+		"send the clients of this gateway to another one",
+		"GATEWAY is an address or a name. Clients that support it (RFC 5685) set up what they\n"
+		"have here with GATEWAY, and then delete it here. Which ones: those of CONNECTION, and\n"
+		"--peer-ip ADDRESS|SUBNET|RANGE, --peer-id ID (* matches; %any is all).\n"
+		"New clients: see redirect_to in tern.conf(5).\n" },
 	{ "status", "", "j", command_status, "IKE SAs and their children, with counters",
 		"With --json an array of IKE SAs, whose keys are those of VICI's list-sa.\n" },
 	{ "conns", "", "j", command_conns, "the connections that are configured",
@@ -72,7 +80,11 @@ static int command_help(const struct command *command)
 {
 	printf("tern %s%s%s%s%s: %s\n", command->name, command->argument[0] ? " " : "",
 		command->argument, strchr(command->flags, 'k') ? " [--ike|--child]" : "",
-		strchr(command->flags, 'f') ? " [-f]" : "", command->summary);
+		strchr(command->flags, 'f')           ? " [-f]"
+			: strchr(command->flags, 'r') ? " [--reauth]"
+			: strchr(command->flags, 'p') ? " [--peer-ip RANGE] [--peer-id ID]"
+						      : "",
+		command->summary);
 	if (command->help[0])
 		printf("\n%s", command->help);
 
@@ -111,6 +123,13 @@ static bool option_read(struct options *o, char **argv, int *at, char *ret_flag)
 	} else if (strcmp(word, "--ike") == 0 || strcmp(word, "--child") == 0) {
 		o->kind = word[2] == 'i' ? NAME_IKE : NAME_CHILD;
 		*ret_flag = 'k';
+	} else if (strcmp(word, "--reauth") == 0) {
+		o->reauth = true;
+		*ret_flag = 'r';
+	} else if ((strcmp(word, "--peer-ip") == 0 || strcmp(word, "--peer-id") == 0) &&
+		argv[*at + 1]) {
+		*(word[8] == 'p' ? &o->peer_ip : &o->peer_id) = argv[++*at];
+		*ret_flag = 'p';
 	} else if (strncmp(word, "--vici=", 7) == 0 && word[7]) {
 		o->socket = word + 7;
 	} else if (strcmp(word, "--vici") == 0 && argv[*at + 1]) {
@@ -159,7 +178,7 @@ static bool arguments_read(
 static bool fits(const struct command *command, const struct options *o, const char *flags)
 {
 	bool needed = command->argument[0] && command->argument[0] != '[';
-	size_t most = command->argument[0] ? 1 : 0;
+	size_t most = strchr(command->argument, ' ') ? 2 : command->argument[0] ? 1 : 0;
 
 	if (needed && (o->word_count == 0 || o->words[0][0] == '\0')) {
 		print_error("%s needs a %s: 'tern %s --help' says more", command->name,
@@ -176,6 +195,8 @@ static bool fits(const struct command *command, const struct options *o, const c
 		print_error("%s has no option %s", command->name,
 			*flags == 'j'           ? "--json"
 				: *flags == 'f' ? "-f"
+				: *flags == 'r' ? "--reauth"
+				: *flags == 'p' ? "--peer-ip or --peer-id"
 						: "--ike or --child");
 		return false;
 	}

@@ -157,7 +157,9 @@ struct connection {
 	uint8_t fragmentation, send_cert, unique, childless;
 	struct where where_childless;
 	uint8_t dscp;
-	uint32_t keyingtries;                                           /* 0: for ever */
+	bool follow_redirects;
+	struct gateway redirect_to; /* where its peers are sent; type 0: nowhere */
+	uint32_t keyingtries;       /* 0: for ever */
 	uint64_t rekey_time_s, reauth_time_s, over_time_s, rand_time_s; /* 0: never */
 	uint64_t dpd_delay_s, dpd_timeout_s;
 	size_t vip_count; /* virtual addresses to ask for; 0.0.0.0 and ::, whichever is free */

@@ -90,6 +90,17 @@ static uint8_t load_dscp(struct loader *l, const struct tree_node *s)
 	return 0;
 }
 
+static void load_redirect(struct loader *l, const struct tree_node *s, struct connection *c)
+{
+	const char *text = schema_get_text(s, PATTERN_CONNECTION, "redirect_to");
+
+	c->follow_redirects = schema_get_bool(s, PATTERN_CONNECTION, "follow_redirects");
+	if (text && text[0] && !gateway_parse(text, &c->redirect_to))
+		problem_error(l->problems, loader_where_of(l, s, "redirect_to"),
+			"write the address or the name of another gateway",
+			"'%.80s' is no address and no name of a host", text);
+}
+
 static void load_options(struct loader *l, const struct tree_node *s, struct connection *c)
 {
 	static const uint8_t unique[] = { UNIQUE_NO, UNIQUE_NEVER, UNIQUE_KEEP, UNIQUE_REPLACE };
@@ -108,6 +119,7 @@ static void load_options(struct loader *l, const struct tree_node *s, struct con
 	c->unique = unique[schema_get_choice(s, PATTERN_CONNECTION, "unique")];
 	c->keyingtries = (uint32_t)schema_get_number(s, PATTERN_CONNECTION, "keyingtries");
 	c->dscp = load_dscp(l, s);
+	load_redirect(l, s, c);
 	if (c->version == 1)
 		problem_warning(l->problems, loader_where_of(l, s, "version"), "write 2",
 			"IKEv1 is not supported yet: '%s' won't come up", s->name);

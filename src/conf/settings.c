@@ -81,6 +81,8 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->max_packet = number(s, "max_packet");
 	set->port = (uint16_t)number(s, "port");
 	set->port_nat_t = (uint16_t)number(s, "port_nat_t");
+	set->follow_redirects = schema_get_bool(s, PATTERN, "follow_redirects");
+	set->redirect_close_s = schema_get_number(s, PATTERN, "redirect_close");
 	set->keep_alive_s = schema_get_number(s, PATTERN, "keep_alive");
 	set->install_routes = schema_get_bool(s, PATTERN, "install_routes");
 	set->install_virtual_ip = schema_get_bool(s, PATTERN, "install_virtual_ip");
@@ -106,6 +108,7 @@ static void read_all(const struct tree_node *s, struct settings *set)
 static void check_values(const struct tree_node *s, struct settings *set, struct problems *problems)
 {
 	const struct tree_node *n = tree_child(s, "retransmit_base");
+	const char *text;
 
 	if (set->retransmit_base < 1 || set->retransmit_base > 10) {
 		problem_error(problems, n ? n->where : s->where, "write a number such as 1.8",
@@ -118,6 +121,12 @@ static void check_values(const struct tree_node *s, struct settings *set, struct
 			"'retransmit_timeout' must be from 0.01 to 600");
 		set->retransmit_timeout_ms = 4000;
 	}
+	n = tree_child(s, "redirect_to");
+	text = schema_get_text(s, PATTERN, "redirect_to");
+	if (text && text[0] && !gateway_parse(text, &set->redirect_to))
+		problem_error(problems, n ? n->where : s->where,
+			"write the address or the name of another gateway",
+			"'%.80s' is no address and no name of a host", text);
 	n = tree_child(s, "fragment_size");
 	if (set->fragment_size == 0)
 		set->fragment_size = 1280;

@@ -3,6 +3,7 @@
 
 #include "conf/problems.h"
 #include "conf/tree.h"
+#include "wire/wire.h"
 
 struct settings {
 	uint32_t retransmit_tries;          /* 5 */
@@ -23,6 +24,9 @@ struct settings {
 	uint32_t fragment_size;             /* 1280 */
 	uint32_t max_packet;                /* 10000 */
 	uint16_t port, port_nat_t;          /* 500, 4500 */
+	bool follow_redirects;              /* yes */
+	struct gateway redirect_to;         /* none */
+	uint64_t redirect_close_s;          /* 0: never */
 	uint64_t keep_alive_s;              /* 20; 0: off */
 	bool install_routes;                /* yes */
 	bool install_virtual_ip;            /* yes */

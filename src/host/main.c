@@ -120,6 +120,9 @@ static struct ike_options engine_options(const struct host *h)
 	o.tickets = s->resumption;
 	o.prefer_configured_proposals = s->prefer_configured_proposals;
 	o.peer_addresses_max = s->peer_addresses;
+	o.follow_redirects = s->follow_redirects;
+	o.redirect_to = s->redirect_to;
+	o.redirected_kept_ns = s->redirect_close_s * NS_PER_SECOND;
 	o.return_routability = s->return_routability;
 	o.nat_traversal = s->nat_traversal;
 	return o;

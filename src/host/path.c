@@ -18,6 +18,8 @@ struct path_request {
 	struct path_finder *finder;
 	struct ike_question *question; /* our copy */
 	uv_getaddrinfo_t resolution;
+	struct host_pattern gateway; /* in the place of remote_addrs, by its text `name` */
+	char name[GATEWAY_TEXT_MAX];
 	size_t next_local, next; /* indices into local_addrs and remote_addrs */
 	size_t named_count;
 	struct address named[LOCAL_NAMED_MAX]; /* what the names in local_addrs stand for */
@@ -171,12 +173,20 @@ static void remote_add(struct path_request *r, const struct address *a)
 		r->remote[r->remote_count++] = *a;
 }
 
+/* Where a redirect leads, else what is configured. */
+static struct host_list remotes_of(const struct path_request *r)
+{
+	if (r->question->gateway.type != GATEWAY_NONE)
+		return (struct host_list){ 1, &r->gateway };
+	return r->question->connection->remote_addrs;
+}
+
 static void on_remote_resolved(uv_getaddrinfo_t *resolution, int status, struct addrinfo *list)
 {
 	struct path_request *r = resolution->data;
 
 	if (status < 0)
-		say_unresolved(r, &r->question->connection->remote_addrs.list[r->next - 1], status);
+		say_unresolved(r, &remotes_of(r).list[r->next - 1], status);
 	for (const struct addrinfo *i = list; i; i = i->ai_next) {
 		struct endpoint e = endpoint_of_sockaddr(i->ai_addr);
 
@@ -200,7 +210,7 @@ static void request_choose(struct path_request *r)
 static void path_step(struct path_request *r)
 {
 	const struct host_list *local = &r->question->connection->local_addrs;
-	const struct host_list *remote = &r->question->connection->remote_addrs;
+	const struct host_list remote = remotes_of(r);
 
 	while (!r->finder->stopped && r->next_local < local->count) {
 		const struct host_pattern *p = &local->list[r->next_local++];
@@ -208,8 +218,8 @@ static void path_step(struct path_request *r)
 		if (p->kind == HOST_NAME && resolve(r, p, on_local_resolved))
 			return;
 	}
-	while (!r->finder->stopped && r->next < remote->count) {
-		const struct host_pattern *p = &remote->list[r->next++];
+	while (!r->finder->stopped && r->next < remote.count) {
+		const struct host_pattern *p = &remote.list[r->next++];
 
 		if (p->kind == HOST_ADDRESS)
 			remote_add(r, &p->first);
@@ -241,6 +251,10 @@ void path_ask(struct path_finder *f, const struct ike_question *question)
 		return;
 	}
 	*r = (struct path_request){ .finder = f, .question = copy };
+	r->gateway = (struct host_pattern){ .kind = HOST_NAME,
+		.text = gateway_print(&copy->gateway, r->name) };
+	if (gateway_address(&copy->gateway, &r->gateway.first))
+		r->gateway.kind = HOST_ADDRESS;
 	snprintf(r->reason, sizeof(r->reason),
 		"remote_addrs of %s (%s:%u) names no single address: it can only be answered, not initiated",
 		c->name, c->where.file ? c->where.file : "?", c->where.line);

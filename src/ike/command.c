@@ -12,6 +12,7 @@
 #include "ike/trap.h"
 #include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
+#include "ike/v2/redirect.h"
 
 static bool same_name(const char *wanted, const char *name)
 {
@@ -154,9 +155,25 @@ static bool wants_child(const struct ike_command *command)
 	return command->child || command->child_id;
 }
 
+static bool peer_selected(const struct ike_sa *sa, const struct ike_command *command)
+{
+	const struct address *at = &sa->path.remote.address;
+	struct id_payload id = ike_id_payload(&sa->remote_id);
+
+	if (command->peer_first.family &&
+		(command->peer_first.family != at->family ||
+			address_compare(&command->peer_first, at) > 0 ||
+			address_compare(at, &command->peer_last) > 0))
+		return false;
+	if (command->kind == IKE_COMMAND_REDIRECT && !sa->established_at)
+		return false;
+	return !command->peer_id || conf_id_match(command->peer_id, &id);
+}
+
 static bool sa_selected(const struct ike_sa *sa, const struct ike_command *command)
 {
-	return !sa->gone && sa->state != IKE_REKEYED && same_name(command->ike, sa_name(sa)) &&
+	return !sa->gone && sa->state != IKE_REKEYED && peer_selected(sa, command) &&
+		same_name(command->ike, sa_name(sa)) &&
 		(!command->ike_id || command->ike_id == sa->id);
 }
 
@@ -262,6 +279,8 @@ static void apply(struct ike_engine *e, const struct ike_command *command)
 			apply_to_children(sa, command);
 		else if (command->kind == IKE_COMMAND_TERMINATE)
 			end_sa(sa, command);
+		else if (command->kind == IKE_COMMAND_REDIRECT)
+			redirect_command(sa, command);
 		else if (command->reauth)
 			renew_command(sa, command->id);
 		else
@@ -323,6 +342,7 @@ void command_run(struct ike_engine *e, const struct ike_command *command)
 		break;
 	case IKE_COMMAND_TERMINATE:
 	case IKE_COMMAND_REKEY:
+	case IKE_COMMAND_REDIRECT:
 		apply(e, command);
 		break;
 	case IKE_COMMAND_TRAP:

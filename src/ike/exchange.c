@@ -294,7 +294,8 @@ static void exchange_refuse(struct exchange *x)
 	if (!x->initiator && x->reject.notify) {
 		out_begin(x);
 		exchange_notify_spi(x, x->reject.notify, x->reject.protocol, x->reject.spi,
-			BYTES(x->reject.data, x->reject.data_size));
+			x->reject.more.size ? x->reject.more
+					    : BYTES(x->reject.data, x->reject.data_size));
 		send_message(x);
 	}
 	if (why[0])

@@ -59,6 +59,7 @@ struct rejection {
 	uint16_t notify; /* 0: none chosen */
 	uint8_t data[4];
 	size_t data_size;
+	struct bytes more; /* in the exchange's arena: instead of `data` */
 	uint8_t protocol;
 	uint32_t spi;
 	bool doom; /* the SA ends after the response */

@@ -7,6 +7,7 @@
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
+#include "ike/v2/redirect.h"
 
 static bool intent_same(const struct intent *a, const struct intent *b)
 {
@@ -85,6 +86,8 @@ static const struct exchange_kind *intent_exchange(enum intent_kind kind)
 	case INTENT_ANNOUNCE_ADDRESSES:
 	case INTENT_VERIFY_PATH:
 		return &addresses_initiator;
+	case INTENT_REDIRECT:
+		return &redirect_initiator;
 	case INTENT_ASK_REAUTH:
 		return &auth_lifetime_initiator;
 	}

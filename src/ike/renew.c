@@ -10,6 +10,7 @@
 #include "ike/heir.h"
 #include "ike/supervise.h"
 #include "ike/v2/exchanges.h"
+#include "ike/v2/redirect.h"
 
 #define RETRY_NS_MIN  (5 * NS_PER_SECOND)
 #define RETRY_NS_MAX  (60 * NS_PER_SECOND)
@@ -149,7 +150,10 @@ static struct ike_sa *replacement_new(struct ike_sa *old, const struct renew_ord
 	*sa->renewal = (struct renewal){ .command = order->command, .word = order->word };
 	sa->replaces = old->id;
 	sa->setup->child = first_child(old, sa);
+	sa->redirects = old->redirects;
 	choose_path(sa, old);
+	if (order->gateway)
+		redirect_toward(sa, old, order->gateway);
 	return sa;
 }
 
@@ -197,14 +201,15 @@ static void try_again(struct ike_sa *old)
 	timer_set(&e->timers, &old->reauth_timer, e->now + wait);
 }
 
-/* What was to be created goes to another SA of the connection. */
-static void intents_move(struct ike_sa *from, struct ike_sa *to)
+/* What was to be created goes to another SA of the connection; `all`: also what no command wants. */
+static void intents_move(struct ike_sa *from, struct ike_sa *to, bool all)
 {
 	struct intent **link = &from->intents;
 
 	while (*link) {
 		struct intent *i = *link;
-		const struct child_config *config = i->kind == INTENT_CREATE_CHILD && i->command
+		const struct child_config *config =
+			i->kind == INTENT_CREATE_CHILD && (all || i->command)
 			? connection_child(to->connection, i->config->name)
 			: NULL;
 
@@ -237,7 +242,7 @@ static void fail(struct ike_sa *sa, struct ike_sa *old, const char *why)
 	sa_tell(old, IKE_EVENT_FAILED, 0, "not %s: %s; this IKE SA stays", sa->renewal->word, why);
 	if (old->reauth_at <= sa->engine->now)
 		try_again(old);
-	intents_move(sa, old);
+	intents_move(sa, old, false);
 	renewal_end(sa, false, why);
 }
 
@@ -267,6 +272,54 @@ bool renew_over(struct ike_sa *sa, const char *why)
 	return goes_on;
 }
 
+/* Redirected before it had anything. */
+
+static void move_renewal(struct ike_sa *from, struct ike_sa *to)
+{
+	struct ike_sa *replaced = sa_find(from->engine, from->replaces);
+
+	to->renewal = from->renewal;
+	to->replaces = from->replaces;
+	from->renewal = NULL;
+	from->replaces = 0;
+	for (struct child_sa *c = replaced ? replaced->children : NULL; c; c = c->next)
+		if (c->renewed_by == from->id)
+			c->renewed_by = to->id;
+}
+
+static void end_redirected(struct ike_sa *old)
+{
+	if (!old->established_at)
+		return; /* its IKE_SA_INIT ends it */
+	sa_tell(old, IKE_EVENT_IKE_DOWN, 0, "redirected");
+	renew_disarm(old);
+	old->state = IKE_REKEYED;
+	intent_add(old, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+bool renew_redirected(struct ike_sa *old, const struct child_config *child, const struct gateway *g)
+{
+	struct ike_sa *sa = sa_new(old->engine, old->connection, true);
+	struct exchange *x;
+
+	if (!sa)
+		return false;
+	sa->spi_i = engine_new_spi(old->engine);
+	sa->setup->child = child;
+	redirect_toward(sa, old, g);
+	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, &ike_sa_init_initiator, NULL))) {
+		sa_doom(sa, SA_END_REPLACED, "out of memory");
+		return false;
+	}
+	sa->command = old->command;
+	old->command = 0;
+	move_renewal(old, sa);
+	intents_move(old, sa, true);
+	end_redirected(old);
+	exchange_start(x);
+	return true;
+}
+
 /* Standing. */
 
 /* Children that are no longer configured end here. */
@@ -291,7 +344,7 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 	timer_clear(timers, &old->rekey_timer);
 	timer_clear(timers, &old->over_timer);
 	timer_clear(timers, &old->liveness_timer);
-	intents_move(old, sa);
+	intents_move(old, sa, true);
 	end_others(old);
 	old->state = IKE_REKEYED;
 	engine_tell(sa->engine,

@@ -14,11 +14,18 @@ struct renewal {
 struct renew_order {
 	uint64_t command;
 	const char *word;
+	const struct gateway *gateway; /* where to; NULL: where the old one is */
 };
 
 /* Sets up a new SA beside `old`, with the same children. Returns false where that can't begin: one
  * is under way already, `old` isn't established or memory ran out; the command is not done then. */
 bool renew_begin(struct ike_sa *old, const struct renew_order *order);
+
+/* `old`, which is being set up or just authenticated, was sent to another gateway before it had any
+ * children: a new SA goes there, with `child` and all else that was wanted of the old, which is
+ * deleted. False where memory ran out. */
+bool renew_redirected(
+	struct ike_sa *old, const struct child_config *child, const struct gateway *g);
 
 /* Whether we can set up an SA with this one's peer: it was initiated by us, or its connection has
  * addresses to initiate to. */

@@ -14,6 +14,7 @@
 #include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
+#include "ike/v2/redirect.h"
 #include "ike/v2/session_resume.h"
 
 void octets_clear(struct octets *o)
@@ -96,6 +97,7 @@ void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	renew_inherit(sa, old);
 	sa->vips = vips_hold(old->vips);
 	resume_inherit(sa, old);
+	redirect_inherit(sa, old);
 }
 
 struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
@@ -168,6 +170,7 @@ void sa_free(struct ike_sa *sa)
 	sa_setup_end(sa);
 	renew_disarm(sa);
 	free(sa->renewal);
+	free(sa->redirect_to);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_clear(&e->timers, timers[i]);
 	window_clear(sa);

@@ -54,7 +54,8 @@ struct resumption {
 struct ike_setup {
 	struct octets our_message, peer_message; /* RealMessage1 and 2, §2.15 */
 	struct octets our_nonce, peer_nonce;
-	struct octets cookie; /* the peer's, to be returned */
+	struct gateway gateway; /* where a redirect leads; type 0: none did */
+	struct octets cookie;   /* the peer's, to be returned */
 	unsigned cookie_rounds;
 	const struct child_config *child; /* what to create with IKE_AUTH; NULL: the first */
 	size_t hash_count;
@@ -77,6 +78,15 @@ enum sa_end {
 	SA_END_REPLACED,     /* a successor stands: nothing follows */
 };
 
+/* The redirects that led to an SA, RFC 5685 §7. */
+#define REDIRECTS_KEPT 16
+
+struct redirects {
+	uint32_t count;              /* ever */
+	ike_time at[REDIRECTS_KEPT]; /* of the last, in turn */
+	struct address from; /* the gateway that sent us; as responder: that sent the peer */
+};
+
 enum intent_kind {
 	INTENT_CREATE_CHILD,
 	INTENT_REKEY_CHILD,
@@ -89,7 +99,8 @@ enum intent_kind {
 	INTENT_UPDATE_ADDRESSES, /* MOBIKE: UPDATE_SA_ADDRESSES */
 	INTENT_ANNOUNCE_ADDRESSES,
 	INTENT_VERIFY_PATH, /* the return routability check */
-	INTENT_ASK_REAUTH   /* the peer is to authenticate again now, RFC 4478 */
+	INTENT_REDIRECT,
+	INTENT_ASK_REAUTH /* the peer is to authenticate again now, RFC 4478 */
 };
 
 struct intent {
@@ -191,6 +202,10 @@ struct ike_sa {
 	ike_time authenticated_at; /* 0: not yet; rekeying doesn't change these three */
 	ike_time reauth_at, auth_ends_at;
 	unsigned renew_failures;
+	bool peer_redirects;         /* as responder: the peer follows redirects, RFC 5685 */
+	bool redirected;             /* it ends because another goes on elsewhere */
+	struct gateway *redirect_to; /* where the peer is to go, or where we are; NULL: nowhere */
+	struct redirects redirects;
 	bool heirs_wait; /* children that were given to the peer may be unknown to it yet */
 	struct timer reauth_timer, auth_end_timer, renew_timer;
 

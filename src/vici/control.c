@@ -4,6 +4,10 @@
 
 #include <stdio.h>
 
+#include "conf/load.h"
+
+#define ID_ARENA_BYTES (16 * 1024)
+
 static const char *what_of(enum ike_command_kind kind)
 {
 	switch (kind) {
@@ -11,6 +15,8 @@ static const char *what_of(enum ike_command_kind kind)
 		return "establishing";
 	case IKE_COMMAND_TERMINATE:
 		return "terminating";
+	case IKE_COMMAND_REDIRECT:
+		return "redirecting";
 	default:
 		return "rekeying";
 	}
@@ -194,10 +200,57 @@ static void command_install(struct vici_session *s, const struct tree_node *requ
 	vici_reply_fail(s, "trap, drop and pass policies are not supported yet");
 }
 
+/* The gateway, and whom it is for. False: it was answered. */
+static bool read_redirect(struct vici_session *s, const struct tree_node *request,
+	struct ike_command *command, struct gateway *gateway)
+{
+	const char *to = tree_text(request, "gateway"), *ip = tree_text(request, "peer-ip");
+	struct host_pattern peers = { .kind = HOST_ANY };
+	char problem[200];
+
+	command->ike = tree_text(request, "ike");
+	if (!to || !gateway_parse(to, gateway)) {
+		vici_reply_fail(s, "gateway is the address or the name of the other gateway");
+		return false;
+	}
+	if (ip && conf_host_parse(ip, &peers, problem, sizeof(problem)) < 0) {
+		vici_reply_fail(s, "peer-ip: %s", problem);
+		return false;
+	}
+	if (peers.kind == HOST_NAME || !read_id(request, "ike-id", &command->ike_id)) {
+		vici_reply_fail(s,
+			"peer-ip is an address, a subnet or a range; ike-id a number, as list-sas shows it");
+		return false;
+	}
+	if (!command->ike && !command->ike_id && !ip && !tree_text(request, "peer-id")) {
+		vici_reply_fail(
+			s, "whom? Say ike, ike-id, peer-ip or peer-id; peer-id %%any is all");
+		return false;
+	}
+	command->gateway = gateway;
+	command->peer_first = peers.first;
+	command->peer_last = peers.last;
+	return true;
+}
+
 static void command_redirect(struct vici_session *s, const struct tree_node *request)
 {
-	(void)request;
-	vici_reply_fail(s, "redirection is not supported yet");
+	struct ike_command command = { .kind = IKE_COMMAND_REDIRECT };
+	const char *id = tree_text(request, "peer-id");
+	struct arena *arena = arena_new(ID_ARENA_BYTES);
+	struct identity peer;
+	struct gateway gateway;
+	char problem[400];
+
+	if (!arena)
+		vici_reply_fail(s, "out of memory");
+	else if (id && conf_identity_parse(arena, id, &peer, problem, sizeof(problem)) < 0)
+		vici_reply_fail(s, "peer-id: %s", problem);
+	else if (read_redirect(s, request, &command, &gateway)) {
+		command.peer_id = id ? &peer : NULL;
+		vici_start(s, request, &command);
+	}
+	arena_free(arena);
 }
 
 const struct vici_command vici_commands_control[] = {

@@ -174,6 +174,28 @@ void notify_encode(struct writer *w, const struct notify *notify);
  * skipped here: the syntax check happened with chain_well_formed(). */
 bool chain_notify(const struct payload_chain *chain, uint16_t type, struct notify *ret_notify);
 
+/* The data of REDIRECT and REDIRECTED_FROM, RFC 5685 §9.2. */
+enum gateway_type { GATEWAY_NONE = 0, GATEWAY_IPV4 = 1, GATEWAY_IPV6 = 2, GATEWAY_FQDN = 3 };
+
+#define GATEWAY_NAME_MAX   253
+#define GATEWAY_TEXT_MAX   256
+#define GATEWAY_OCTETS_MAX 255
+
+struct gateway {
+	uint8_t type; /* enum gateway_type */
+	uint8_t size; /* octets */
+	uint8_t identity[GATEWAY_OCTETS_MAX];
+};
+
+/* False where it is cut short, of an unknown type, no address that a host can have, or no name of
+ * a host. *ret_nonce: what follows it, a view. */
+bool gateway_decode(struct bytes data, struct gateway *ret_gateway, struct bytes *ret_nonce);
+void gateway_encode(struct writer *w, const struct gateway *g, struct bytes nonce);
+bool gateway_address(const struct gateway *g, struct address *ret_address); /* false: a name */
+struct gateway gateway_of_address(const struct address *a);
+bool gateway_parse(const char *text, struct gateway *ret_gateway); /* an address or a name */
+char *gateway_print(const struct gateway *g, char out[static GATEWAY_TEXT_MAX]);
+
 /* Delete, §3.11. */
 struct delete_payload {
 	uint8_t protocol;

@@ -443,9 +443,48 @@ static void mutated_payloads_mean_the_same_again(void **state)
 	}
 }
 
+static void gateways_are_addresses_or_names(void **state)
+{
+	static const uint8_t good[] = { 1, 4, 192, 0, 2, 3, 'n', 'o' };
+	static const struct {
+		uint8_t data[24];
+		size_t size;
+	} bad[] = {
+		{ { 0 }, 0 }, { { 1 }, 1 }, { { 1, 4, 192, 0, 2 }, 5 }, /* cut short */
+		{ { 1, 5, 192, 0, 2, 3, 4 }, 7 },                       /* no IPv4 address */
+		{ { 2, 4, 192, 0, 2, 3 }, 6 },                          /* nor IPv6 */
+		{ { 1, 4, 0, 0, 0, 0 }, 6 },                            /* nobody's */
+		{ { 1, 4, 224, 0, 0, 1 }, 6 },                          /* many have it */
+		{ { 3, 0 }, 2 },                   /* a name without a letter */
+		{ { 3, 4, 'g', 'w', 0, 'x' }, 6 }, /* or with what a name can't have */
+		{ { 3, 4, 'g', 'w', '%', 'n' }, 6 },
+		{ { 4, 2, 'g', 'w' }, 4 }, /* an unknown type */
+	};
+	uint8_t memory[64];
+	struct writer w = writer_of(memory, sizeof(memory));
+	struct gateway g = { 0 };
+	struct bytes nonce;
+	char text[GATEWAY_TEXT_MAX];
+
+	(void)state;
+	assert_true(gateway_decode(BYTES_OF(good), &g, &nonce));
+	assert_true(bytes_equal(nonce, bytes_of_text("no")));
+	assert_string_equal(gateway_print(&g, text), "192.0.2.3");
+	gateway_encode(&w, &g, nonce);
+	assert_true(bytes_equal(writer_bytes(&w), BYTES_OF(good)));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(gateway_decode(BYTES(bad[i].data, bad[i].size), &g, &nonce));
+	assert_true(gateway_parse("gw-2.example", &g) && g.type == GATEWAY_FQDN);
+	assert_true(gateway_parse("2001:db8::1", &g) && g.type == GATEWAY_IPV6);
+	assert_false(gateway_parse("192.0.2.300", &g));
+	assert_false(gateway_parse("192.0.2.0/24", &g));
+	assert_false(gateway_parse("", &g));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gateways_are_addresses_or_names),
 		cmocka_unit_test(encoding_what_was_decoded_gives_the_same),
 		cmocka_unit_test(what_is_cut_does_not_decode),
 		cmocka_unit_test(encoding_into_too_little_room_fails),

@@ -7,6 +7,7 @@
 #include "ike/v2/configuration.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
+#include "ike/v2/redirect.h"
 #include "ike/v2/session_resume.h"
 
 /* IKEV2_FRAGMENTATION_SUPPORTED. */
@@ -71,6 +72,11 @@ static const struct feature features[] = {
 		.put_init = auth_multiple_put_init,
 		.read_init = auth_multiple_read_init,
 		.put_auth = auth_multiple_put_auth },
+	{ .name = "redirect, RFC 5685",
+		.put_init = redirect_put_init,
+		.read_init = redirect_read_init,
+		.put_auth = redirect_put_auth,
+		.read_auth = redirect_read_auth },
 	{ .name = "repeated authentication, RFC 4478",
 		.put_auth = auth_lifetime_put,
 		.read_auth = auth_lifetime_read },

@@ -11,6 +11,7 @@
 #include "ike/v2/childless.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
+#include "ike/v2/redirect.h"
 #include "ike/v2/session_resume.h"
 
 static const struct payload_rule request_payloads[] = {
@@ -86,7 +87,10 @@ static enum step prepare(struct exchange *x)
 		auth_set_id(&sa->remote_id, &peer);
 	} else if (remote->type && !remote->wildcard)
 		auth_set_id(&sa->remote_id, &(struct id_payload){ remote->type, remote->value });
-	d->deal.config = setup->child ? setup->child : c->child_count ? &c->children[0] : NULL;
+	if (setup->child)
+		d->deal.config = setup->child;
+	else if (c->child_count && !(sa->replaces && setup->peer_childless))
+		d->deal.config = &c->children[0];
 	if (childless_decide(x, d->deal.config, &d->childless) != STEP_NEXT)
 		return STEP_REJECT;
 	d->with_child = !d->childless;
@@ -182,7 +186,7 @@ static enum step finish(struct exchange *x)
 	resume_established(x);
 	auth_established(x);
 	features_read_auth(x);
-	if (!d->with_child)
+	if (!d->with_child || x->sa->redirect_to)
 		return STEP_END;
 	d->child_error = deal_read_response(x, &d->deal, false);
 	if (d->child_error)
@@ -242,6 +246,8 @@ static void done(struct exchange *x)
 	struct auth_data *d = x->data;
 	uint64_t command = sa->command;
 
+	if (redirect_after_auth(sa, d->deal.config))
+		return;
 	sa->command = 0;
 	if (d->childless && d->deal.config) {
 		intent_add(sa,

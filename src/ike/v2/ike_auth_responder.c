@@ -10,6 +10,7 @@
 #include "ike/v2/exchanges.h"
 #include "ike/v2/features.h"
 #include "ike/v2/mobike.h"
+#include "ike/v2/redirect.h"
 #include "ike/v2/session_resume.h"
 
 static const struct payload_rule request_payloads[] = {
@@ -248,6 +249,8 @@ static enum step choose_child(struct exchange *x)
 	if (d->peer_initial_contact && x->sa->connection->unique != UNIQUE_NEVER)
 		drop_leftovers(x->sa);
 	features_read_auth(x);
+	if (redirect_wanted(x))
+		d->with_child = false;
 	if (!d->with_child)
 		return STEP_NEXT;
 	d->child_error = deal_choose(x, &d->deal, false);

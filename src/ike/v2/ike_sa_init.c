@@ -11,6 +11,7 @@
 #include "ike/v2/features.h"
 #include "ike/v2/init.h"
 #include "ike/v2/keys.h"
+#include "ike/v2/redirect.h"
 
 #define COOKIE_ROUNDS_MAX 4
 #define COOKIE_BYTES_MAX  64
@@ -88,7 +89,7 @@ static void init_cleanup(struct exchange *x)
 
 void init_failed(struct exchange *x, const char *why)
 {
-	sa_doom(x->sa, SA_END_FAILED, why);
+	sa_doom(x->sa, x->sa->redirected ? SA_END_REPLACED : SA_END_FAILED, why);
 }
 
 /* The initiator. */
@@ -103,6 +104,7 @@ enum step init_ask_path(struct exchange *x)
 		return exchange_ask(x,
 			&(struct ike_question){ .kind = IKE_ASK_PATH,
 				.connection = x->sa->connection,
+				.gateway = x->sa->setup->gateway,
 				.attempt = x->sa->attempt });
 	if (answer->status != IKE_ANSWER_OK)
 		return exchange_reject(x, 0, "%s", answer->reason);
@@ -200,6 +202,9 @@ static enum step read_retries(struct exchange *x)
 	if (chain_count(exchange_in(x), PAYLOAD_SA) == 0 &&
 		chain_notify(exchange_in(x), COOKIE, &n))
 		return init_retry_cookie(x, n.data);
+	if (chain_count(exchange_in(x), PAYLOAD_SA) == 0 &&
+		chain_notify(exchange_in(x), REDIRECT, &n))
+		return redirect_read_response(x, n.data);
 	if (!chain_error(exchange_in(x), &n))
 		return chain_count(exchange_in(x), PAYLOAD_SA) &&
 				chain_count(exchange_in(x), PAYLOAD_KE) &&
@@ -358,6 +363,8 @@ static enum step choose(struct exchange *x)
 	d->ke.group = proposal_id(&sa->chosen, TRANSFORM_KE);
 	octets_set(&sa->setup->peer_nonce, exchange_body(x, PAYLOAD_NONCE));
 	features_read_init(x);
+	if (redirect_new_client(x) != STEP_NEXT)
+		return STEP_REJECT;
 	return agreement_check_group(x, &d->ke);
 }
 

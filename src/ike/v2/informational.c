@@ -9,6 +9,7 @@
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
+#include "ike/v2/redirect.h"
 #include "ike/v2/send.h"
 #include "ike/v2/session_resume.h"
 
@@ -265,6 +266,7 @@ static enum step handle(struct exchange *x)
 	}
 	auth_lifetime_read(x);
 	configuration_inform(x);
+	redirect_read(x);
 	d->auth_failed = chain_notify(exchange_in(x), AUTHENTICATION_FAILED, &n);
 	qcd_read(x, x->sa);
 	resume_answer(x);

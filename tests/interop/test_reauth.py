@@ -1,0 +1,78 @@
+"""Reauthentication between ternd (on moon) and charon (on sun), by either end, while packets cross."""
+
+import pytest
+
+from lab import INNER, Tunnel, assert_agreement, wait_for
+
+OVERLAP = {'make_before_break': True}
+PSK = Tunnel('psk', sun_settings=OVERLAP)
+CERTIFICATES = Tunnel('ecdsa', auth='ecdsa', sun_settings=OVERLAP)
+ENDS = ('tern', 'charon')
+
+
+def established(bench, row, first='tern'):
+    ends = dict(zip(ENDS, bench.start(row, moon='tern', sun='charon')))
+    ends[first].up()
+    bench.ping_both_ways()
+    return ends
+
+
+def replaced(ends, before, seconds=10):
+    """Wait until both ends have one IKE SA, and another than before."""
+    wait_for(lambda: all(len(end.sas()) == 1 and end.established() and
+                         end.established()[0]['initiator-spi'] != before['initiator-spi'] for end in ends.values()),
+             'a newly authenticated IKE SA, alone', seconds)
+
+
+@pytest.mark.parametrize('first', ENDS)
+@pytest.mark.parametrize('again', ENDS)
+@pytest.mark.parametrize('row', [PSK, CERTIFICATES], ids=str)
+def test_on_command(bench, row, again, first):
+    ends = established(bench, row, first)
+    before, child = ends['tern'].the_ike(), ends['tern'].the_child()
+    with bench.wire() as wire:
+        pings = [bench.lab.start_ping('alice', INNER['bob', 4], count=60),
+                 bench.lab.start_ping('bob', INNER['alice', 4], count=60)]
+        ends[again].swanctl('--rekey', '--ike', 'site', '--reauth')
+        replaced(ends, before)
+        lost = [bench.lab.lost_pings(ping) for ping in pings]
+        bench.ping_both_ways()
+    assert lost == [0, 0], '\n'.join(ping.output() for ping in pings)
+    assert_agreement(ends['tern'], ends['charon'], row)
+    assert ends['tern'].the_child()['spi-in'] != child['spi-in']
+    assert ends['tern'].the_child()['reqid'] == child['reqid'], 'the new child takes the place of the old'
+    wire.assert_only_encrypted()
+
+
+@pytest.mark.parametrize('again', ENDS)
+def test_in_time(bench, again):
+    times = {'reauth_time': '5s', 'over_time': '5s', 'rand_time': '0s'}
+    row = Tunnel('in-time', sun_settings=OVERLAP, **{{'tern': 'moon', 'charon': 'sun'}[again]: times})
+    ends = established(bench, row, again)
+    before = ends['tern'].the_ike()
+    ping = bench.lab.start_ping('alice', INNER['bob', 4], count=160)
+    replaced(ends, before, 9)
+    assert bench.lab.lost_pings(ping) == 0, ping.output()
+    bench.ping_both_ways()
+
+
+def test_the_lifetime_that_charon_announces(bench):
+    row = Tunnel('auth-lifetime', sun={'reauth_time': '8s', 'over_time': '6s', 'rand_time': '0s'})
+    ends = established(bench, row)
+    before = ends['tern'].the_ike()
+    assert 0 < int(before['reauth-time']) <= 8
+    ping = bench.lab.start_ping('alice', INNER['bob', 4], count=220)
+    ends['tern'].wait_log('the peer wants us to authenticate again within 8 s')
+    replaced(ends, before, 12)
+    assert bench.lab.lost_pings(ping) == 0, ping.output()
+    assert 'reauthenticated' in ends['tern'].output()
+
+
+def test_the_lifetime_that_charon_is_told(bench):
+    """charon initiated, without a reauth_time of its own; ternd can't initiate."""
+    row = Tunnel('announced', sun_settings=OVERLAP,
+                 moon={'remote_addrs': '%any', 'reauth_time': '8s', 'over_time': '6s', 'rand_time': '0s'})
+    ends = established(bench, row, 'charon')
+    before = ends['tern'].the_ike()
+    replaced(ends, before, 14)
+    bench.ping_both_ways()
