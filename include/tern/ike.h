@@ -241,7 +241,8 @@ enum ike_operation_kind {
 	IKE_OPERATE_UPDATE_PATH, /* spec->path and spec->encap changed */
 	IKE_OPERATE_REMOVE_OUT,
 	IKE_OPERATE_REMOVE, /* both, and policies with the last of a reqid */
-	/* A trap: policies without an SA. Its spec has reqid, name, mode, priority and selectors. */
+	/* A trap: policies without an SA. Its spec has reqid, name, mode, priority and selectors, and
+	 * in path.remote the peer's address where the configuration has it as a number. */
 	IKE_OPERATE_TRAP,   /* packets that no child of its reqid takes are kept and acquire one;
 			     again: with other selectors */
 	IKE_OPERATE_UNTRAP, /* children of the reqid stay */

@@ -20,6 +20,9 @@ static const char *const reason_names[ESP_REASONS] = {
 	[ESP_REASON_ENCAP] = "encap",
 	[ESP_REASON_NO_ROOM] = "no-room",
 	[ESP_REASON_CRYPTO] = "crypto",
+	[ESP_REASON_TRAP_FULL] = "trap-full",
+	[ESP_REASON_TRAP_LATE] = "trap-late",
+	[ESP_REASON_TRAP_FAILED] = "trap-failed",
 };
 
 const char *esp_reason_name(enum esp_reason reason)

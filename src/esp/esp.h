@@ -30,6 +30,9 @@ struct esp_options {
 	uint32_t mtu;             /* of paths nothing is known about; 0: 1500 */
 	uint32_t icmp_per_second; /* too-big replies; 0: 100 */
 	bool no_mss_clamp;
+	/* What traps keep. 0: 64 packets and 128 KiB of one, 1024 and 1 MiB of all, 30 s. */
+	size_t trap_packets, trap_bytes, kept_packets, kept_bytes;
+	uint64_t kept_ns;
 };
 
 struct esp *esp_new(const struct esp_options *options); /* NULL where memory ran out */
@@ -53,6 +56,13 @@ int esp_remove_out(struct esp *esp, uint32_t child_id); /* the newest that is le
 int esp_remove(struct esp *esp,
 	uint32_t child_id); /* both; and the policies with the last of the reqid. -ENOENT */
 
+/* A trap: packets that its selectors take and no child of its reqid does are kept, and raise
+ * ESP_EVENT_ACQUIRE, once a second at most. Of the spec: reqid, selectors, priority. Where there is
+ * one, it gets these selectors. -EINVAL: no selectors; -ENOMEM. */
+int esp_trap(struct esp *esp, const struct child_spec *spec);
+int esp_untrap(struct esp *esp, uint32_t reqid);       /* and drops what it kept. -ENOENT */
+void esp_trap_failed(struct esp *esp, uint32_t reqid); /* drops what it kept */
+
 /* What the host learned of a path: the biggest outer IP packet that reaches `remote`. 0 forgets.
  * Values below 576 (IPv4) or 1280 (IPv6) are taken as these. Applies to the SAs there are and, kept
  * with the path, follows updates. */
@@ -63,6 +73,7 @@ void esp_set_pmtu(struct esp *esp, const struct address *remote, uint32_t mtu);
 enum esp_verdict {
 	ESP_DROP,    /* see reason */
 	ESP_SEND,    /* outbound: packet is ESP, to be sent along path */
+	ESP_KEPT,    /* outbound: a trap keeps it: see esp_release() */
 	ESP_REPLY,   /* outbound: packet is an ICMP message to be written to the TUN device */
 	ESP_DELIVER, /* inbound: packet is an IP packet to be written to the TUN device */
 };
@@ -85,8 +96,11 @@ enum esp_reason {
 			     */
 	ESP_REASON_ENCAP, /* inbound: of the other outer family than the SA's (either encapsulation
 			     is taken: RFC 7296 §2.23) */
-	ESP_REASON_NO_ROOM, /* the buffer given is too small */
-	ESP_REASON_CRYPTO,  /* OpenSSL refused */
+	ESP_REASON_NO_ROOM,     /* the buffer given is too small */
+	ESP_REASON_CRYPTO,      /* OpenSSL refused */
+	ESP_REASON_TRAP_FULL,   /* outbound: the oldest of a trap, or what is too long for it */
+	ESP_REASON_TRAP_LATE,   /* outbound: no child came in time */
+	ESP_REASON_TRAP_FAILED, /* outbound: none will */
 	ESP_REASONS,
 };
 
@@ -118,6 +132,10 @@ struct esp_out {
 size_t esp_outbound(struct esp *esp, ike_time now, const struct bytes *in, size_t count,
 	struct esp_out *out, size_t out_count, size_t *ret_used);
 
+/* What traps kept and a child now takes, sealed: after esp_install_out(), until it returns 0. Returns
+ * how many outputs were used; their `source` means nothing. */
+size_t esp_release(struct esp *esp, ike_time now, struct esp_out *out, size_t out_count);
+
 /* A received packet that starts at its SPI. */
 struct esp_in {
 	struct bytes packet;
@@ -139,14 +157,17 @@ enum esp_event_kind {
 	ESP_EVENT_MAPPING, /* encap only: the newest authenticated packet came from `remote`, not
 			      path.remote */
 	ESP_EVENT_UNKNOWN_SPI, /* a packet came for no SA: not more often than every 100 ms */
+	ESP_EVENT_ACQUIRE,     /* a trap waits for a child */
 };
 
 struct esp_event {
 	enum esp_event_kind kind;
 	uint32_t child_id, reqid;
-	struct endpoint remote; /* MAPPING */
-	struct ike_path path;   /* UNKNOWN_SPI; ports 0 outside of UDP */
-	uint32_t spi;           /* UNKNOWN_SPI */
+	struct endpoint remote;              /* MAPPING */
+	struct ike_path path;                /* UNKNOWN_SPI; ports 0 outside of UDP */
+	uint32_t spi;                        /* UNKNOWN_SPI */
+	struct selector source, destination; /* ACQUIRE: the packet: one address each, its protocol,
+						its ports where it shows both */
 };
 
 bool esp_next_event(struct esp *esp, struct esp_event *ret_event);
@@ -167,6 +188,13 @@ struct esp_child_stats {
 	uint64_t replayed, failed;                /* dropped for replay, for integrity */
 };
 
+struct esp_trap_stats {
+	size_t kept_packets, kept_bytes; /* now */
+	uint64_t acquired, released, dropped;
+};
+
+int esp_trap_stats(
+	const struct esp *esp, uint32_t reqid, struct esp_trap_stats *ret_stats); /* -ENOENT */
 int esp_stats(
 	const struct esp *esp, uint32_t child_id, struct esp_child_stats *ret_stats); /* -ENOENT */
 uint64_t esp_drops(const struct esp *esp, enum esp_reason reason);

@@ -20,6 +20,11 @@
 #define MTU_MIN_IPV4    576  /* a forged "too big" must not make us send crumbs */
 #define MTU_MIN_IPV6    1280 /* RFC 8200 §5 */
 #define ICMP_PER_SECOND 100
+#define TRAP_PACKETS    64 /* kept of one trap */
+#define TRAP_BYTES      (128u * 1024)
+#define KEPT_PACKETS    1024 /* of all */
+#define KEPT_BYTES      (1024u * 1024)
+#define KEPT_NS         (30 * NS_PER_SECOND)
 
 enum {
 	PROTOCOL_ICMPV4 = 1,
@@ -40,6 +45,7 @@ struct sa {
 
 struct child {
 	struct child *next;     /* in the plane */
+	struct child *sibling;  /* of the reqid: the newest outbound SA first */
 	struct child_spec spec; /* without keys and name */
 	struct policy *policy;
 	struct sa in, out;
@@ -52,14 +58,32 @@ struct child {
 	uint32_t path_mtu;
 };
 
-/* The policies of a reqid: the selectors of the child that carries its traffic, or until there is
- * one of the first child. */
+/* What packets meet where no child takes them. */
+struct trap {
+	bool laid;
+	struct selectors local, remote;
+	uint32_t priority;
+	bool acquired; /* at least once, at acquired_at */
+	ike_time acquired_at;
+	struct esp_trap_stats stats;
+};
+
+/* The policies of a reqid: the selectors of its children and of its trap. */
 struct policy {
 	struct policy *next;
 	uint32_t reqid;
-	size_t children;
-	struct child *first;
-	struct child *active; /* NULL: no outbound SA */
+	struct child *children; /* by `sibling` */
+	struct child *active;   /* the newest outbound SA; NULL: none */
+	struct trap trap;
+};
+
+/* A packet that waits for a child. */
+struct kept {
+	struct kept *next; /* in order of arrival, of all traps */
+	struct policy *policy;
+	ike_time at;
+	size_t size;
+	uint8_t data[];
 };
 
 struct path_mtu {
@@ -79,6 +103,8 @@ struct esp {
 	struct path_mtu path_mtus[PATH_MTUS_MAX];
 	size_t path_mtu_count, path_mtu_next;
 	ike_time unknown_told_at;
+	struct kept *kept, **kept_end;
+	size_t kept_packets, kept_bytes;
 	uint64_t icmp_tokens_ns;
 	ike_time icmp_filled_at;
 	uint64_t drops[ESP_REASONS];
@@ -101,10 +127,23 @@ void out_drop(struct esp *esp, struct esp_out *out, enum esp_reason reason);
 /* The policy that an outbound packet falls under; NULL: none. */
 struct policy *policy_find(const struct esp *esp, const struct flow *flow);
 
+/* Of a policy's children that can send, the newest that takes the packet; NULL: none. */
+struct child *policy_child(const struct policy *p, const struct flow *flow);
+struct policy *policy_of(const struct esp *esp, uint32_t reqid);
+
 /* Whether a packet that `source` selectors may send to `destination` ones is this one. */
 bool selectors_fit(const struct selectors *source, const struct selectors *destination,
 	const struct flow *flow);
 bool selectors_have(const struct selectors *s, const struct address *a);
+
+/* trap.c */
+
+/* Keeps a packet that fell under a trap, and asks for a child. ESP_REASON_NONE, or why not. */
+enum esp_reason trap_keep(
+	struct esp *esp, ike_time now, struct policy *p, const struct flow *f, struct bytes packet);
+void kept_remove(struct esp *esp, struct kept **at);
+void kept_expire(struct esp *esp, ike_time now);
+void kept_clear(struct esp *esp, const struct policy *policy); /* counted as dropped */
 
 /* packet.c */
 

@@ -190,9 +190,21 @@ static enum outcome carry(
 	return send_whole(o, &l, packet);
 }
 
+static enum outcome keep(
+	struct outbound *o, struct policy *p, const struct flow *f, struct bytes packet)
+{
+	enum esp_reason reason = trap_keep(o->esp, o->now, p, f, packet);
+
+	if (reason != ESP_REASON_NONE)
+		return drop(o, NULL, reason);
+	output_take(o)->verdict = ESP_KEPT;
+	return OUTCOME_DONE;
+}
+
 static enum outcome outbound_one(struct outbound *o, struct bytes packet)
 {
 	struct policy *policy;
+	struct child *child;
 	struct flow f;
 
 	if (!flow_read(packet, &f))
@@ -201,12 +213,12 @@ static enum outcome outbound_one(struct outbound *o, struct bytes packet)
 	policy = policy_find(o->esp, &f);
 	if (!policy)
 		return drop(o, NULL, ESP_REASON_NO_POLICY);
-	if (!policy->active)
-		return drop(o, NULL, ESP_REASON_NO_SA);
-	if (!selectors_fit(&policy->active->spec.local, &policy->active->spec.remote, &f))
-		return drop(o, policy->active, ESP_REASON_NO_POLICY);
-
-	return carry(o, policy->active, &f, BYTES(packet.data, f.size));
+	child = policy_child(policy, &f);
+	if (child)
+		return carry(o, child, &f, BYTES(packet.data, f.size));
+	if (policy->trap.laid && selectors_fit(&policy->trap.local, &policy->trap.remote, &f))
+		return keep(o, policy, &f, BYTES(packet.data, f.size));
+	return drop(o, NULL, ESP_REASON_NO_SA);
 }
 
 size_t esp_outbound(struct esp *esp, ike_time now, const struct bytes *in, size_t count,
@@ -214,6 +226,7 @@ size_t esp_outbound(struct esp *esp, ike_time now, const struct bytes *in, size_
 {
 	struct outbound o = { .esp = esp, .now = now, .out = out, .count = out_count };
 
+	kept_expire(esp, now);
 	while (o.source < count && o.used < o.count) {
 		if (outbound_one(&o, in[o.source]) == OUTCOME_FULL) {
 			if (o.used > 0)
@@ -224,4 +237,31 @@ size_t esp_outbound(struct esp *esp, ike_time now, const struct bytes *in, size_
 	}
 	*ret_used = o.used;
 	return o.source;
+}
+
+size_t esp_release(struct esp *esp, ike_time now, struct esp_out *out, size_t out_count)
+{
+	struct outbound o = { .esp = esp, .now = now, .out = out, .count = out_count };
+	struct kept **at = &esp->kept;
+
+	kept_expire(esp, now);
+	while (*at && o.used < o.count) {
+		struct kept *k = *at;
+		struct child *c;
+		struct flow f;
+
+		c = flow_read(BYTES(k->data, k->size), &f) ? policy_child(k->policy, &f) : NULL;
+		if (!c) {
+			at = &k->next;
+			continue;
+		}
+		if (carry(&o, c, &f, BYTES(k->data, k->size)) == OUTCOME_FULL) {
+			if (o.used > 0)
+				break;
+			drop(&o, c, ESP_REASON_NO_ROOM); /* would never fit */
+		}
+		k->policy->trap.stats.released++;
+		kept_remove(esp, at);
+	}
+	return o.used;
 }

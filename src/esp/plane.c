@@ -11,6 +11,20 @@
 #define SPI_MIN   256 /* RFC 4303 §2.1 */
 #define SPI_TRIES 64
 
+static void options_complete(struct esp_options *o)
+{
+	if (o->trap_packets == 0)
+		o->trap_packets = TRAP_PACKETS;
+	if (o->trap_bytes == 0)
+		o->trap_bytes = TRAP_BYTES;
+	if (o->kept_packets == 0)
+		o->kept_packets = KEPT_PACKETS;
+	if (o->kept_bytes == 0)
+		o->kept_bytes = KEPT_BYTES;
+	if (o->kept_ns == 0)
+		o->kept_ns = KEPT_NS;
+}
+
 struct esp *esp_new(const struct esp_options *options)
 {
 	struct esp *esp = calloc(1, sizeof(*esp));
@@ -23,6 +37,8 @@ struct esp *esp_new(const struct esp_options *options)
 	esp->options = *options;
 	if (esp->options.mtu == 0)
 		esp->options.mtu = MTU_DEFAULT;
+	options_complete(&esp->options);
+	esp->kept_end = &esp->kept;
 	if (esp->options.icmp_per_second == 0)
 		esp->options.icmp_per_second = ICMP_PER_SECOND;
 	esp->icmp_tokens_ns = NS_PER_SECOND;
@@ -50,6 +66,8 @@ void esp_free(struct esp *esp)
 
 	if (!esp)
 		return;
+	while (esp->kept)
+		kept_remove(esp, &esp->kept);
 	while ((c = esp->children)) {
 		esp->children = c->next;
 		child_free(c);
@@ -104,28 +122,53 @@ void esp_release_spi(struct esp *esp, uint32_t spi)
 		table_take(esp->by_spi, BYTES_OF(key));
 }
 
-static struct policy *policy_of(const struct esp *esp, uint32_t reqid)
+/* The newest outbound SA of a reqid carries its traffic. */
+static void policy_choose(struct policy *p)
 {
-	struct policy *p = esp->policies;
+	p->active = NULL;
+	for (struct child *c = p->children; c && !p->active; c = c->sibling) {
+		if (c->out.sealer)
+			p->active = c;
+	}
+}
 
-	while (p && p->reqid != reqid)
-		p = p->next;
+static void policy_unlink(struct policy *p, struct child *c)
+{
+	struct child **at = &p->children;
+
+	while (*at != c)
+		at = &(*at)->sibling;
+	*at = c->sibling;
+}
+
+static struct policy *policy_make(struct esp *esp, uint32_t reqid)
+{
+	struct policy *p = policy_of(esp, reqid);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->reqid = reqid;
+	p->next = esp->policies;
+	esp->policies = p;
 	return p;
 }
 
-/* The newest outbound SA of a reqid carries its traffic. */
-static void policy_choose(struct esp *esp, struct policy *p)
+/* Goes with its last user. */
+static void policy_settle(struct esp *esp, struct policy *p)
 {
-	p->active = NULL;
-	p->first = NULL;
-	for (struct child *c = esp->children; c; c = c->next) {
-		if (c->policy != p)
-			continue;
-		if (!p->first)
-			p->first = c;
-		if (c->out.sealer && (!p->active || c->out_order > p->active->out_order))
-			p->active = c;
-	}
+	struct policy **at = &esp->policies;
+
+	policy_choose(p);
+	if (p->children || p->trap.laid)
+		return;
+	kept_clear(esp, p);
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	free(p);
 }
 
 static bool path_is_valid(const struct ike_path *path)
@@ -215,33 +258,23 @@ static int child_register(struct esp *esp, struct child *c)
 
 static struct policy *policy_join(struct esp *esp, struct child *c)
 {
-	struct policy *p = policy_of(esp, c->spec.reqid);
+	struct policy *p = policy_make(esp, c->spec.reqid);
+	struct child **end;
 
-	if (!p) {
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			return NULL;
-		p->reqid = c->spec.reqid;
-		p->next = esp->policies;
-		esp->policies = p;
-	}
-	p->children++;
+	if (!p)
+		return NULL;
+	end = &p->children;
+	while (*end)
+		end = &(*end)->sibling;
+	*end = c;
 	c->policy = p;
 	return p;
 }
 
-static void policy_leave(struct esp *esp, struct policy *p)
+static void policy_leave(struct esp *esp, struct policy *p, struct child *c)
 {
-	struct policy **at = &esp->policies;
-
-	if (--p->children > 0) {
-		policy_choose(esp, p);
-		return;
-	}
-	while (*at != p)
-		at = &(*at)->next;
-	*at = p->next;
-	free(p);
+	policy_unlink(p, c);
+	policy_settle(esp, p);
 }
 
 int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec)
@@ -271,7 +304,6 @@ int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec)
 	}
 	c->next = esp->children;
 	esp->children = c;
-	policy_choose(esp, c->policy);
 	return 0;
 }
 
@@ -295,7 +327,10 @@ int esp_install_out(struct esp *esp, ike_time now, const struct child_spec *spec
 		return -EIO;
 	c->out_order = ++esp->installed;
 	c->spec.spi_out = spec->spi_out;
-	policy_choose(esp, c->policy);
+	policy_unlink(c->policy, c);
+	c->sibling = c->policy->children;
+	c->policy->children = c;
+	policy_choose(c->policy);
 	return 0;
 }
 
@@ -324,7 +359,7 @@ int esp_remove_out(struct esp *esp, uint32_t child_id)
 
 	sealer_free(c->out.sealer);
 	c->out.sealer = NULL;
-	policy_choose(esp, c->policy);
+	policy_choose(c->policy);
 	return 0;
 }
 
@@ -341,7 +376,48 @@ int esp_remove(struct esp *esp, uint32_t child_id)
 	*at = c->next;
 	table_take(esp->by_id, key_of(child_id, key));
 	table_take(esp->by_spi, key_of(c->spec.spi_in, key));
-	policy_leave(esp, c->policy);
+	policy_leave(esp, c->policy, c);
 	child_free(c);
 	return 0;
+}
+
+/* Traps. */
+
+int esp_trap(struct esp *esp, const struct child_spec *spec)
+{
+	struct policy *p;
+
+	if (spec->local.count == 0 || spec->remote.count == 0 ||
+		spec->local.count > SELECTORS_MAX || spec->remote.count > SELECTORS_MAX)
+		return -EINVAL;
+
+	p = policy_make(esp, spec->reqid);
+	if (!p)
+		return -ENOMEM;
+	p->trap.laid = true;
+	p->trap.local = spec->local;
+	p->trap.remote = spec->remote;
+	p->trap.priority = spec->priority;
+	return 0;
+}
+
+int esp_untrap(struct esp *esp, uint32_t reqid)
+{
+	struct policy *p = policy_of(esp, reqid);
+
+	if (!p || !p->trap.laid)
+		return -ENOENT;
+
+	kept_clear(esp, p);
+	p->trap = (struct trap){ 0 };
+	policy_settle(esp, p);
+	return 0;
+}
+
+void esp_trap_failed(struct esp *esp, uint32_t reqid)
+{
+	struct policy *p = policy_of(esp, reqid);
+
+	if (p)
+		kept_clear(esp, p);
 }

@@ -96,15 +96,52 @@ bool selectors_have(const struct selectors *s, const struct address *a)
 	return false;
 }
 
+/* By its children, also those that can't send yet or any more, and by its trap. */
+static uint32_t policy_fits(const struct policy *p, const struct flow *f)
+{
+	uint32_t best = p->trap.laid ? fit(&p->trap.local, &p->trap.remote, f) : 0;
+
+	for (const struct child *c = p->children; c; c = c->sibling) {
+		uint32_t fits = fit(&c->spec.local, &c->spec.remote, f);
+
+		best = fits > best ? fits : best;
+	}
+	return best;
+}
+
+static uint32_t policy_priority(const struct policy *p)
+{
+	return p->active      ? p->active->spec.priority
+		: p->children ? p->children->spec.priority
+			      : p->trap.priority;
+}
+
+struct child *policy_child(const struct policy *p, const struct flow *flow)
+{
+	for (struct child *c = p->children; c; c = c->sibling) {
+		if (c->out.sealer && selectors_fit(&c->spec.local, &c->spec.remote, flow))
+			return c;
+	}
+	return NULL;
+}
+
+struct policy *policy_of(const struct esp *esp, uint32_t reqid)
+{
+	struct policy *p = esp->policies;
+
+	while (p && p->reqid != reqid)
+		p = p->next;
+	return p;
+}
+
 struct policy *policy_find(const struct esp *esp, const struct flow *flow)
 {
 	struct policy *best = NULL;
 	uint64_t best_rank = UINT64_MAX;
 
 	for (struct policy *p = esp->policies; p; p = p->next) {
-		const struct child *c = p->active ? p->active : p->first;
-		uint32_t fits = fit(&c->spec.local, &c->spec.remote, flow);
-		uint64_t rank = c->spec.priority ? c->spec.priority : PRIORITY_BY_SELECTORS - fits;
+		uint32_t fits = policy_fits(p, flow), priority = policy_priority(p);
+		uint64_t rank = priority ? priority : PRIORITY_BY_SELECTORS - fits;
 
 		if (fits && rank < best_rank) {
 			best = p;

@@ -168,8 +168,8 @@ static void refuse(struct host *h, const struct child_spec *spec, const char *re
 	host_kernel(h, &refused);
 }
 
-/* Routes come with the inbound SA and go with both: in between, what finds no outbound SA is
- * dropped, not sent in the clear. */
+/* Routes come with the inbound SA or a trap and go with both SAs or the trap: in between, what finds
+ * no outbound SA is kept or dropped, not sent in the clear. */
 static void carry_operation(struct host *h, const struct ike_operation *o)
 {
 	char reason[IKE_REASON_TEXT_MAX] = "";
@@ -178,11 +178,21 @@ static void carry_operation(struct host *h, const struct ike_operation *o)
 		refuse(h, o->spec, reason);
 		return;
 	}
-	if (o->kind == IKE_OPERATE_INSTALL_IN && (!o->config || o->config->install_policies)) {
-		if (routes_add_child(h->routes, o->spec, reason, sizeof(reason)) != 0)
+	switch (o->kind) {
+	case IKE_OPERATE_INSTALL_IN:
+	case IKE_OPERATE_TRAP:
+		if (o->config && !o->config->install_policies)
+			break;
+		if (routes_add(h->routes, route_owner(o->spec), o->spec, reason, sizeof(reason)) !=
+			0)
 			refuse(h, o->spec, reason);
-	} else if (o->kind == IKE_OPERATE_REMOVE) {
-		routes_remove_child(h->routes, o->spec->child_id);
+		break;
+	case IKE_OPERATE_REMOVE:
+	case IKE_OPERATE_UNTRAP:
+		routes_remove(h->routes, route_owner(o->spec));
+		break;
+	default:
+		break;
 	}
 }
 
@@ -298,6 +308,7 @@ void host_drain(struct host *h)
 		}
 	} while (input);
 	h->draining = false;
+	plane_release(h->plane, host_now(h));
 	loop_set_deadline(h);
 }
 

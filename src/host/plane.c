@@ -25,6 +25,7 @@ struct narrow_path {
 struct plane {
 	struct host *host;
 	struct esp *esp;
+	bool release; /* an outbound SA came: packets may have waited for it */
 	size_t narrow_count;
 	struct narrow_path narrow[NARROW_MAX];
 	struct esp_out out[OUTPUTS];
@@ -70,7 +71,9 @@ static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
 	case IKE_OPERATE_INSTALL_IN:
 		return esp_install_in(p->esp, now, o->spec);
 	case IKE_OPERATE_INSTALL_OUT:
-		return esp_install_out(p->esp, now, o->spec);
+		r = esp_install_out(p->esp, now, o->spec);
+		p->release = p->release || r == 0;
+		return r;
 	case IKE_OPERATE_UPDATE_PATH:
 		return esp_update_path(p->esp, o->spec);
 	case IKE_OPERATE_REMOVE_OUT:
@@ -80,8 +83,13 @@ static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
 		r = esp_remove(p->esp, o->spec->child_id);
 		return r == -ENOENT ? 0 : r;
 	case IKE_OPERATE_TRAP:
+		return esp_trap(p->esp, o->spec);
 	case IKE_OPERATE_UNTRAP:
+		r = esp_untrap(p->esp, o->spec->reqid);
+		return r == -ENOENT ? 0 : r;
 	case IKE_OPERATE_TRAP_FAILED:
+		esp_trap_failed(p->esp, o->spec->reqid);
+		return 0;
 	case IKE_OPERATE_ADDRESS_ADD:
 	case IKE_OPERATE_ADDRESS_REMOVE:
 		break;
@@ -217,6 +225,7 @@ static void tell_events(struct plane *p)
 		[ESP_EVENT_HARD] = IKE_KERNEL_EXPIRE_HARD,
 		[ESP_EVENT_MAPPING] = IKE_KERNEL_MAPPING,
 		[ESP_EVENT_UNKNOWN_SPI] = IKE_KERNEL_UNKNOWN_SPI,
+		[ESP_EVENT_ACQUIRE] = IKE_KERNEL_ACQUIRE,
 	};
 	struct esp_event event;
 
@@ -228,6 +237,8 @@ static void tell_events(struct plane *p)
 			.remote = event.remote,
 			.path = event.path,
 			.spi = event.spi,
+			.source = event.source,
+			.destination = event.destination,
 		};
 
 		host_kernel(p->host, &told);
@@ -258,6 +269,21 @@ void plane_receive(
 	give_memory(p, taken);
 	esp_inbound(p->esp, now, in, taken, p->out);
 	send_outputs(p, taken);
+	tell_events(p);
+}
+
+void plane_release(struct plane *p, ike_time now)
+{
+	size_t used;
+
+	if (!p || !p->release)
+		return;
+	p->release = false;
+	do {
+		give_memory(p, OUTPUTS);
+		used = esp_release(p->esp, now, p->out, OUTPUTS);
+		send_outputs(p, used);
+	} while (used);
 	tell_events(p);
 }
 

@@ -26,6 +26,10 @@ void plane_receive(
 /* Reads a batch from the device and sends it on. */
 void plane_read(struct plane *p, ike_time now);
 
+/* Sends what waited in traps for an outbound SA that has been installed since: when the engine's
+ * outputs are all carried out, so that the peer hears of the SA first. */
+void plane_release(struct plane *p, ike_time now);
+
 /* A path became narrower. A datagram_narrow_fn with the host as its context. */
 void plane_narrow(void *host, const struct datagram_narrow *narrow);
 

@@ -21,9 +21,10 @@ struct route {
 	struct route *next;
 };
 
-/* One child's use of one route. */
+/* One owner's use of one route. */
 struct route_use {
-	uint32_t child_id;
+	uint64_t owner;
+	struct address source; /* that it prefers */
 	struct route *route;
 	struct route_use *next;
 };
@@ -83,7 +84,7 @@ void routes_free(struct routes *r)
 	if (!r)
 		return;
 	while (r->uses)
-		routes_remove_child(r, r->uses->child_id);
+		routes_remove(r, r->uses->owner);
 	(void)netlink_clean(r->netlink, r->options.table);
 	free(r);
 }
@@ -99,38 +100,72 @@ static struct route *route_find(struct routes *r, const struct netlink_route *ho
 	return NULL;
 }
 
-static int route_use(struct routes *r, uint32_t child_id, const struct netlink_route *how)
+/* The latest to say so chooses the source address: a child knows better than the trap before it. */
+static int route_source(struct routes *r, struct route *route, const struct address *source)
+{
+	struct netlink_route how = route->how;
+	int problem = 0;
+
+	if (source->family && !address_equal(source, &how.source)) {
+		how.source = *source;
+		problem = netlink_route_add(r->netlink, &how); /* in its place */
+		if (!problem)
+			route->how = how;
+	}
+	return problem;
+}
+
+static int route_make(struct routes *r, const struct netlink_route *how, struct route **ret_route)
+{
+	struct route *route = calloc(1, sizeof(*route));
+	int problem = route ? netlink_route_add(r->netlink, how) : -ENOMEM;
+
+	if (problem) {
+		free(route);
+		return problem;
+	}
+	route->how = *how;
+	route->next = r->all;
+	r->all = route;
+	*ret_route = route;
+	return 0;
+}
+
+static int route_use(struct routes *r, uint64_t owner, const struct netlink_route *how)
 {
 	struct route *route = route_find(r, how);
 	struct route_use *use = calloc(1, sizeof(*use));
-	int problem = 0;
+	int problem;
 
 	if (!use)
 		return -ENOMEM;
-	if (!route) {
-		route = calloc(1, sizeof(*route));
-		problem = route ? netlink_route_add(r->netlink, how) : -ENOMEM;
-		if (problem) {
-			free(route);
-			free(use);
-			return problem;
-		}
-		route->how = *how;
-		route->next = r->all;
-		r->all = route;
+	problem = route ? route_source(r, route, &how->source) : route_make(r, how, &route);
+	if (problem) {
+		free(use);
+		return problem;
 	}
 	route->users++;
-	*use = (struct route_use){ .child_id = child_id, .route = route, .next = r->uses };
+	*use = (struct route_use){
+		.owner = owner, .source = how->source, .route = route, .next = r->uses
+	};
 	r->uses = use;
 	return 0;
 }
 
-static void route_release(struct routes *r, struct route *route)
+/* Those that stay use it as they would without the one that went. */
+static void route_leave(struct routes *r, struct route *route)
 {
 	struct route **at = &r->all;
 
-	if (--route->users > 0)
+	if (--route->users > 0) {
+		for (const struct route_use *use = r->uses; use; use = use->next) {
+			if (use->route == route && use->source.family) {
+				(void)route_source(r, route, &use->source);
+				break;
+			}
+		}
 		return;
+	}
 	(void)netlink_route_remove(r->netlink, &route->how);
 	while (*at != route)
 		at = &(*at)->next;
@@ -138,26 +173,43 @@ static void route_release(struct routes *r, struct route *route)
 	free(route);
 }
 
-/* What one child needs. */
+/* What one owner needs. */
+
+/* Our end of the tunnel itself; of a trap what it would be. */
+static struct address outer_address(struct routes *r, const struct child_spec *spec)
+{
+	const struct address *remote = &spec->path.remote.address;
+	const struct address none = { 0 };
+	struct netlink_way way;
+
+	if (!spec->path.local.address.family && remote->family &&
+		netlink_lookup(r->netlink, remote, &none, r->options.mark, &way) == 0)
+		return way.source;
+	return spec->path.local.address;
+}
 
 /* This host's address that the local selectors have, or none. */
 static struct address preferred_source(
-	struct routes *r, const struct selectors *local, uint8_t family)
+	struct routes *r, const struct child_spec *spec, uint8_t family)
 {
 	struct netlink_address addresses[ADDRESSES_MAX];
-	size_t count = netlink_addresses(r->netlink, addresses, ADDRESSES_MAX);
+	struct address outer = outer_address(r, spec);
+	size_t count;
 
+	if (outer.family == family && selectors_cover(&spec->local, &outer))
+		return outer;
+	count = netlink_addresses(r->netlink, addresses, ADDRESSES_MAX);
 	for (size_t i = 0; i < count; i++) {
 		const struct address *a = &addresses[i].address;
 
-		if (a->family == family && selectors_cover(local, a))
+		if (a->family == family && selectors_cover(&spec->local, a))
 			return *a;
 	}
 	return (struct address){ 0 };
 }
 
 static int use_range(
-	struct routes *r, uint32_t child_id, const struct selector *s, struct netlink_route how)
+	struct routes *r, uint64_t owner, const struct selector *s, struct netlink_route how)
 {
 	struct prefix prefixes[PREFIXES_MAX];
 	size_t count = prefixes_of_range(&s->first, &s->last, prefixes);
@@ -166,7 +218,7 @@ static int use_range(
 		int problem;
 
 		how.to = prefixes[i];
-		problem = route_use(r, child_id, &how);
+		problem = route_use(r, owner, &how);
 		if (problem)
 			return problem;
 	}
@@ -188,7 +240,7 @@ static bool needs_exemption(const struct selector *local, const struct selectors
 	return false;
 }
 
-static int use_all(struct routes *r, const struct child_spec *spec)
+static int use_all(struct routes *r, uint64_t owner, const struct child_spec *spec)
 {
 	for (size_t i = 0; i < spec->remote.count; i++) {
 		const struct selector *s = &spec->remote.list[i];
@@ -197,9 +249,9 @@ static int use_all(struct routes *r, const struct child_spec *spec)
 			.metric = METRIC_TUNNEL,
 			.type = RTN_UNICAST,
 			.interface = r->options.interface,
-			.source = preferred_source(r, &spec->local, s->family),
+			.source = preferred_source(r, spec, s->family),
 		};
-		int problem = use_range(r, spec->child_id, s, how);
+		int problem = use_range(r, owner, s, how);
 
 		if (problem)
 			return problem;
@@ -209,7 +261,7 @@ static int use_all(struct routes *r, const struct child_spec *spec)
 			.table = r->options.table, .metric = METRIC_THROW, .type = RTN_THROW
 		};
 		int problem = needs_exemption(&spec->local.list[i], &spec->remote)
-			? use_range(r, spec->child_id, &spec->local.list[i], how)
+			? use_range(r, owner, &spec->local.list[i], how)
 			: 0;
 
 		if (problem)
@@ -218,38 +270,46 @@ static int use_all(struct routes *r, const struct child_spec *spec)
 	return 0;
 }
 
-int routes_add_child(
-	struct routes *r, const struct child_spec *spec, char *problem, size_t problem_size)
+#define OWNER_TRAP (1ull << 32)
+#define OWNER_NONE (1ull << 33) /* what an owner had before */
+
+uint64_t route_owner(const struct child_spec *spec)
+{
+	return spec->child_id ? spec->child_id : OWNER_TRAP | spec->reqid;
+}
+
+int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, char *problem,
+	size_t problem_size)
 {
 	int failed;
 
 	if (!r->options.install)
 		return 0;
-	for (const struct route_use *use = r->uses; use; use = use->next) {
-		if (use->child_id == spec->child_id)
-			return 0;
+	for (struct route_use *use = r->uses; use; use = use->next) {
+		if (use->owner == owner)
+			use->owner = OWNER_NONE;
 	}
-
-	failed = use_all(r, spec);
+	failed = use_all(r, owner, spec);
+	routes_remove(r, OWNER_NONE);
 	if (failed == 0)
 		return 0;
-	routes_remove_child(r, spec->child_id);
+	routes_remove(r, owner);
 	snprintf(problem, problem_size, "routes of %s: %s", spec->name ? spec->name : "the child",
 		strerror(-failed));
 	return failed;
 }
 
-void routes_remove_child(struct routes *r, uint32_t child_id)
+void routes_remove(struct routes *r, uint64_t owner)
 {
 	for (struct route_use **at = &r->uses; *at;) {
 		struct route_use *use = *at;
 
-		if (use->child_id != child_id) {
+		if (use->owner != owner) {
 			at = &use->next;
 			continue;
 		}
 		*at = use->next;
-		route_release(r, use->route);
+		route_leave(r, use->route);
 		free(use);
 	}
 }

@@ -20,8 +20,12 @@ int routes_new(struct netlink *n, const struct route_options *options, struct ro
 	char *problem, size_t problem_size);
 void routes_free(struct routes *r); /* takes everything out of the kernel */
 
-/* The routes of one Child SA; those it shares with others are there as long as one of them is.
- * Adding a child again does nothing. Returns 0, or a negative errno with words in `problem`. */
-int routes_add_child(
-	struct routes *r, const struct child_spec *spec, char *problem, size_t problem_size);
-void routes_remove_child(struct routes *r, uint32_t child_id);
+/* Whose routes: a Child SA's or, where the spec has no child, a trap's. */
+uint64_t route_owner(const struct child_spec *spec);
+
+/* The routes to a spec's remote selectors; those that owners share are there as long as one of them
+ * is. Adding for an owner again puts these in place of its others. Returns 0, or a negative errno with
+ * words in `problem`. */
+int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, char *problem,
+	size_t problem_size);
+void routes_remove(struct routes *r, uint64_t owner);

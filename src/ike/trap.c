@@ -25,6 +25,7 @@ struct trap {
 	bool acquiring;
 	struct selector source, destination; /* the packet, while acquiring */
 	unsigned failures;
+	bool futile; /* a child came, but not one that takes the packet */
 	ike_time not_before;
 };
 
@@ -138,6 +139,7 @@ static bool trap_selectors(const struct connection *c, const struct child_config
 			config->name, c->name, c->where.file, c->where.line);
 		return false;
 	}
+	spec->path.remote.address = there;
 	selectors_add_address(&dynamic, &there);
 	selectors_configured(config->remote_ts, config->remote_ts_count, &dynamic, &spec->remote);
 	local_selectors(c, config, &spec->remote, &spec->local);
@@ -292,13 +294,13 @@ static bool covers(const struct child_sa *c, const struct trap *t)
 		selectors_within(&destination, &c->spec.remote);
 }
 
-/* A child of the trap's reqid that takes its packet. */
-static bool covered(const struct ike_engine *e, const struct trap *t)
+/* A child of the trap's reqid, that takes its packet where `packet`. */
+static bool has_child(const struct ike_engine *e, const struct trap *t, bool packet)
 {
 	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
 		for (const struct child_sa *c = sa->children; c; c = c->next)
 			if (c->installed_in && c->state != IKE_CHILD_DELETING &&
-				c->spec.reqid == t->spec.reqid && covers(c, t))
+				c->spec.reqid == t->spec.reqid && (!packet || covers(c, t)))
 				return true;
 
 	return false;
@@ -346,8 +348,10 @@ void trap_acquired(struct ike_engine *e, const struct ike_kernel_event *event)
 		return;
 	t->source = event->source;
 	t->destination = event->destination;
-	if (under_way(e, t) || covered(e, t))
+	if (under_way(e, t) || has_child(e, t, true))
 		return;
+	if (t->futile && has_child(e, t, false))
+		return; /* another would be like it */
 	t->acquiring = true;
 	tell_acquire(e, t);
 	bring_up_child(e, t->connection, t->config, TRAP_COMMAND | t->spec.reqid);
@@ -371,7 +375,8 @@ void trap_settled(struct ike_engine *e, uint64_t command, bool ok, const char *t
 	if (!t || !t->acquiring)
 		return;
 	t->acquiring = false;
-	if (ok && covered(e, t)) {
+	t->futile = ok && !has_child(e, t, true);
+	if (ok && !t->futile) {
 		t->failures = 0;
 		return;
 	}
