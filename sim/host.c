@@ -333,6 +333,7 @@ void host_drain(struct host *h)
 	do
 		drain_once(h);
 	while (host_answer_uses(h));
+	plane_release(h);
 	check_limits(h);
 }
 

@@ -36,6 +36,7 @@ void plane_end(struct host *h);
 void plane_operate(struct host *h, const struct ike_operation *op);
 void plane_receive(struct host *h, const struct sim_packet *p);
 void virtual_operate(struct host *h, const struct ike_operation *op);
+void plane_release(struct host *h); /* after all outputs: what traps kept goes */
 uint32_t plane_spi(struct host *h);
 void plane_use(const struct host *h, uint32_t child_id, ike_time *ret_in, ike_time *ret_out);
 

@@ -115,6 +115,7 @@ static void install_out(struct host *h, struct sim_child *c, const struct child_
 	c->out = true;
 	c->sequence = 0;
 	check_ends(h, c);
+	h->plane_release = true;
 }
 
 /* Traps: one for each reqid. */
@@ -128,14 +129,19 @@ static void operate_trap(struct host *h, const struct ike_operation *op)
 		else if (!t && !h->traps[i].spec.reqid)
 			t = &h->traps[i];
 	}
-	if (!t)
+	if (!t) {
 		world_broken(h->world, "more traps than a host may have");
-	else if (op->kind == IKE_OPERATE_TRAP)
+	} else if (op->kind == IKE_OPERATE_TRAP) {
 		t->spec = *op->spec;
-	else if (op->kind == IKE_OPERATE_UNTRAP)
+		if (esp_trap(h->esp, op->spec) < 0)
+			world_broken(h->world, "the plane refused a trap");
+	} else if (op->kind == IKE_OPERATE_UNTRAP) {
 		*t = (struct sim_trap){ 0 };
-	else
+		esp_untrap(h->esp, op->spec->reqid);
+	} else {
 		t->failed++;
+		esp_trap_failed(h->esp, op->spec->reqid);
+	}
 }
 
 static bool is_of_traps(enum ike_operation_kind kind)
@@ -221,6 +227,7 @@ static void tell_events(struct host *h)
 		[ESP_EVENT_HARD] = IKE_KERNEL_EXPIRE_HARD,
 		[ESP_EVENT_MAPPING] = IKE_KERNEL_MAPPING,
 		[ESP_EVENT_UNKNOWN_SPI] = IKE_KERNEL_UNKNOWN_SPI,
+		[ESP_EVENT_ACQUIRE] = IKE_KERNEL_ACQUIRE,
 	};
 	struct esp_event event;
 
@@ -231,7 +238,9 @@ static void tell_events(struct host *h)
 				.reqid = event.reqid,
 				.remote = event.remote,
 				.path = event.path,
-				.spi = event.spi });
+				.spi = event.spi,
+				.source = event.source,
+				.destination = event.destination });
 }
 
 static void send_clear(struct host *h, const char *why)
@@ -279,8 +288,26 @@ static void carry(struct host *h, const struct esp_out *o, bool inbound)
 		drop(h, o, inbound);
 		break;
 	case ESP_REPLY:
+	case ESP_KEPT:
 		break;
 	}
+}
+
+/* What waited in traps for an outbound SA that came since. */
+void plane_release(struct host *h)
+{
+	uint8_t memory[OUTS][OUT_BYTES];
+	struct esp_out out[OUTS];
+	size_t used;
+
+	if (!h->plane_release)
+		return;
+	h->plane_release = false;
+	outs_init(out, memory);
+	while ((used = esp_release(h->esp, host_now(h), out, OUTS)))
+		for (size_t i = 0; i < used; i++)
+			carry(h, &out[i], false);
+	tell_events(h);
 }
 
 void plane_receive(struct host *h, const struct sim_packet *p)

@@ -132,6 +132,7 @@ struct host {
 	struct sim_child children[HOST_CHILDREN_MAX];
 	struct sim_trap traps[HOST_TRAPS_MAX];
 	struct sim_virtual virtuals[HOST_VIRTUALS_MAX];
+	bool plane_release; /* an outbound SA came: packets may wait for it */
 	size_t use_count;
 	struct sim_use uses[HOST_CHILDREN_MAX];
 	struct host_traffic traffic;

@@ -57,7 +57,7 @@ int esp_remove(struct esp *esp,
 	uint32_t child_id); /* both; and the policies with the last of the reqid. -ENOENT */
 
 /* A trap: packets that its selectors take and no child of its reqid does are kept, and raise
- * ESP_EVENT_ACQUIRE, once a second at most. Of the spec: reqid, selectors, priority. Where there is
+ * ESP_EVENT_ACQUIRE, once a second at most until a child comes or fails to. Of the spec: reqid, selectors, priority. Where there is
  * one, it gets these selectors. -EINVAL: no selectors; -ENOMEM. */
 int esp_trap(struct esp *esp, const struct child_spec *spec);
 int esp_untrap(struct esp *esp, uint32_t reqid);       /* and drops what it kept. -ENOENT */

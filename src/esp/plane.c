@@ -330,6 +330,7 @@ int esp_install_out(struct esp *esp, ike_time now, const struct child_spec *spec
 	policy_unlink(c->policy, c);
 	c->sibling = c->policy->children;
 	c->policy->children = c;
+	c->policy->trap.acquired = false;
 	policy_choose(c->policy);
 	return 0;
 }
@@ -418,6 +419,8 @@ void esp_trap_failed(struct esp *esp, uint32_t reqid)
 {
 	struct policy *p = policy_of(esp, reqid);
 
-	if (p)
-		kept_clear(esp, p);
+	if (!p)
+		return;
+	kept_clear(esp, p);
+	p->trap.acquired = false;
 }

@@ -56,6 +56,30 @@ static void a_packet_brings_the_tunnel_up(void **state)
 	story_end(&s);
 }
 
+static void no_packet_that_met_the_trap_is_lost(void **state)
+{
+	struct story s = trapped(NULL);
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+		world_run(s.w, 5 * NS_PER_MS);
+	}
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.bob->traffic.delivered, 20);
+	STORY_EQUAL(s, s.alice->traffic.clear, 0);
+	host_terminate(s.bob, "net", NULL);
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	story_down(&s);
+	host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.bob->traffic.delivered, 21);
+	STORY_EQUAL(s, s.alice->traffic.clear, 0);
+	story_end(&s);
+}
+
 static void the_packet_comes_first_among_the_selectors(void **state)
 {
 	struct story_config c = { .bob_child = "local_ts = 10.9.0.0/16" };
@@ -199,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_brings_the_tunnel_up),
+		cmocka_unit_test(no_packet_that_met_the_trap_is_lost),
 		cmocka_unit_test(the_packet_comes_first_among_the_selectors),
 		cmocka_unit_test(packets_while_it_comes_up_bring_one_child),
 		cmocka_unit_test(a_command_and_a_packet_bring_one_child),
