@@ -210,6 +210,24 @@ static void bring_up(struct supervised *s, const struct supervised_child *child)
 		sa_initiate(s->engine, s->connection, child->config, 0);
 }
 
+static bool for_nobody_else(const struct ike_sa *sa)
+{
+	for (const struct intent *i = sa->intents; i; i = i->next)
+		if (i->command)
+			return false;
+
+	return !sa->command;
+}
+
+/* The peer came first while it had answered nothing of ours: one of the two is enough. Once it has
+ * answered, uniqueness decides. */
+static void attempt_drop(struct supervised *s, const struct supervised_child *child)
+{
+	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
+		if (sa_is_of(sa, s) && sets_up(sa, child) && !sa->keys.in && for_nobody_else(sa))
+			sa_doom(sa, SA_END_COMMAND, "the peer came first");
+}
+
 static void converge(struct supervised *s)
 {
 	struct ike_engine *e = s->engine;
@@ -219,6 +237,8 @@ static void converge(struct supervised *s)
 		struct supervised_child *child = &s->children[i];
 		ike_time due;
 
+		if (child->wanted && is_up(s, child))
+			attempt_drop(s, child);
 		if (!is_missing(s, child) || maker(s, child))
 			continue;
 		due = due_at(s, child);

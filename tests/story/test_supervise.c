@@ -316,6 +316,29 @@ static void a_shutdown_does_not_wait_for_a_silent_peer(void **state)
 	story_end(&s);
 }
 
+static void both_ends_start_and_one_tunnel_comes_back(void **state)
+{
+	struct story_config c = { .child = starts, .connection = "dpd_delay = 10s" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_crash(s.bob);
+	world_run(s.w, MINUTE);
+	STORY_EQUAL(s, host_half_open(s.alice), 1);
+	host_restart(s.bob);
+	world_run(s.w, NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, host_half_open(s.alice), 0); /* Bob came first: hers is dropped */
+	world_run(s.w, 10 * MINUTE);
+	story_up(&s, 1);
+	host_crash(s.alice);
+	world_run(s.w, 5 * MINUTE);
+	host_restart(s.alice);
+	world_run(s.w, 10 * MINUTE);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void actions_say_what_follows_the_peers_close(void **state)
 {
 	struct story_config c = { .alice_child = "start_action = start\n close_action = none" };
@@ -407,6 +430,7 @@ int main(void)
 		cmocka_unit_test(a_reload_loses_no_packet),
 		cmocka_unit_test(a_shutdown_deletes_and_starts_nothing),
 		cmocka_unit_test(a_shutdown_does_not_wait_for_a_silent_peer),
+		cmocka_unit_test(both_ends_start_and_one_tunnel_comes_back),
 		cmocka_unit_test(actions_say_what_follows_the_peers_close),
 		cmocka_unit_test(a_trap_is_laid_by_start_action_and_dpd_action),
 		cmocka_unit_test(a_tunnel_that_the_peer_closes_at_once_is_not_set_up_in_a_loop),
