@@ -69,6 +69,7 @@ struct ike_engine {
 	bool ending; /* from then on nothing new begins */
 	struct timer shutdown_timer;
 	struct supervised *supervised;
+	bool supervise; /* one of them is dirty */
 	struct pending_command pending[PENDING_COMMANDS];
 
 	struct arena *output_arena; /* what outputs point to; ends with the next input */

@@ -3,7 +3,7 @@
  * that nothing that happens to SAs can make the two drift apart; events only set the flags, count
  * failures and say when to try again. An attempt that follows a tunnel that has lasted begins at
  * once, the next ones after waits that double, up to a limit, each shortened by a random part. */
-#include "ike/supervise.h"
+#include "ike/supervised.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,30 +17,7 @@
  * that are missing. */
 #define PEER_FIRST_NS (2 * NS_PER_SECOND)
 
-struct supervised_child {
-	const struct child_config *config;
-	bool wanted;                  /* should be up */
-	bool held;                    /* but the operator took it down */
-	bool trapped;                 /* a trap is laid for it, by its configuration */
-	uint32_t failures;            /* in a row, while the IKE SA stands */
-	ike_time down_since, next_at; /* next_at: not before */
-	char *why;                    /* the last failure; NULL: none yet */
-};
-
-struct supervised {
-	struct supervised *next;
-	struct ike_engine *engine;
-	const struct connection *connection; /* held: the one loaded */
-	struct timer timer;
-	bool dirty;
-	uint32_t attempt;  /* counts on through the peer's addresses */
-	uint32_t failures; /* of the IKE SA, in a row */
-	ike_time next_at;
-	struct endpoint tried; /* where the last attempt went; family 0: nowhere yet */
-	struct supervised_child children[];
-};
-
-static struct supervised *supervised_find(const struct ike_engine *e, const char *name)
+struct supervised *supervised_find(const struct ike_engine *e, const char *name)
 {
 	for (struct supervised *s = e->supervised; s; s = s->next)
 		if (strcmp(s->connection->name, name) == 0)
@@ -65,16 +42,16 @@ static struct supervised_child *child_of(struct supervised *s, const char *name)
 
 /* What is there. */
 
-static bool sa_is_of(const struct ike_sa *sa, const struct supervised *s)
+bool supervised_has(const struct ike_sa *sa, const struct supervised *s)
 {
 	return !sa->gone && sa->connection &&
 		strcmp(sa->connection->name, s->connection->name) == 0;
 }
 
-static bool is_up(const struct supervised *s, const struct supervised_child *child)
+bool supervised_is_up(const struct supervised *s, const struct supervised_child *child)
 {
 	for (const struct ike_sa *sa = s->engine->sas; sa; sa = sa->next) {
-		if (!sa_is_of(sa, s) || sa_ending(sa))
+		if (!supervised_has(sa, s) || sa_ending(sa))
 			continue;
 		if (child_live(sa, child->config->name))
 			return true;
@@ -88,8 +65,7 @@ static bool creates(const struct intent *i, const struct supervised_child *child
 		strcmp(i->config->name, child->config->name) == 0;
 }
 
-/* It is being set up, and its IKE_AUTH is to make the child. */
-static bool sets_up(const struct ike_sa *sa, const struct supervised_child *child)
+bool supervised_sets_up(const struct ike_sa *sa, const struct supervised_child *child)
 {
 	return sa->setup && sa->initiator && !sa->established_at && sa->setup->child &&
 		strcmp(sa->setup->child->name, child->config->name) == 0;
@@ -97,7 +73,7 @@ static bool sets_up(const struct ike_sa *sa, const struct supervised_child *chil
 
 static bool sa_makes(const struct ike_sa *sa, const struct supervised_child *child)
 {
-	if (sets_up(sa, child))
+	if (supervised_sets_up(sa, child))
 		return true;
 	for (const struct intent *i = sa->intents; i; i = i->next)
 		if (creates(i, child))
@@ -106,10 +82,11 @@ static bool sa_makes(const struct ike_sa *sa, const struct supervised_child *chi
 	return sa->ours && creates(sa->ours->intent, child);
 }
 
-static const struct ike_sa *maker(const struct supervised *s, const struct supervised_child *child)
+const struct ike_sa *supervised_maker(
+	const struct supervised *s, const struct supervised_child *child)
 {
 	for (const struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (sa_is_of(sa, s) && !sa_ending(sa) && sa_makes(sa, child))
+		if (supervised_has(sa, s) && !sa_ending(sa) && sa_makes(sa, child))
 			return sa;
 
 	return NULL;
@@ -119,7 +96,7 @@ static const struct ike_sa *maker(const struct supervised *s, const struct super
 static struct ike_sa *carrier(const struct supervised *s)
 {
 	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (sa_is_of(sa, s) && !sa_ending(sa) && sa->connection == s->connection &&
+		if (supervised_has(sa, s) && !sa_ending(sa) && sa->connection == s->connection &&
 			(sa->established_at || sa->initiator))
 			return sa;
 
@@ -157,7 +134,7 @@ static ike_time next_after(struct supervised *s, ike_time up_at, uint32_t *failu
 	return e->now + wait_ns(s, *failures);
 }
 
-static bool given_up(const struct supervised *s, const struct supervised_child *child)
+bool supervised_given_up(const struct supervised *s, const struct supervised_child *child)
 {
 	uint32_t tries = s->connection->keyingtries;
 	const struct ike_sa *sa = tries ? carrier(s) : NULL;
@@ -166,17 +143,17 @@ static bool given_up(const struct supervised *s, const struct supervised_child *
 		((s->failures >= tries && !(sa && sa->established_at)) || child->failures >= tries);
 }
 
-static bool is_missing(const struct supervised *s, const struct supervised_child *child)
+bool supervised_is_missing(const struct supervised *s, const struct supervised_child *child)
 {
-	return child->wanted && !child->held && !is_up(s, child);
+	return child->wanted && !child->held && !supervised_is_up(s, child);
 }
 
-static ike_time due_at(const struct supervised *s, const struct supervised_child *child)
+ike_time supervised_due_at(const struct supervised *s, const struct supervised_child *child)
 {
 	const struct ike_sa *sa = carrier(s);
 	ike_time due = child->next_at;
 
-	if (given_up(s, child))
+	if (supervised_given_up(s, child))
 		return IKE_TIME_NEVER;
 	if (!sa)
 		return due > s->next_at ? due : s->next_at;
@@ -185,10 +162,10 @@ static ike_time due_at(const struct supervised *s, const struct supervised_child
 	return due;
 }
 
-static void supervised_touch(struct supervised *s)
+void supervised_touch(struct supervised *s)
 {
 	if (s)
-		s->dirty = true;
+		s->dirty = s->engine->supervise = true;
 }
 
 static void say_why(struct supervised_child *child, const char *why)
@@ -224,7 +201,8 @@ static bool for_nobody_else(const struct ike_sa *sa)
 static void attempt_drop(struct supervised *s, const struct supervised_child *child)
 {
 	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (sa_is_of(sa, s) && sets_up(sa, child) && !sa->keys.in && for_nobody_else(sa))
+		if (supervised_has(sa, s) && supervised_sets_up(sa, child) && !sa->keys.in &&
+			for_nobody_else(sa))
 			sa_doom(sa, SA_END_COMMAND, "the peer came first");
 }
 
@@ -237,11 +215,11 @@ static void converge(struct supervised *s)
 		struct supervised_child *child = &s->children[i];
 		ike_time due;
 
-		if (child->wanted && is_up(s, child))
+		if (child->wanted && supervised_is_up(s, child))
 			attempt_drop(s, child);
-		if (!is_missing(s, child) || maker(s, child))
+		if (!supervised_is_missing(s, child) || supervised_maker(s, child))
 			continue;
-		due = due_at(s, child);
+		due = supervised_due_at(s, child);
 		if (due <= e->now)
 			bring_up(s, child);
 		else if (due < next)
@@ -253,7 +231,10 @@ static void converge(struct supervised *s)
 /* An attempt that fails at once makes its connection dirty again, but with a wait. */
 void supervise_run(struct ike_engine *e)
 {
-	for (struct supervised *s = e->supervised; s && !e->ending; s = s->next) {
+	if (!e->supervise || e->ending)
+		return;
+	e->supervise = false;
+	for (struct supervised *s = e->supervised; s; s = s->next) {
 		if (!s->dirty)
 			continue;
 		s->dirty = false;
@@ -268,8 +249,7 @@ void supervise_due(struct supervised *s)
 	supervised_touch(s);
 }
 
-/* Where the next attempt goes, as configured; "" where names among several leave that open. */
-static const char *next_to(const struct supervised *s)
+const char *supervised_next_to(const struct supervised *s)
 {
 	const struct host_list *remote = &s->connection->remote_addrs;
 
@@ -284,8 +264,8 @@ static const char *next_to(const struct supervised *s)
 static void tell_next(struct supervised *s, const struct supervised_child *child)
 {
 	char text[500], since[DURATION_TEXT_MAX], wait[DURATION_TEXT_MAX];
-	ike_time now = s->engine->now, due = due_at(s, child);
-	const char *to = next_to(s);
+	ike_time now = s->engine->now, due = supervised_due_at(s, child);
+	const char *to = supervised_next_to(s);
 
 	duration_print((now - child->down_since) / NS_PER_SECOND, since);
 	if (due == IKE_TIME_NEVER)
@@ -330,7 +310,7 @@ static void attempt_over(struct supervised *s, const struct ike_sa *sa, const ch
 	for (size_t i = 0; i < s->connection->child_count; i++) {
 		struct supervised_child *child = &s->children[i];
 
-		if (!is_missing(s, child))
+		if (!supervised_is_missing(s, child))
 			continue;
 		say_why(child, why);
 		if (!first)
@@ -365,7 +345,7 @@ void supervise_child_up(struct child_sa *c)
 		child->down_since = 0;
 }
 
-static void lay_trap(struct supervised *s, struct supervised_child *child)
+void supervised_lay_trap(struct supervised *s, struct supervised_child *child)
 {
 	child->trapped = trap_install(s->engine, s->connection, child->config, NULL, 0) == 0;
 }
@@ -374,7 +354,13 @@ static void act(struct supervised *s, struct supervised_child *child, uint8_t ac
 {
 	child->wanted = action & CHILD_ACTION_START;
 	if (action & CHILD_ACTION_TRAP && !s->engine->ending)
-		lay_trap(s, child);
+		supervised_lay_trap(s, child);
+}
+
+/* Most children of a gateway begin nothing here. */
+static bool concerns(const struct supervised_child *child)
+{
+	return child->wanted || child->config->close_action || child->config->dpd_action;
 }
 
 void supervise_child_over(struct child_sa *c, enum sa_end end, const char *why)
@@ -382,8 +368,10 @@ void supervise_child_over(struct child_sa *c, enum sa_end end, const char *why)
 	struct supervised *s = supervised_of(c->sa);
 	struct supervised_child *child = child_of(s, c->config->name);
 
+	if (!child || !concerns(child))
+		return;
 	supervised_touch(s);
-	if (!child || is_up(s, child))
+	if (supervised_is_up(s, child))
 		return;
 	child->down_since = s->engine->now;
 	if (end == SA_END_PEER_DELETED)
@@ -404,7 +392,7 @@ void supervise_child_failed(struct ike_sa *sa, const struct child_config *config
 	if (sa->renewal)
 		return; /* the IKE SA that this one was to replace goes on, with its child */
 	supervised_touch(s);
-	if (sa->gone || !child || !is_missing(s, child))
+	if (sa->gone || !child || !supervised_is_missing(s, child))
 		return;
 	say_why(child, why);
 	child->next_at = next_after(s, 0, &child->failures);
@@ -418,239 +406,4 @@ uint32_t supervise_attempt(const struct ike_engine *e, const char *name)
 	const struct supervised *s = supervised_find(e, name);
 
 	return s ? s->attempt : 0;
-}
-
-/* The operator. */
-
-static bool selected(const char *wanted, const char *name)
-{
-	return !wanted || strcmp(wanted, name) == 0;
-}
-
-/* An attempt that is under way for something that isn't wanted any more. */
-static void attempts_end(struct supervised *s, const struct supervised_child *child)
-{
-	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (sa_is_of(sa, s) && sets_up(sa, child))
-			sa_doom(sa, SA_END_COMMAND, "taken down");
-}
-
-uint32_t supervise_hold(struct ike_engine *e, const char *name, const char *child)
-{
-	uint32_t count = 0;
-
-	for (struct supervised *s = e->supervised; s; s = s->next) {
-		for (size_t i = 0; i < s->connection->child_count; i++) {
-			struct supervised_child *each = &s->children[i];
-
-			if (!selected(name, s->connection->name) ||
-				!selected(child, each->config->name))
-				continue;
-			count += is_missing(s, each);
-			each->held = true;
-			attempts_end(s, each);
-			supervised_touch(s);
-		}
-	}
-	return count;
-}
-
-static void start_afresh(struct supervised *s, struct supervised_child *child)
-{
-	child->failures = s->failures = 0;
-	child->next_at = s->next_at = s->engine->now;
-	supervised_touch(s);
-}
-
-void supervise_release(struct ike_engine *e, const char *name, const char *child)
-{
-	struct supervised *s = supervised_find(e, name);
-
-	for (size_t i = 0; s && i < s->connection->child_count; i++) {
-		if (!selected(child, s->children[i].config->name))
-			continue;
-		s->children[i].held = false;
-		start_afresh(s, &s->children[i]);
-	}
-}
-
-/* The configuration. */
-
-static void supervised_free(struct supervised *s)
-{
-	timer_clear(&s->engine->timers, &s->timer);
-	for (size_t i = 0; i < s->connection->child_count; i++)
-		free(s->children[i].why);
-	connection_release(s->connection);
-	free(s);
-}
-
-static struct supervised *supervised_new(struct ike_engine *e, const struct connection *c)
-{
-	struct supervised *s = calloc(1, sizeof(*s) + c->child_count * sizeof(s->children[0]));
-
-	if (!s)
-		return NULL;
-	s->engine = e;
-	s->connection = connection_hold(c);
-	s->timer = (struct timer){ .owner = s, .kind = TIMER_SUPERVISE };
-	s->dirty = true;
-	for (size_t i = 0; i < c->child_count; i++)
-		s->children[i] = (struct supervised_child){
-			.config = &c->children[i],
-			.wanted = c->version != 1 &&
-				(c->children[i].start_action & CHILD_ACTION_START),
-			.down_since = e->now,
-		};
-	return s;
-}
-
-/* Whether the SA carries nothing but this. */
-static bool carries_only(const struct ike_sa *sa, const struct supervised_child *child)
-{
-	for (const struct child_sa *c = sa->children; c; c = c->next)
-		if (strcmp(c->config->name, child->config->name) != 0)
-			return false;
-
-	return true;
-}
-
-/* Undoes what a start began: the child is closed, and its IKE SA where it carries nothing else. */
-static void undo_start(struct supervised *s, const struct supervised_child *child)
-{
-	attempts_end(s, child);
-	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next) {
-		if (!sa_is_of(sa, s) || !sa->established_at || sa_ending(sa) || !sa->children)
-			continue;
-		if (carries_only(sa, child)) {
-			intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
-			continue;
-		}
-		for (struct child_sa *c = sa->children; c; c = c->next)
-			if (strcmp(c->config->name, child->config->name) == 0)
-				intent_add(sa,
-					&(struct intent){
-						.kind = INTENT_DELETE_CHILD, .child_id = c->id });
-	}
-}
-
-/* `by`: what comes in its place, or NULL. Traps that it wants too were moved to it; without one all
- * are gone. */
-static void undo(struct supervised *s, const struct connection *by)
-{
-	for (size_t i = 0; i < s->connection->child_count; i++) {
-		const struct supervised_child *child = &s->children[i];
-		const struct child_config *next =
-			by ? connection_child(by, child->config->name) : NULL;
-
-		if (child->wanted)
-			undo_start(s, child);
-		if (child->trapped && next && !(next->start_action & CHILD_ACTION_TRAP))
-			trap_remove(s->engine, by, next);
-	}
-}
-
-static struct supervised *supervised_take(struct ike_engine *e, const char *name)
-{
-	for (struct supervised **link = &e->supervised; *link; link = &(*link)->next) {
-		struct supervised *s = *link;
-
-		if (strcmp(s->connection->name, name) != 0)
-			continue;
-		*link = s->next;
-		return s;
-	}
-	return NULL;
-}
-
-static void replace(struct ike_engine *e, const char *name, const struct connection *by)
-{
-	struct supervised *s = supervised_take(e, name);
-
-	if (!s)
-		return;
-	undo(s, by);
-	supervised_free(s);
-}
-
-void supervise_load(struct ike_engine *e, const struct connection *connection)
-{
-	struct supervised *s = supervised_find(e, connection->name);
-
-	if (s && s->connection == connection) {
-		for (size_t i = 0; i < connection->child_count; i++)
-			start_afresh(s, &s->children[i]);
-		return;
-	}
-	replace(e, connection->name, connection);
-	s = supervised_new(e, connection);
-	if (!s)
-		return;
-	s->next = e->supervised;
-	e->supervised = s;
-	for (size_t i = 0; i < connection->child_count; i++)
-		if (connection->version != 1 &&
-			(connection->children[i].start_action & CHILD_ACTION_TRAP))
-			lay_trap(s, &s->children[i]);
-}
-
-void supervise_unload(struct ike_engine *e, const char *name)
-{
-	replace(e, name, NULL);
-}
-
-void supervise_free(struct ike_engine *e)
-{
-	while (e->supervised) {
-		struct supervised *s = e->supervised;
-
-		e->supervised = s->next;
-		supervised_free(s);
-	}
-}
-
-/* Reading. */
-
-static void view(
-	struct supervised *s, const struct supervised_child *child, struct ike_supervised_view *ret)
-{
-	const struct ike_sa *sa = maker(s, child);
-
-	*ret = (struct ike_supervised_view){
-		.connection = s->connection,
-		.config = child->config,
-		.down_since = child->down_since,
-		.why = child->why ? child->why : "",
-		.attempts = s->failures > child->failures ? s->failures : child->failures,
-		.tried = s->tried,
-		.next_to = next_to(s),
-		.next_at = sa ? s->engine->now : due_at(s, child),
-		.state = child->held ? IKE_SUPERVISED_HELD
-			: sa         ? IKE_SUPERVISED_TRYING
-				     : IKE_SUPERVISED_WAITING,
-	};
-	if (sa && sa->path_known)
-		ret->tried = sa->path.remote;
-	if (ret->state == IKE_SUPERVISED_WAITING && given_up(s, child))
-		ret->state = IKE_SUPERVISED_GIVEN_UP;
-	ret->attempts += ret->state == IKE_SUPERVISED_TRYING;
-}
-
-bool ike_next_supervised(
-	const struct ike_engine *e, size_t *position, struct ike_supervised_view *ret_view)
-{
-	size_t at = 0;
-
-	for (struct supervised *s = e->supervised; s; s = s->next) {
-		for (size_t i = 0; i < s->connection->child_count; i++, at++) {
-			const struct supervised_child *child = &s->children[i];
-
-			if (at < *position || !child->wanted || is_up(s, child))
-				continue;
-			*position = at + 1;
-			view(s, child, ret_view);
-			return true;
-		}
-	}
-	return false;
 }
