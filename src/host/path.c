@@ -92,7 +92,8 @@ static bool find_source(
 	for (size_t i = 0; i < count; i++) {
 		const struct address *from = &ours[i].address;
 
-		if (from->family == to->family && local_allows(r, from) &&
+		if (ours[i].interface != f->interface && from->family == to->family &&
+			local_allows(r, from) &&
 			netlink_lookup(f->netlink, to, from, f->mark, &way) == 0) {
 			*ret_source = *from;
 			return true;

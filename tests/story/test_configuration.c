@@ -320,6 +320,59 @@ static void a_gateway_without_pools_leaves_the_client_without_a_child(void **sta
 	story_end(&s);
 }
 
+/* Several children of one IKE SA: `dynamic` means the same address for each. */
+static void a_rekeyed_child_keeps_the_virtual_address(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+
+	(void)state;
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(selectors(s.alice, true), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32"), 0);
+	story_end(&s);
+}
+
+/* Make before break: the new IKE SA asks for what the old one has, and shares the lease until that
+ * one goes. */
+static void the_address_stays_over_reauthentication(void **state)
+{
+	struct story s =
+		roadwarrior("pools = small", "vips = 0.0.0.0\n reauth_time = 100\n rand_time = 0");
+
+	(void)state;
+	world_run(s.w, 300 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_TRUE(s, s.bob->ike_up >= 2);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, host_virtuals(s.alice), 1);
+	leases(&s, "small", 1, 0);
+	story_end(&s);
+}
+
+static void a_pool_with_leases_online_is_not_unloaded(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+	const struct ike_command unload = {
+		.kind = IKE_COMMAND_UNLOAD_POOL, .id = 77, .ike = "small"
+	};
+	struct ike_output out;
+	bool refused = false;
+
+	(void)state;
+	ike_command(s.bob->engine, s.w->now, &unload);
+	while (ike_next_output(s.bob->engine, &out))
+		refused = refused ||
+			(out.kind == IKE_TELL && out.tell.kind == IKE_EVENT_DONE && !out.tell.ok &&
+				strstr(out.tell.text, "1 lease online"));
+	STORY_TRUE(s, refused);
+	leases(&s, "small", 1, 0);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +389,9 @@ int main(void)
 		cmocka_unit_test(an_address_that_is_offline_for_longest_is_given_away),
 		cmocka_unit_test(a_client_that_does_not_ask_is_told_to),
 		cmocka_unit_test(a_client_with_a_site_of_its_own_does_without),
+		cmocka_unit_test(a_rekeyed_child_keeps_the_virtual_address),
+		cmocka_unit_test(the_address_stays_over_reauthentication),
+		cmocka_unit_test(a_pool_with_leases_online_is_not_unloaded),
 		cmocka_unit_test(a_gateway_without_pools_leaves_the_client_without_a_child),
 	};
 

@@ -34,7 +34,8 @@ void configuration_read(struct exchange *x);
  * have nothing more to give and let nothing be set. */
 void configuration_inform(struct exchange *x);
 
-struct vips *vips_hold(struct vips *v); /* NULL is fine */
+struct vips *vips_hold(struct vips *v);                             /* NULL is fine */
+void vips_operate(struct ike_sa *sa, enum ike_operation_kind kind); /* ours, where there are any */
 void vips_end(struct ike_sa *sa);  /* releases leases and gives back addresses with the last SA */
 void vips_free(struct ike_sa *sa); /* likewise without a word to the host */
 
