@@ -181,41 +181,55 @@ void check_clear(struct host *h, const struct address *from, const struct addres
 			world_broken(h->world, "a packet goes in the clear past a trap");
 }
 
-/* Texts without secrets: neither as they are nor in hexadecimal, and eight octets of one are
- * enough. */
+/* Texts without secrets: neither as they are nor in hexadecimal. Eight octets of one are enough, so
+ * a text without sixteen digits in a row and without strange characters tells none. */
+#define TOLD_BYTES 8
+
+static bool is_suspect(const char *text)
+{
+	size_t digits = 0;
+
+	for (; *text; text++) {
+		digits = strchr("0123456789abcdefABCDEF", *text) ? digits + 1 : 0;
+		if (digits == 2 * (size_t)TOLD_BYTES || *text < 0x20 || *text > 0x7e)
+			return true;
+	}
+	return false;
+}
+
 static bool told(struct bytes secret, const char *text)
 {
-	char hex[17], upper[17];
-	size_t length = strlen(text);
+	char hex[2 * TOLD_BYTES + 1];
 
-	if (secret.size < 8)
+	if (secret.size < TOLD_BYTES)
 		return false;
-	for (size_t i = 0; i < 8; i++) {
+	for (size_t i = 0; i < TOLD_BYTES; i++)
 		snprintf(hex + 2 * i, 3, "%02x", secret.data[i]);
-		snprintf(upper + 2 * i, 3, "%02X", secret.data[i]);
-	}
-	return strstr(text, hex) || strstr(text, upper) ||
-		memmem(text, length, secret.data, secret.size < 12 ? secret.size : 12);
+	return strcasestr(text, hex) || memmem(text, strlen(text), secret.data, TOLD_BYTES);
+}
+
+static bool tells_keys(const struct ike_sa *sa, const char *text)
+{
+	const struct secret *of_sa[] = { &sa->keys.sk_d, &sa->keys.sk_pi, &sa->keys.sk_pr };
+
+	for (size_t i = 0; i < sizeof(of_sa) / sizeof(of_sa[0]); i++)
+		if (told(secret_bytes(of_sa[i]), text))
+			return true;
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		if (told(secret_bytes(&c->spec.keys_in.encr), text) ||
+			told(secret_bytes(&c->spec.keys_out.encr), text))
+			return true;
+
+	return false;
 }
 
 void check_told(struct host *h, const char *text)
 {
-	const struct secret *secrets[8];
-	bool out = strstr(text, "sharks") || strstr(text, "736861726b73");
+	bool tells = strstr(text, "sharks") != NULL;
 
-	for (const struct ike_sa *sa = h->engine->sas; sa && !out; sa = sa->next) {
-		size_t count = 0;
-
-		secrets[count++] = &sa->keys.sk_d;
-		secrets[count++] = &sa->keys.sk_pi;
-		secrets[count++] = &sa->keys.sk_pr;
-		for (size_t i = 0; i < count; i++)
-			out = out || told(secret_bytes(secrets[i]), text);
-		for (const struct child_sa *c = sa->children; c && !out; c = c->next)
-			out = told(secret_bytes(&c->spec.keys_in.encr), text) ||
-				told(secret_bytes(&c->spec.keys_out.encr), text);
-	}
-	if (out)
+	for (const struct ike_sa *sa = is_suspect(text) ? h->engine->sas : NULL; sa; sa = sa->next)
+		tells = tells || tells_keys(sa, text);
+	if (tells)
 		world_broken(h->world, "an event tells a secret");
 }
 

@@ -153,7 +153,7 @@ struct host *world_host(struct world *w, const char *name, const char *address, 
 	h->config = strdup(config);
 	h->random_state = w->seed * 1000003 + w->host_count;
 	h->random = (struct random_source){ world_seeded_fill, &h->random_state };
-	h->crypto = crypto_new(&h->random);
+	h->crypto = world_crypto(w);
 	h->keys = keys_new();
 	if (options)
 		h->options = *options;
@@ -205,7 +205,6 @@ void host_free(struct host *h)
 {
 	host_stop(h);
 	keys_free(h->keys);
-	crypto_free(h->crypto);
 	free(h->config);
 	free(h);
 }

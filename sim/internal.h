@@ -10,6 +10,7 @@ void world_broken(struct world *w, const char *format, ...) __attribute__((forma
 bool world_chance(struct world *w, unsigned percent);
 void world_die(const char *what) __attribute__((noreturn));       /* the caller's mistake */
 void world_seeded_fill(void *context, uint8_t *out, size_t size); /* context: the state */
+struct crypto *world_crypto(struct world *w);
 
 /* Hosts. */
 void host_free(struct host *h);

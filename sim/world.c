@@ -22,6 +22,27 @@ void world_seeded_fill(void *context, uint8_t *out, size_t size)
 		out[i] = (uint8_t)(split_mix(context) >> 24);
 }
 
+/* All worlds of a process share OpenSSL's context, which takes long to make; its randomness comes
+ * from the world that a host was last made in. */
+static uint64_t nobodys_state, *crypto_state = &nobodys_state;
+
+static void crypto_fill(void *context, uint8_t *out, size_t size)
+{
+	(void)context;
+	world_seeded_fill(crypto_state, out, size);
+}
+
+struct crypto *world_crypto(struct world *w)
+{
+	static const struct random_source source = { crypto_fill, NULL };
+	static struct crypto *crypto;
+
+	crypto_state = &w->crypto_state;
+	if (!crypto)
+		crypto = crypto_new(&source);
+	return crypto;
+}
+
 uint64_t world_random(struct world *w, uint64_t below)
 {
 	return split_mix(&w->random_state) % below;
@@ -79,6 +100,7 @@ struct world *world_new(uint64_t seed)
 	if (!w)
 		abort();
 	w->seed = w->random_state = seed;
+	w->crypto_state = seed * 1000003;
 	w->now = NS_PER_SECOND;
 	w->faults.delay_ns = 10 * NS_PER_MS;
 	return w;
@@ -93,6 +115,8 @@ void world_free(struct world *w)
 		free(w->ladder[i]);
 	free(w->flow_delivered);
 	free(w->keys_used);
+	if (crypto_state == &w->crypto_state)
+		crypto_state = &nobodys_state;
 	free(w);
 }
 

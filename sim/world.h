@@ -143,7 +143,7 @@ struct host {
 };
 
 struct world {
-	uint64_t seed, random_state;
+	uint64_t seed, random_state, crypto_state;
 	ike_time now;
 	struct network_faults faults; /* of every link without faults of its own */
 	struct network_faults
