@@ -2,7 +2,7 @@
 
 CLANG_SOURCES = find src include sim tests fuzz bench -name '*.[ch]' 2>/dev/null
 
-.PHONY: all build deps test unit story sim netns interop symbols demo bench fuzz format check-format clean
+.PHONY: all build deps test unit story sim mutants netns interop symbols demo bench fuzz format check-format clean
 
 all: build
 
@@ -17,8 +17,16 @@ test: deps
 	@tests/run
 
 # One layer of the tests each.
-unit story sim symbols netns interop: deps
+unit story symbols netns interop: deps
 	@tests/run $@
+
+# The simulator: the seeds that `make test` runs; SEED=n replays one with its ladder, MINUTES=m searches fresh ones.
+sim: deps
+	@$(if $(SEED)$(MINUTES),tests/search $(if $(SEED),--seed $(SEED),--minutes $(MINUTES)),tests/run sim)
+
+# Rules of the protocol, disabled one by one: the simulator must notice each.
+mutants: deps
+	@tests/mutants
 
 demo: build
 	@demo/demo

@@ -248,13 +248,17 @@ static const struct network_faults *faults_between(struct host *from, const stru
 	return own ? own : &from->world->faults;
 }
 
+static bool is_by_chance(struct world *w, enum sim_carries carries, const struct network_faults *f)
+{
+	return !(f->spare_esp && carries != CARRIES_IKE) && world_chance(w, f->loss_percent);
+}
+
 static bool is_lost(
 	struct host *from, const struct ike_path *path, size_t size, const struct network_faults *f)
 {
 	struct world *w = from->world;
 
-	return f->partition || w->faults.partition || world_chance(w, f->loss_percent) ||
-		(f->mtu && size + IP_UDP_BYTES > f->mtu) ||
+	return f->partition || w->faults.partition || (f->mtu && size + IP_UDP_BYTES > f->mtu) ||
 		!host_has_address(from, &path->local.address) ||
 		address_cut(w, &path->local.address) || address_cut(w, &path->remote.address);
 }
@@ -268,7 +272,7 @@ void network_send(struct host *from, enum sim_carries carries, const struct ike_
 	struct ike_path out = *path;
 
 	w->packets_sent++;
-	if (is_lost(from, path, datagram.size, f)) {
+	if (is_by_chance(w, carries, f) || is_lost(from, path, datagram.size, f)) {
 		w->packets_lost++;
 		return;
 	}

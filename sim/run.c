@@ -214,9 +214,11 @@ static void change_option(struct run *r, const struct action *a)
 {
 	struct workload_link *l = &r->now.links[a->link];
 	unsigned option = a->value % WORKLOAD_OPTIONS;
+	uint8_t choice = (uint8_t)(a->value / WORKLOAD_OPTIONS % workload_values(option));
 
-	l->choices[a->side][option] =
-		(uint8_t)(a->value / WORKLOAD_OPTIONS % workload_values(option));
+	if (l->choices[a->side][option] == choice)
+		return; /* a reload doesn't touch what is as it was */
+	l->choices[a->side][option] = choice;
 	r->held[a->link][a->side] = false;
 	reload(r, l->host[a->side]);
 }

@@ -56,7 +56,7 @@ static void tell_failure(struct workload *p, struct outcome *o, bool shrink)
 }
 
 struct settings {
-	bool show, shrink, strict;
+	bool show, shrink, strict, first; /* first: no more after the first failure */
 };
 
 static void run_seed(uint64_t seed, const struct settings *s, struct totals *t)
@@ -81,7 +81,7 @@ static void run_seed(uint64_t seed, const struct settings *s, struct totals *t)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: sim [--no-shrink] [--strict] --seed N | --seeds A..B | --minutes M\n");
+		"usage: sim [--no-shrink] [--strict] [--first] [--from N] --seed N | --seeds A..B | --minutes M\n");
 	return 2;
 }
 
@@ -94,7 +94,7 @@ static void print_totals(const struct totals *t)
 
 int main(int argc, char **argv)
 {
-	unsigned long long from, to;
+	unsigned long long from = (unsigned long long)time(NULL) * 1000, to = UINT64_MAX;
 	struct settings s = { .shrink = true };
 	struct totals t = { 0 };
 	time_t end = 0;
@@ -102,6 +102,12 @@ int main(int argc, char **argv)
 	for (; argc > 3; argc--, argv++) {
 		s.shrink = s.shrink && strcmp(argv[1], "--no-shrink") != 0;
 		s.strict = s.strict || strcmp(argv[1], "--strict") == 0;
+		s.first = s.first || strcmp(argv[1], "--first") == 0;
+		if (strcmp(argv[1], "--from") == 0) {
+			from = strtoull(argv[2], NULL, 10);
+			argc--;
+			argv++;
+		}
 	}
 	if (argc != 3)
 		return usage();
@@ -110,15 +116,13 @@ int main(int argc, char **argv)
 		s.show = s.strict = true;
 	} else if (strcmp(argv[1], "--minutes") == 0) {
 		end = time(NULL) + 60 * atol(argv[2]);
-		from = (unsigned long long)time(NULL) * 1000;
-		to = UINT64_MAX;
 	} else if (strcmp(argv[1], "--seeds") != 0 ||
 		sscanf(argv[2], "%llu..%llu", &from, &to) != 2) {
 		return usage();
 	}
 	for (unsigned long long seed = from; seed <= to && (!end || time(NULL) < end); seed++) {
 		run_seed(seed, &s, &t);
-		if (end && t.failed >= 10)
+		if (t.failed >= (s.first ? 1 : 10) && (end || s.first))
 			break;
 	}
 	print_totals(&t);

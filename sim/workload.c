@@ -155,7 +155,7 @@ static void make_host(struct workload *p, struct dice *d, size_t number)
 	struct ike_options *o = &h->options;
 
 	ike_options_default(o);
-	o->retransmit_tries = 3 + (uint32_t)roll(d, 3);
+	o->retransmit_tries = (p->calm ? 6 : 3) + (uint32_t)roll(d, 3);
 	o->cookie_threshold = one_in(d, 3) ? 1 : 30;
 	o->retransmit_jitter_percent = (uint32_t)roll(d, 50);
 	o->fragment_size = one_in(d, 3) ? 576 : 1280;
@@ -208,6 +208,8 @@ static void make_faults(struct workload *p, struct dice *d)
 {
 	if (p->calm) {
 		p->faults = (struct network_faults){
+			.loss_percent = one_in(d, 2) ? 0 : (unsigned)roll(d, 5),
+			.spare_esp = true,
 			.duplicate_percent = (unsigned)roll(d, 40),
 			.reorder_percent = (unsigned)roll(d, 40),
 			.delay_ns = (1 + roll(d, 50)) * NS_PER_MS,

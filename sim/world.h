@@ -24,6 +24,7 @@ struct network_faults {
 	unsigned answer_never_percent, answer_no_percent; /* of slow questions */
 	unsigned mtu;   /* bigger IP packets are lost; 0: none is too big */
 	bool partition; /* nothing passes */
+	bool spare_esp; /* only IKE gets lost */
 };
 
 struct sim_child { /* what a plane was told */
