@@ -371,6 +371,45 @@ static void a_directory_is_loaded_whole_despite_mistakes(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+static bool told(const struct problems *problems, enum problem_kind kind, const char *text)
+{
+	char line[PROBLEM_TEXT_MAX * 2];
+
+	for (size_t i = 0; i < problems->count; i++)
+		if (problems->list[i].kind == kind &&
+			strstr(problem_print(&problems->list[i], line, sizeof(line)), text))
+			return true;
+	return false;
+}
+
+static void pools_are_checked_against_each_other_and_by_name(void **state)
+{
+	char directory[] = "/tmp/test_conf.XXXXXX", command[100];
+	struct crypto *crypto = crypto_new(NULL);
+	struct problems problems = { 0 };
+	struct conf_directory *d;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	put(directory, "swanctl.conf",
+		"connections {\n rw {\n pools = four, six\n local {\n auth = psk\n }\n remote {\n auth = psk\n } } }\n"
+		"pools {\n four {\n addrs = 10.3.0.0/24\n }\n wide {\n addrs = 10.3.0.200-10.3.1.9\n }\n }\n");
+	assert_int_equal(conf_load_directory(directory, crypto, &problems, &d), 0);
+	assert_int_equal(d->pool_count, 1);
+	assert_string_equal(d->pools[0]->name, "four");
+	assert_int_equal(d->connections[0]->pool_count, 2);
+	assert_int_equal(problems.errors, 1);
+	assert_true(told(&problems, PROBLEM_ERROR,
+		"swanctl.conf:14: pool 'wide' (10.3.0.200-10.3.1.9) overlaps pool 'four' (10.3.0.0/24"));
+	assert_true(told(&problems, PROBLEM_WARNING,
+		"swanctl.conf:3: warning: connection 'rw' leases from pool 'six', which is not there"));
+	conf_directory_free(d);
+	problems_free(&problems);
+	crypto_free(crypto);
+	snprintf(command, sizeof(command), "rm -r %s", directory);
+	assert_int_equal(system(command), 0);
+}
+
 static void the_manual_knows_every_key(void **state)
 {
 	FILE *f = tmpfile();
@@ -392,6 +431,7 @@ int main(void)
 		cmocka_unit_test(proposals_become_transforms),
 		cmocka_unit_test(settings_have_strongswans_names),
 		cmocka_unit_test(a_directory_is_loaded_whole_despite_mistakes),
+		cmocka_unit_test(pools_are_checked_against_each_other_and_by_name),
 		cmocka_unit_test(the_manual_knows_every_key),
 	};
 
