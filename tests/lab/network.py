@@ -336,9 +336,9 @@ class Lab:
         assert end['sum_sent']['bytes'] >= size, end
         return end['sum_received']['bits_per_second'] / 1e6
 
-    def start_ping(self, source, target, count=40):
+    def start_ping(self, source, target, count=40, interval='0.05'):
         """A ping that goes on in the background, 20 packets a second: lost_pings() awaits its verdict."""
-        ping = self[source].start('ping', '-n', '-c', count, '-i', '0.05', '-W', '1', target,
+        ping = self[source].start('ping', '-n', '-c', count, '-i', interval, '-W', '1', target,
                                   log=self.fresh_log('ping'))
         self.helpers.append(ping)
         wait_for(lambda: 'bytes from' in ping.output(), 'the first ping to come back')

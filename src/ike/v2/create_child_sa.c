@@ -223,14 +223,16 @@ static void delete_replaced(struct exchange *x, const struct child_sa *c)
 			.kind = INTENT_DELETE_CHILD, .child_id = c->id, .end = SA_END_REPLACED });
 }
 
-/* The peer's new child takes the old one's place. */
+/* The peer's new child takes the old one's place. That the peer receives on it already shows when it
+ * deletes the old one: until then we go on sending there. */
 static void rival_wins(struct exchange *x, struct child_sa *old)
 {
 	struct child_sa *winner = rival(x);
 
 	if (old)
 		child_replaced(old, winner);
-	child_use_outbound(winner);
+	if (!old || !old->installed_out)
+		child_use_outbound(winner);
 	child_announce(winner);
 }
 

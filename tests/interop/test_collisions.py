@@ -1,0 +1,116 @@
+"""ternd (on moon) and charon (on sun) both rekey at once, again and again, while packets cross: RFC 7296 §2.8.1 and
+§2.8.2 with another's implementation of them. No packet is lost, and no SA is left over."""
+
+import re
+import signal
+import threading
+import time
+
+import pytest
+
+from lab import INNER, Tunnel, Vici, assert_agreement, wait_for
+
+PSK = Tunnel('psk')
+PFS = Tunnel('pfs', esp='aes128gcm16-x25519')
+CHILD_ROUNDS, IKE_ROUNDS, BOTH_ROUNDS = 200, 30, 20
+
+
+class Rekeyer(threading.Thread):
+    """One end's control socket; rekeys whenever all ends have come to the barrier."""
+
+    def __init__(self, end, barrier, rounds, commands):
+        super().__init__(daemon=True)
+        self.end, self.barrier, self.rounds, self.commands = end, barrier, rounds, commands
+        self.failure = None
+
+    def run(self):
+        try:
+            with Vici(self.end.socket) as vici:
+                for _ in range(self.rounds):
+                    self.barrier.wait(60)
+                    for command in self.commands:
+                        vici.request('rekey', **command)
+                    self.barrier.wait(60)
+        except Exception as failure:  # noqa: BLE001: shown by the test
+            self.failure = failure
+            self.barrier.abort()
+
+
+class Traffic:
+    """A hundred packets a second from one site to the other and back, for as long as a test wants."""
+
+    def __init__(self, bench, source, target):
+        self.ping = bench.lab.start_ping(source, INNER[target, 4], count=100000, interval='0.01')
+
+    def lost(self):
+        """End it: the numbers of the packets that didn't come back, but for those still under way."""
+        self.ping.end(signal.SIGINT)
+        back = {int(number) for number in re.findall(r'icmp_seq=(\d+) ttl', self.ping.output())}
+        return sorted(set(range(1, max(back))) - back)
+
+
+def keys(ends):
+    """The SPIs that both ends agree on, once each has one IKE SA with one child, and no other is on its way out."""
+    seen = []
+    for end in ends:
+        standing = [sa for sa in end.sas() if sa['state'] not in ('DELETING', 'REKEYED')]
+        children = [child for sa in standing for child in sa['children'] if child['state'] != 'DELETED']
+        if [sa['state'] for sa in standing] != ['ESTABLISHED'] or [c['state'] for c in children] != ['INSTALLED']:
+            return None
+        seen.append((standing[0]['initiator-spi'], {children[0]['spi-in'], children[0]['spi-out']}))
+    return seen[0] if seen[0] == seen[1] else None
+
+
+def rekey_at_once(ends, rounds, *commands):
+    """All ends rekey at the same time, `rounds` times; each time both come to the same new SAs."""
+    barrier = threading.Barrier(len(ends) + 1)
+    threads = [Rekeyer(end, barrier, rounds, commands) for end in ends]
+    for thread in threads:
+        thread.start()
+    for number in range(rounds):
+        before = wait_for(lambda: keys(ends), f'one tunnel before round {number}', 20)
+        barrier.wait(60)
+        barrier.wait(60)
+        wait_for(lambda: changed(before, keys(ends), commands), f'new keys of round {number}', 20)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.failure, thread.failure
+
+
+def changed(before, after, commands):
+    return after and all(before['ike' not in command] != after['ike' not in command] for command in commands)
+
+
+@pytest.mark.parametrize('row', [PSK, PFS], ids=str)
+def test_both_rekey_the_child_at_once(bench, row):
+    ends = bench.start(row, moon='tern', sun='charon')
+    ends[0].up()
+    there, back = Traffic(bench, 'alice', 'bob'), Traffic(bench, 'bob', 'alice')
+    with bench.wire() as wire:
+        rekey_at_once(ends, CHILD_ROUNDS if row is PSK else CHILD_ROUNDS // 10, {'child': 'net'})
+    assert (there.lost(), back.lost()) == ([], [])
+    wire.assert_only_encrypted()
+    time.sleep(1.5)   # for what lingers
+    assert_agreement(*ends, row)
+
+
+def test_both_rekey_the_ike_sa_at_once(bench):
+    """A redundant IKE SA whose maker forgot it (§2.8.2: it was asked to delete the old one first) may wait for its
+    timer, in state REKEYED; nothing else may be left."""
+    ends = bench.start(PSK, moon='tern', sun='charon')
+    ends[0].up()
+    child = ends[0].the_child()
+    traffic = Traffic(bench, 'alice', 'bob')
+    rekey_at_once(ends, IKE_ROUNDS, {'ike': 'site'})
+    assert traffic.lost() == []
+    spis = wait_for(lambda: keys(ends), 'one tunnel at the end')[1]
+    assert child['spi-in'] in spis, 'the child must move to the new IKE SA as it is'
+
+
+def test_both_rekey_everything_at_once(bench):
+    ends = bench.start(PSK, moon='tern', sun='charon')
+    ends[0].up()
+    traffic = Traffic(bench, 'alice', 'bob')
+    rekey_at_once(ends, BOTH_ROUNDS, {'child': 'net'}, {'ike': 'site'})
+    assert traffic.lost() == []
+    assert wait_for(lambda: keys(ends), 'one tunnel at the end')
