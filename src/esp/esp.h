@@ -177,7 +177,7 @@ bool esp_next_event(struct esp *esp, struct esp_event *ret_event);
 
 struct esp_counters {
 	uint64_t bytes, packets;
-	ike_time last_used; /* 0: never */
+	ike_time last_used; /* inbound: of what came from where we send to; 0: never */
 };
 
 struct esp_child_stats {

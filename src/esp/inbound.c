@@ -89,6 +89,15 @@ static void inbound_note_mapping(struct inbound *x)
 		c->mapping_told = *from;
 }
 
+/* Whether the peer sends from where we send to: else it may not hear us. RFC 4555 §3.12. */
+static bool inbound_on_path(const struct inbound *x)
+{
+	const struct endpoint *from = &x->in->path.remote, *to = &x->child->spec.path.remote;
+
+	return x->in->encap && x->child->spec.encap ? endpoint_equal(from, to)
+						    : address_equal(&from->address, &to->address);
+}
+
 static enum esp_reason inbound_open(struct inbound *x)
 {
 	size_t size = x->in->packet.size;
@@ -249,6 +258,7 @@ void esp_inbound(
 	for (size_t i = 0; i < count; i++) {
 		struct inbound x = { .esp = esp, .now = now, .in = &in[i], .out = &out[i] };
 		enum esp_reason reason;
+		ike_time used;
 
 		out[i] = (struct esp_out){ .memory = out[i].memory,
 			.memory_size = out[i].memory_size,
@@ -260,7 +270,10 @@ void esp_inbound(
 			out_drop(esp, &out[i], reason);
 			continue;
 		}
+		used = x.child->in.counters.last_used;
 		sa_count(esp, now, x.child, &x.child->in, x.flow.size);
+		if (!inbound_on_path(&x))
+			x.child->in.counters.last_used = used;
 		out[i].verdict = ESP_DELIVER;
 		out[i].packet = BYTES(x.packet, x.flow.size);
 	}

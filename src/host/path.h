@@ -7,6 +7,8 @@
 
 #include <uv.h>
 
+#define PATH_OURS_MAX 256
+
 struct path_finder {
 	uv_loop_t *loop;
 	struct netlink *netlink;
@@ -18,6 +20,11 @@ struct path_finder {
 	void *context;
 	bool stopped;    /* answers are dropped: nobody listens any more */
 	unsigned active; /* requests under way */
+	/* This host's addresses on links that are up, as of a moment (uv_now(), in ms) ago: many SAs
+	 * ask at once. */
+	uint64_t ours_at;
+	size_t ours_count;
+	struct netlink_address ours[PATH_OURS_MAX];
 };
 
 /* Our addresses beside path's that local_addrs of the connection allow (a name allows any): into

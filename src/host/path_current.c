@@ -6,11 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OURS_MAX 256
-
 struct ours {
 	size_t count;
-	struct netlink_address list[OURS_MAX];
+	struct netlink_address list[PATH_OURS_MAX];
 };
 
 /* A name in local_addrs stands for addresses that change as well, so it allows any. */
@@ -27,14 +25,30 @@ static bool allows(const struct connection *c, const struct address *a)
 	return c->local_addrs.count == 0;
 }
 
+/* Without those on our own device and on links without a carrier: the kernel keeps them there. */
+static void look_at_ours(struct path_finder *f)
+{
+	struct netlink_address all[PATH_OURS_MAX];
+	size_t count;
+
+	if (f->ours_at && f->ours_at == uv_now(f->loop))
+		return;
+	count = netlink_addresses(f->netlink, all, PATH_OURS_MAX);
+	f->ours_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (all[i].interface != f->interface &&
+			netlink_link_up(f->netlink, all[i].interface))
+			f->ours[f->ours_count++] = all[i];
+	f->ours_at = uv_now(f->loop);
+}
+
 static void find_ours(struct path_finder *f, const struct connection *c, struct ours *ret)
 {
-	size_t count = netlink_addresses(f->netlink, ret->list, OURS_MAX);
-
+	look_at_ours(f);
 	ret->count = 0;
-	for (size_t i = 0; i < count; i++)
-		if (ret->list[i].interface != f->interface && allows(c, &ret->list[i].address))
-			ret->list[ret->count++] = ret->list[i];
+	for (size_t i = 0; i < f->ours_count; i++)
+		if (allows(c, &f->ours[i].address))
+			ret->list[ret->count++] = f->ours[i];
 }
 
 static const struct netlink_address *find(const struct ours *ours, const struct address *a)

@@ -5,6 +5,7 @@
 
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/renew.h"
 #include "ike/v2/mobike.h"
 
 /* A question that the host never answered is asked anew after this long. */
@@ -128,7 +129,11 @@ void path_seen(struct ike_sa *sa, const struct opened *message)
 {
 	bool response = message->header.flags & FLAG_RESPONSE;
 
-	if (!message->authenticated || path_equal(&sa->path, &message->path))
+	if (!message->authenticated)
+		return;
+	if (!response)
+		sa->mobility.heard = message->path.remote;
+	if (path_equal(&sa->path, &message->path))
 		return;
 	if (sa->setup && !sa->initiator && !response) {
 		path_move(sa, &message->path, false); /* it floats to the ports of NAT traversal */
@@ -138,21 +143,25 @@ void path_seen(struct ike_sa *sa, const struct opened *message)
 	}
 }
 
-void path_mapped(struct child_sa *child, const struct endpoint *remote)
+static void follow(struct ike_sa *sa, const struct endpoint *remote)
 {
-	struct ike_sa *sa = child->sa;
 	struct ike_path path = { sa->mobility.traffic.path.local, *remote };
 	bool verify = sa->mobility.mobike && path_must_verify(sa, &path);
 
-	if (sa->gone || !follows(sa))
-		return;
-	if (sa->mobility.verifying && endpoint_equal(remote, &sa->path.remote))
-		return; /* the answer is on its way */
 	path_move(sa, &path, verify);
 	if (verify)
 		intent_add(sa, &(struct intent){ .kind = INTENT_VERIFY_PATH });
 	else
 		path_settle(sa);
+}
+
+void path_mapped(struct child_sa *child, const struct endpoint *remote)
+{
+	struct ike_sa *sa = child->sa;
+	bool awaited = sa->mobility.verifying && endpoint_equal(remote, &sa->path.remote);
+
+	if (!sa->gone && follows(sa) && !awaited)
+		follow(sa, remote);
 }
 
 /* What the host says. */
@@ -239,23 +248,27 @@ static struct ike_path answered_path(const struct ike_sa *sa, const struct ike_a
 		{ answer->path.remote.address, port } };
 }
 
-/* Without MOBIKE only a peer that takes us for one behind a NAT follows us; else the SA is where we
- * are not, and whoever wants the tunnel sets it up anew. */
+/* Without MOBIKE only a peer that takes us for one behind a NAT follows us. Else the IKE SA still serves
+ * from the new address, since answers go where requests come from; but the peer's ESP doesn't. A new IKE
+ * SA takes its place, where we are the one to set it up. */
 static void strand(struct ike_sa *sa, const struct ike_path *path)
 {
-	char local[ADDRESS_TEXT_MAX], why[200];
+	const struct renew_order order = { .word = "set up again from the new address" };
+	char local[ADDRESS_TEXT_MAX];
 
+	address_print(&sa->path.local.address, local);
+	path_move(sa, path, false);
 	if (sa->nat_local) {
-		path_move(sa, path, false);
 		path_settle(sa);
 		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
 		return;
 	}
-	snprintf(why, sizeof(why), "our address %s is gone and the SA can't move: %s",
-		address_print(&sa->path.local.address, local),
-		sa->connection->mobike ? "the peer does not speak MOBIKE" : "mobike = no");
-	sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", why);
-	sa_doom(sa, SA_END_FAILED, why);
+	sa_tell(sa, IKE_EVENT_FAILED, 0, "our address %s is gone and the IKE SA can't move: %s",
+		local, sa->connection->mobike ? "the peer does not speak MOBIKE" : "mobike = no");
+	if (!renew_possible(sa))
+		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_FAILED });
+	else if (!renew_begin(sa, &order) && sa->state != IKE_ESTABLISHED)
+		sa_doom(sa, SA_END_FAILED, "our address is gone");
 }
 
 static void decide(struct ike_sa *sa, const struct ike_answer *answer)
@@ -267,12 +280,12 @@ static void decide(struct ike_sa *sa, const struct ike_answer *answer)
 	if (path_equal(&path, &sa->path)) {
 		if (others)
 			intent_add(sa, &(struct intent){ .kind = INTENT_ANNOUNCE_ADDRESSES });
-		else if (m->mobike && m->decides && sa->nat_local)
+		else if (m->mobike && sa->original_initiator && sa->nat_local)
 			intent_add(
 				sa, &(struct intent){ .kind = INTENT_LIVENESS }); /* another NAT? */
 	} else if (!m->mobike) {
 		strand(sa, &path);
-	} else if (m->decides) {
+	} else if (sa->original_initiator) {
 		path_update(sa, &path);
 	} else { /* RFC 4555 §3.5: the exception, for an address that went away */
 		m->announcing = true;
@@ -303,18 +316,20 @@ bool path_answered(struct ike_engine *e, const struct ike_answer *answer)
 }
 
 /* Requests that go unanswered. RFC 4555 §3.5: the initiator tries other pairs of addresses; the
- * responder does so only to say where it is, §3.6. */
+ * responder does so only to say where it is, §3.6. One more case is left to the responder: a NAT gave
+ * the peer another mapping, the peer has not noticed (strongSwan up to 5.9 may not), and asks us from
+ * there. That alone changes nothing (§3.8); but where the old mapping is silent, the new one is tried. */
 
 uint32_t path_patience(const struct ike_sa *sa)
 {
 	const struct mobility *m = &sa->mobility;
 	uint32_t tries = sa->engine->options.retransmit_tries;
 
-	if (m->mobike && !m->decides && m->verifying)
+	if (m->mobike && !sa->original_initiator && m->verifying)
 		return tries < VERIFY_TRIES ? tries : VERIFY_TRIES;
 	/* §3.11: the responder waits longer, so that the initiator finds another path meanwhile. One
 	 * more makes the five minutes that it suggests of the default series. */
-	return m->mobike && !m->decides ? tries + 1 : tries;
+	return m->mobike && !sa->original_initiator ? tries + 1 : tries;
 }
 
 static bool pair_at(const struct ike_sa *sa, size_t at, struct ike_path *ret_path)
@@ -332,13 +347,32 @@ static bool pair_at(const struct ike_sa *sa, size_t at, struct ike_path *ret_pat
 		!path_equal(ret_path, &sa->path);
 }
 
+static bool heard_elsewhere(const struct ike_sa *sa)
+{
+	const struct endpoint *heard = &sa->mobility.heard;
+
+	return heard->port && follows(sa) && !endpoint_equal(heard, &sa->path.remote) &&
+		heard->address.family == sa->path.local.address.family;
+}
+
+static void probe_heard(struct ike_sa *sa)
+{
+	if (sa->original_initiator || !heard_elsewhere(sa))
+		return;
+	window_send_along(sa, &(struct ike_path){ sa->path.local, sa->mobility.heard });
+	sa->mobility.probed = true;
+}
+
 void path_probe(struct ike_sa *sa)
 {
 	struct mobility *m = &sa->mobility;
 	size_t pairs = m->own_count * (m->peer_count + 1), sent = 0;
 	struct ike_path path;
 
-	if (!m->mobike || !(m->decides || m->announcing) || sa->window.tries < PROBE_AFTER)
+	if (!m->mobike || sa->window.tries < PROBE_AFTER)
+		return;
+	probe_heard(sa);
+	if (!sa->original_initiator && !m->announcing)
 		return;
 	path_look_again(sa);
 	for (size_t i = 0; i < pairs && sent < PROBES_EACH; i++) {
@@ -358,10 +392,15 @@ void path_replied(struct ike_sa *sa, const struct opened *message)
 
 	if (!m->probed || path_equal(&message->path, &sa->path))
 		return;
+	if (!sa->original_initiator && heard_elsewhere(sa) &&
+		endpoint_equal(&message->path.remote, &m->heard)) {
+		follow(sa, &m->heard);
+		return;
+	}
 	for (size_t i = 0; i < pairs; i++) {
 		if (!pair_at(sa, i, &path) || !path_equal(&path, &message->path))
 			continue;
-		if (m->decides) {
+		if (sa->original_initiator) {
 			path_update(sa, &path);
 		} else {
 			path_move(sa, &path, false);
@@ -376,7 +415,7 @@ bool path_fall_back(struct ike_sa *sa)
 	struct mobility *m = &sa->mobility;
 	char remote[ENDPOINT_TEXT_MAX];
 
-	if (!m->mobike || m->decides || !m->verifying)
+	if (!m->mobike || sa->original_initiator || !m->verifying)
 		return false;
 	sa_tell(sa, IKE_EVENT_NOTE, 0, "%s did not answer the return routability check",
 		endpoint_print(&sa->path.remote, remote));

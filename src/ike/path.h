@@ -15,10 +15,9 @@ struct traffic {
 	bool nat_local, nat_remote;
 };
 
+/* RFC 4555's initiator, who chooses the addresses (§3.5), is the sa->original_initiator. */
 struct mobility {
 	bool mobike;       /* both said MOBIKE_SUPPORTED, RFC 4555 §3.2 */
-	bool decides;      /* we began the first IKE SA of this line of rekeyed ones: RFC 4555's
-			 initiator, who chooses the addresses, §3.5 */
 	bool peer_nat_t;   /* NAT detection payloads came in IKE_SA_INIT */
 	bool verifying;    /* sa->path has not answered yet: the children stay on `traffic` */
 	bool probed;       /* the request in flight went over other pairs, too */
@@ -26,6 +25,8 @@ struct mobility {
 	uint32_t moves;    /* of sa->path so far */
 	uint32_t moves_at; /* when the request in flight was first sent */
 	unsigned probe_next;
+	struct endpoint
+		heard; /* whence the peer's last request came, where that is not sa->path's */
 	struct traffic traffic;
 	struct address verified; /* the peer's before the present one: may come back unchecked */
 	size_t own_count, peer_count;

@@ -57,7 +57,7 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	sa->setup->timer.kind = TIMER_HALF_OPEN;
 	sa->engine = e;
 	sa->id = ++e->last_ike_id;
-	sa->initiator = sa->original_initiator = sa->mobility.decides = initiator;
+	sa->initiator = sa->original_initiator = initiator;
 	sa->rekey_at = sa->over_at = sa->reauth_at = sa->auth_ends_at = IKE_TIME_NEVER;
 	if (table_put(e->by_ike_id, BYTES(&sa->id, sizeof(sa->id)), sa) < 0) {
 		free(sa->setup);

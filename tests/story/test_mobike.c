@@ -370,15 +370,19 @@ static void it_moves_again_while_it_moves(void **state)
 
 static void without_mobike_it_is_set_up_again(void **state)
 {
-	struct story s = mobile("mobike = no");
+	struct story_config c = { .connection = ANYWHERE "mobike = no",
+		.bob_connection = "remote_addrs = %any" };
+	struct story s = story_established(SEED, &c);
 
 	(void)state;
 	STORY_TRUE(s, !laddered(&s, "MOBIKE_SUPPORTED"));
 	STORY_EQUAL(s, child(s.alice)->path.local.port, 500);
 	host_set_address(s.alice, ALICE_2);
-	world_settle(s.w, 10 * NS_PER_SECOND);
+	world_run(s.w, 60 * NS_PER_SECOND);
 	STORY_TRUE(s, strstr(s.alice->last_failure, "mobike = no"));
 	STORY_TRUE(s, !laddered(&s, "UPDATE_SA_ADDRESSES"));
+	story_up(&s, 1);
+	STORY_TRUE(s, is(&child(s.bob)->path.remote.address, ALICE_2));
 	story_end(&s);
 }
 

@@ -438,6 +438,44 @@ static void a_changed_mapping_is_told_once_by_the_newest_packet(void **state)
 	world_free(w);
 }
 
+static void without_a_replay_window_no_packet_moves_the_path(void **state)
+{
+	struct child_spec spec = spec_of(GCM, CHILD_TUNNEL, 4, 4);
+	struct esp_event event;
+	struct world *w;
+
+	(void)state;
+	spec.encap = true;
+	spec.replay_window = 0;
+	w = world_new(&spec);
+	packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_UDP, 60);
+	w->spec_b.path.remote.port = 7777;
+	assert_int_equal(world_receive(w, world_send(w))->verdict, ESP_DELIVER);
+	assert_false(esp_next_event(w->b, &event));
+	world_free(w);
+}
+
+/* RFC 4555 §3.12. */
+static void only_packets_from_where_ours_go_show_that_the_peer_is_there(void **state)
+{
+	struct child_spec spec = spec_of(GCM, CHILD_TUNNEL, 4, 4);
+	struct esp_child_stats stats;
+	struct world *w = world_new(&spec);
+
+	(void)state;
+	packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_UDP, 60);
+	assert_int_equal(world_receive(w, world_send(w))->verdict, ESP_DELIVER);
+	assert_int_equal(esp_stats(w->b, world_child(w->b)->spec.child_id, &stats), 0);
+	assert_int_not_equal(stats.in.last_used, 0);
+	world_child(w->b)->in.counters.last_used = 0;
+	world_child(w->b)->spec.path.remote.address.octets[3]++;
+	assert_int_equal(world_receive(w, world_send(w))->verdict, ESP_DELIVER);
+	assert_int_equal(esp_stats(w->b, world_child(w->b)->spec.child_id, &stats), 0);
+	assert_int_equal(stats.in.last_used, 0);
+	assert_int_equal(stats.in.packets, 2);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,6 +492,8 @@ int main(void)
 		cmocka_unit_test(authenticated_nonsense_is_dropped_with_a_reason),
 		cmocka_unit_test(transport_mode_behind_a_nat_gets_its_checksum_anew),
 		cmocka_unit_test(a_changed_mapping_is_told_once_by_the_newest_packet),
+		cmocka_unit_test(without_a_replay_window_no_packet_moves_the_path),
+		cmocka_unit_test(only_packets_from_where_ours_go_show_that_the_peer_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,8 +145,11 @@ void mobike_read_auth(struct exchange *x)
 	struct notify n;
 
 	m->mobike = x->sa->connection->mobike && chain_notify(exchange_in(x), MOBIKE_SUPPORTED, &n);
-	if (m->mobike)
-		take_peers(x);
+	if (!m->mobike)
+		return;
+	take_peers(x);
+	if (x->initiator && !m->own_count)
+		path_look_again(x->sa); /* it began on a path that was known, so nobody asked */
 }
 
 enum step mobike_auth(struct exchange *x)
@@ -324,7 +327,7 @@ enum step mobike_put_probe(struct exchange *x)
 {
 	const struct mobility *m = &x->sa->mobility;
 
-	if (m->mobike && m->decides && m->peer_nat_t)
+	if (m->mobike && x->sa->original_initiator && m->peer_nat_t)
 		nat_notify(x);
 	return STEP_NEXT;
 }
@@ -337,7 +340,8 @@ enum step mobike_read_probe(struct exchange *x)
 	uint8_t seen[sizeof(m->seen)];
 
 	memcpy(seen, m->seen, sizeof(seen));
-	if (!m->mobike || !m->decides || m->probed || m->moves != m->moves_at || !note_seen(x))
+	if (!m->mobike || !x->sa->original_initiator || m->probed || m->moves != m->moves_at ||
+		!note_seen(x))
 		return STEP_NEXT;
 	nat_detect(x);
 	if (was_local != sa->nat_local || was_remote != sa->nat_remote ||
@@ -397,7 +401,7 @@ bool mobike_request(struct exchange *x)
 		exchange_notify(x, UNEXPECTED_NAT_DETECTED, BYTES_EMPTY);
 		return false;
 	}
-	update = !sa->mobility.decides && chain_notify(exchange_in(x), UPDATE_SA_ADDRESSES, &n);
+	update = !sa->original_initiator && chain_notify(exchange_in(x), UPDATE_SA_ADDRESSES, &n);
 	if (update && !path_allowed(sa, &x->in->path)) {
 		char remote[ENDPOINT_TEXT_MAX];
 
@@ -446,8 +450,10 @@ void mobike_requested(struct exchange *x)
 	struct ike_sa *sa = x->sa;
 	struct notify n;
 
-	if (!sa->mobility.decides && chain_notify(exchange_in(x), UPDATE_SA_ADDRESSES, &n))
+	if (!sa->original_initiator && chain_notify(exchange_in(x), UPDATE_SA_ADDRESSES, &n))
 		follow(x);
-	else if (sa->mobility.decides && !still_there(sa) && path_allowed(sa, &x->in->path))
+	else if (sa->original_initiator && !still_there(sa) && path_allowed(sa, &x->in->path))
 		path_update(sa, &x->in->path);
+	else if (sa->original_initiator && !path_equal(&x->in->path, &sa->path))
+		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS }); /* a hint, §3.5 */
 }
