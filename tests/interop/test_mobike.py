@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lab import INNER, OUTER, OUTER_SECOND, Tunnel, assert_agreement, wait_for
+from lab import INNER, OUTER, OUTER_SECOND, Tunnel, Vici, assert_agreement, wait_for
 
 MOBILE = {'local_addrs': '172.16.0.0/16', 'remote_addrs': None, 'dpd_delay': '2s'}
 PAIRS = [('tern', 'charon'), ('charon', 'tern'), ('tern', 'tern')]
@@ -83,3 +83,46 @@ def test_a_nat_rebinds(bench, kinds, mobike, hidden):
         one_left(daemon)
     assert_agreement(moon, sun)
     assert outside.the_ike()['local-host'] == OUTER[other, 4]
+
+
+@pytest.mark.parametrize('kinds', [('tern', 'charon'), ('tern', 'tern')], ids='-'.join)
+def test_a_path_dies_and_another_address_of_the_peer_is_found(bench, kinds):
+    with bench.lab.second_link('sun'):
+        moon, sun = bench.start(mobile('dead-path', 'moon'), *kinds)
+        moon.up()
+        ping = bench.lab.start_ping('alice', INNER['bob', 4], count=160)
+        rules = f'''table inet dead {{ chain forward {{ type filter hook forward priority 0;
+            ip saddr {OUTER["sun", 4]} drop
+            ip daddr {OUTER["sun", 4]} drop
+        }}
+        }}'''
+        bench.lab['router'].run('nft', '-f', '-', input=rules)
+        at(moon, 'remote', OUTER_SECOND['sun', 4])
+        at(sun, 'local', OUTER_SECOND['sun', 4])
+        assert gap(ping) <= 120, ping.output()
+
+
+def test_a_move_is_told_and_shown(bench):
+    moon, sun = bench.start(mobile('told', 'moon'), 'tern', 'tern')
+    moon.up()
+    with bench.lab.second_link('moon'), Vici(sun.socket) as events:
+        events.register('ike-update')
+        moon.host.run('ip', 'link', 'set', 'wan', 'down')
+        assert events.receive()[1] == 'ike-update'
+        for daemon in moon, sun:
+            wait_for(lambda: OUTER_SECOND['moon', 4] in daemon.status(), 'status to show the new address')
+        bench.ping_both_ways()
+    moon.leave()
+
+
+def test_without_mobike_a_new_sa_takes_its_place(bench):
+    moon, sun = bench.start(mobile('no-mobike', 'moon', both={'mobike': False}), 'tern', 'tern')
+    moon.up()
+    with bench.lab.second_link('moon'):
+        ping = bench.lab.start_ping('alice', INNER['bob', 4], count=80)
+        moon.host.run('ip', 'link', 'set', 'wan', 'down')
+        at(sun, 'remote', OUTER_SECOND['moon', 4])
+        assert gap(ping) <= 40, ping.output()
+        for daemon in moon, sun:
+            one_left(daemon)
+        assert_agreement(moon, sun)

@@ -526,6 +526,20 @@ static void the_log_keeps_its_last_lines(void **state)
 	tree_free(tree);
 }
 
+static void an_ike_sa_that_moves_is_told_as_ike_update(void **state)
+{
+	const struct ike_event moved = { .kind = IKE_EVENT_IKE_UPDATED,
+		.ike_name = "moon",
+		.ike_id = 7,
+		.text = "now between" };
+	struct fake *f = *state;
+
+	listen_to(f, "ike-update");
+	vici_event(f->vici, &moved, "IKE", "hm");
+	assert_int_equal(f->count, 2);
+	assert_says(f, 1, "moon.uniqueid", "7");
+}
+
 /* The daemon's log writes a line for each event and hands it over: it must not arrive twice. */
 static void a_line_of_the_log_arrives_once(void **state)
 {
@@ -648,6 +662,7 @@ int main(void)
 		WITH_FAKE(with_a_negative_timeout_nobody_waits),
 		WITH_FAKE(a_command_done_at_once_is_answered_once),
 		WITH_FAKE(the_log_keeps_its_last_lines),
+		WITH_FAKE(an_ike_sa_that_moves_is_told_as_ike_update),
 		WITH_FAKE(a_line_of_the_log_arrives_once),
 		WITH_FAKE(every_plain_command_answers),
 		WITH_FAKE(a_secret_is_loaded_listed_and_unloaded),
