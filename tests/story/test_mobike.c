@@ -257,6 +257,11 @@ static void with_mobike_a_forwarded_packet_moves_no_traffic(void **state)
 	(void)state;
 	host_packet(s.alice, "10.1.0.1", "10.2.0.1");
 	address_parse(VICTIM, &caught(s.w, CARRIES_ESP_IN_UDP)->path.remote.address);
+	world_settle(s.w, NS_PER_SECOND);
+	host_rekey(s.alice, NULL, "net");
+	while (!s.w->packets)
+		world_run(s.w, NS_PER_MS);
+	address_parse("203.0.113.67", &caught(s.w, CARRIES_IKE)->path.remote.address);
 	for (int i = 0; i < 300; i++) {
 		world_run(s.w, NS_PER_SECOND);
 		STORY_TRUE(s, is(&child(s.bob)->path.remote.address, OUTSIDE));
@@ -353,6 +358,24 @@ static void an_update_whose_response_is_lost_is_repeated(void **state)
 	}
 }
 
+/* RFC 4555 §3.5: the request in flight goes on over the new path at once. */
+static void a_request_in_flight_moves_along(void **state)
+{
+	struct story s = mobile("");
+
+	(void)state;
+	world_cut_address(s.w, STORY_ALICE, true);
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 0);
+	host_set_address(s.alice, ALICE_2);
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+	world_run(s.w, 10 * NS_PER_SECOND);
+	crosses(&s, ALICE_2, STORY_BOB);
+	story_end(&s);
+}
+
 static void it_moves_again_while_it_moves(void **state)
 {
 	(void)state;
@@ -442,6 +465,7 @@ int main(void)
 		cmocka_unit_test(a_spoofed_address_fails_the_return_routability_check),
 		cmocka_unit_test(an_update_crosses_rekeyings),
 		cmocka_unit_test(an_update_whose_response_is_lost_is_repeated),
+		cmocka_unit_test(a_request_in_flight_moves_along),
 		cmocka_unit_test(it_moves_again_while_it_moves),
 		cmocka_unit_test(without_mobike_it_is_set_up_again),
 		cmocka_unit_test(a_forbidden_address_is_refused),
