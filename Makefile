@@ -33,6 +33,7 @@ demo: build
 
 bench: build
 	@build/bench/flood
+	@build/bench/peers
 
 # The fuzz targets, in build-fuzz/fuzz; each takes libFuzzer's options, for example -max_total_time=600.
 fuzz: deps
