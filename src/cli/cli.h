@@ -23,6 +23,8 @@ struct options {
 /* Commands of the daemon; `c` is connected. They return an exit code. */
 int command_up(struct client *c, const struct options *o);
 int command_down(struct client *c, const struct options *o);
+int command_trap(struct client *c, const struct options *o);
+int command_untrap(struct client *c, const struct options *o);
 int command_rekey(struct client *c, const struct options *o);
 int command_redirect(struct client *c, const struct options *o);
 int command_status(struct client *c, const struct options *o);

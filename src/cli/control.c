@@ -64,7 +64,7 @@ static int control(struct client *c, const char *command, const char *verb, cons
 	vici_text(&request, "ike", t->ike[0] ? t->ike : NULL);
 	if (reauth)
 		vici_bool(&request, "reauth", true);
-	if (strcmp(command, "rekey") != 0) {
+	if (strcmp(command, "initiate") == 0 || strcmp(command, "terminate") == 0) {
 		vici_text(&request, "timeout", "0");
 		vici_text(&request, "loglevel", "1");
 	}
@@ -121,6 +121,27 @@ int command_down(struct client *c, const struct options *o)
 		return cli_failed(c);
 
 	return control_all(c, "terminate", "down", &targets, false);
+}
+
+static int set_trap(
+	struct client *c, const struct options *o, const char *command, const char *verb)
+{
+	static struct targets targets;
+
+	if (names_configured(c, o, &targets) < 0)
+		return cli_failed(c);
+
+	return control_all(c, command, verb, &targets, false);
+}
+
+int command_trap(struct client *c, const struct options *o)
+{
+	return set_trap(c, o, "install", "trap");
+}
+
+int command_untrap(struct client *c, const struct options *o)
+{
+	return set_trap(c, o, "uninstall", "untrap");
 }
 
 int command_rekey(struct client *c, const struct options *o)

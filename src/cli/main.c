@@ -23,6 +23,9 @@ static const struct command commands[] = {
 		"With --ike only the IKE SA is established.\n" },
 	{ "down", "NAME", "k", command_down, "end a child, or an IKE SA with all its children",
 		KIND_HELP },
+	{ "trap", "NAME", "k", command_trap, "let a packet bring a child up",
+		"The packet isn't lost: it waits for the child. The trap stays when the child goes.\n" KIND_HELP },
+	{ "untrap", "NAME", "k", command_untrap, "take a trap away; its child stays", KIND_HELP },
 	{ "rekey", "NAME", "kr", command_rekey, "give a child, or an IKE SA, new keys now",
 		KIND_HELP
 		"With --reauth the connection's IKE SA is set up anew beside the old one, with all its\n"

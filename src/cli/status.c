@@ -302,16 +302,28 @@ static void print_down(const char *ike, const struct tree_node *down)
 	print_tried(down);
 }
 
+static void print_trap(const char *name, const struct tree_node *trap)
+{
+	print_paint(BOLD, name);
+	printf("  ");
+	print_paint(state_paint(text(trap, "state")), text(trap, "state"));
+	printf(", a packet brings it up\n");
+	print_list(4, "local", tree_child(trap, "local-ts"));
+	print_list(4, "remote", tree_child(trap, "remote-ts"));
+}
+
 static bool status_event(void *context, const char *event, const struct tree_node *message)
 {
 	struct status *s = context;
 	const struct tree_node *sa = message->first;
 
-	bool down = strcmp(event, "list-down") == 0;
+	bool down = strcmp(event, "list-down") == 0, trap = strcmp(event, "list-policy") == 0;
 
-	if ((strcmp(event, "list-sa") != 0 && !down) || !sa || sa->kind != TREE_SECTION)
+	if ((strcmp(event, "list-sa") != 0 && !down && !trap) || !sa || sa->kind != TREE_SECTION)
 		return true;
 
+	if (trap && !tree_text(sa, "state"))
+		return true; /* of a child, which is shown with its IKE SA */
 	if (s->as_json) {
 		json_array_add(&s->json, sa->name, sa);
 		return true;
@@ -320,6 +332,8 @@ static bool status_event(void *context, const char *event, const struct tree_nod
 		putchar('\n');
 	if (down)
 		print_down(sa->name, sa);
+	else if (trap)
+		print_trap(sa->name, sa);
 	else
 		print_ike(sa->name, sa);
 
@@ -335,6 +349,8 @@ static int list(struct client *c, const char *command, const char *event, struct
 	if (r < 0)
 		return r;
 	vici_begin(&request, VICI_CMD_REQUEST, command);
+	if (strcmp(command, "list-policies") == 0)
+		vici_bool(&request, "trap", true);
 	r = client_request(c, &request, status_event, s, &response);
 	if (r == 0)
 		tree_free(response);
@@ -347,7 +363,8 @@ int command_status(struct client *c, const struct options *o)
 
 	if (s.as_json)
 		json_array_begin(&s.json, stdout);
-	if (list(c, "list-sas", "list-sa", &s) < 0 || list(c, "list-down", "list-down", &s) < 0)
+	if (list(c, "list-sas", "list-sa", &s) < 0 || list(c, "list-down", "list-down", &s) < 0 ||
+		list(c, "list-policies", "list-policy", &s) < 0)
 		return cli_failed(c);
 
 	if (s.as_json)

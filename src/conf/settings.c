@@ -83,6 +83,7 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->port_nat_t = (uint16_t)number(s, "port_nat_t");
 	set->follow_redirects = schema_get_bool(s, PATTERN, "follow_redirects");
 	set->redirect_close_s = schema_get_number(s, PATTERN, "redirect_close");
+	set->inactivity_close_ike = schema_get_bool(s, PATTERN, "inactivity_close_ike");
 	set->keep_alive_s = schema_get_number(s, PATTERN, "keep_alive");
 	set->install_routes = schema_get_bool(s, PATTERN, "install_routes");
 	set->install_virtual_ip = schema_get_bool(s, PATTERN, "install_virtual_ip");

@@ -27,6 +27,7 @@ struct settings {
 	bool follow_redirects;              /* yes */
 	struct gateway redirect_to;         /* none */
 	uint64_t redirect_close_s;          /* 0: never */
+	bool inactivity_close_ike;          /* no */
 	uint64_t keep_alive_s;              /* 20; 0: off */
 	bool install_routes;                /* yes */
 	bool install_virtual_ip;            /* yes */

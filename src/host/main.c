@@ -115,6 +115,7 @@ static struct ike_options engine_options(const struct host *h)
 	o.fragment_size = s->fragment_size;
 	o.message_bytes_max = s->max_packet;
 	o.send_vendor_id = s->send_vendor_id;
+	o.inactivity_close_ike = s->inactivity_close_ike;
 	o.signature_authentication = s->signature_authentication;
 	o.multiple_authentication = s->multiple_authentication;
 	o.tickets = s->resumption;

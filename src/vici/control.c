@@ -1,4 +1,4 @@
-/* initiate, terminate, rekey: what the engine takes its time for. It tells the end with IKE_EVENT_DONE, whose text
+/* initiate, terminate, rekey, install: what the engine takes its time for. It tells the end with IKE_EVENT_DONE, whose text
  * explains a failure and goes into errmsg as it is. */
 #include "vici/internal.h"
 
@@ -15,6 +15,9 @@ static const char *what_of(enum ike_command_kind kind)
 		return "establishing";
 	case IKE_COMMAND_TERMINATE:
 		return "terminating";
+	case IKE_COMMAND_TRAP:
+	case IKE_COMMAND_UNTRAP:
+		return "setting the trap";
 	case IKE_COMMAND_REDIRECT:
 		return "redirecting";
 	default:
@@ -194,10 +197,27 @@ static void command_rekey(struct vici_session *s, const struct tree_node *reques
 		vici_start(s, request, &command);
 }
 
+static void set_trap(
+	struct vici_session *s, const struct tree_node *request, enum ike_command_kind kind)
+{
+	struct ike_command command = {
+		.kind = kind, .ike = tree_text(request, "ike"), .child = tree_text(request, "child")
+	};
+
+	if (!command.child)
+		vici_reply_fail(s, "which one? Give its name with child");
+	else
+		vici_start(s, request, &command);
+}
+
 static void command_install(struct vici_session *s, const struct tree_node *request)
 {
-	(void)request;
-	vici_reply_fail(s, "trap, drop and pass policies are not supported yet");
+	set_trap(s, request, IKE_COMMAND_TRAP);
+}
+
+static void command_uninstall(struct vici_session *s, const struct tree_node *request)
+{
+	set_trap(s, request, IKE_COMMAND_UNTRAP);
 }
 
 /* The gateway, and whom it is for. False: it was answered. */
@@ -258,7 +278,7 @@ const struct vici_command vici_commands_control[] = {
 	{ "terminate", command_terminate },
 	{ "rekey", command_rekey },
 	{ "install", command_install },
-	{ "uninstall", command_install },
+	{ "uninstall", command_uninstall },
 	{ "redirect", command_redirect },
 	{ NULL, NULL },
 };

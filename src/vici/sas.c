@@ -263,10 +263,88 @@ static void command_list_sas(struct vici_session *s, const struct tree_node *req
 	vici_reply_empty(s);
 }
 
-/* There are no trap, drop and pass policies yet: nothing to list. */
+/* list-policies: traps, and the policies of children that belong to none. */
+
+struct policy_view {
+	const struct connection *connection;
+	const struct child_config *config;
+	const struct child_spec *spec;
+	bool trap, acquiring;
+};
+
+static void list_policy(
+	struct vici_session *s, const struct tree_node *request, const struct policy_view *p)
+{
+	const char *ike = tree_text(request, "ike"), *child = tree_text(request, "child");
+	struct vici_buffer b;
+	char name[520];
+
+	if ((ike && strcmp(ike, p->connection->name) != 0) ||
+		(child && strcmp(child, p->config->name) != 0))
+		return;
+	snprintf(name, sizeof(name), "%.250s/%.250s", p->connection->name, p->config->name);
+	vici_event_begin(&b, VICI_EVENT_LIST_POLICY);
+	vici_section(&b, name);
+	vici_text(&b, "child", p->config->name);
+	vici_text(&b, "ike", p->connection->name);
+	vici_text(&b, "mode", p->spec->mode == CHILD_TRANSPORT ? "TRANSPORT" : "TUNNEL");
+	vici_printf(&b, "reqid", "%u", p->spec->reqid);
+	if (p->trap)
+		vici_text(&b, "state", p->acquiring ? "ACQUIRING" : "ROUTED");
+	write_ts(&b, "local-ts", &p->spec->local);
+	write_ts(&b, "remote-ts", &p->spec->remote);
+	vici_section_end(&b);
+	vici_emit(s, VICI_EVENT_LIST_POLICY, &b);
+}
+
+static bool of_a_trap(const struct ike_engine *e, uint32_t reqid)
+{
+	struct ike_trap_view trap;
+	size_t position = 0;
+
+	while (ike_next_trap(e, &position, &trap)) {
+		if (trap.reqid == reqid)
+			return true;
+	}
+	return false;
+}
+
+static void list_children(struct vici_session *s, const struct tree_node *request,
+	const struct ike_engine *e, const struct ike_sa_view *sa)
+{
+	struct ike_child_view child;
+	size_t position = 0;
+
+	while (ike_next_child(e, sa->id, &position, &child)) {
+		const struct policy_view p = {
+			.connection = sa->connection, .config = child.config, .spec = child.spec
+		};
+
+		if (child.state != IKE_CHILD_REKEYED && !of_a_trap(e, child.spec->reqid))
+			list_policy(s, request, &p);
+	}
+}
+
+/* There are no drop and pass policies yet. */
 static void command_list_policies(struct vici_session *s, const struct tree_node *request)
 {
-	(void)request;
+	const struct ike_engine *e = s->vici->host.engine;
+	struct ike_trap_view trap;
+	struct ike_sa_view sa;
+	size_t position = 0;
+
+	while (vici_yes(request, "trap") && ike_next_trap(e, &position, &trap)) {
+		const struct policy_view p = { .connection = trap.connection,
+			.config = trap.config,
+			.spec = trap.spec,
+			.trap = true,
+			.acquiring = trap.acquiring };
+
+		list_policy(s, request, &p);
+	}
+	position = 0;
+	while (vici_yes(request, "trap") && ike_next_sa(e, &position, &sa))
+		list_children(s, request, e, &sa);
 	vici_reply_empty(s);
 }
 
