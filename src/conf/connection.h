@@ -192,5 +192,8 @@ struct conf_facts {
 unsigned conf_match(
 	const struct connection *c, const struct conf_facts *facts, char *why, size_t why_size);
 
+/* Whether two rounds ask the same of a side, wherever they are written. */
+bool conf_round_same(const struct auth_round *a, const struct auth_round *b);
+
 /* Whether a received identity fits a configured one: 0 no, 1 any, 2 by wildcard, 3 exactly. */
 unsigned conf_id_match(const struct identity *configured, const struct id_payload *got);

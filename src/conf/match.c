@@ -264,6 +264,28 @@ static unsigned no_auth(const struct connection *c, const struct auth_round *rou
 		round->auth_text, where_print(round->where_auth, place, sizeof(place)));
 }
 
+static bool lists_same(const struct bytes *a, size_t a_count, const struct bytes *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (!bytes_equal(a[i], b[i]))
+			return false;
+
+	return true;
+}
+
+bool conf_round_same(const struct auth_round *a, const struct auth_round *b)
+{
+	return a->class == b->class && a->key_type == b->key_type && a->min_bits == b->min_bits &&
+		a->pss == b->pss && a->id.type == b->id.type && a->id.wildcard == b->id.wildcard &&
+		bytes_equal(a->id.value, b->id.value) &&
+		bytes_equal(BYTES(a->hashes, a->hash_count), BYTES(b->hashes, b->hash_count)) &&
+		lists_same(a->certs, a->cert_count, b->certs, b->cert_count) &&
+		lists_same(a->cacerts, a->cacert_count, b->cacerts, b->cacert_count) &&
+		lists_same(a->pubkeys, a->pubkey_count, b->pubkeys, b->pubkey_count);
+}
+
 static unsigned no_rounds(
 	const struct connection *c, const struct conf_facts *facts, char *why, size_t size)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ike/exchange.h"
+#include "ike/spent.h"
 #include "ike/v2/keys.h"
 
 #define TICKET_VERSION   1
@@ -21,14 +22,6 @@ struct ticket_key {
 	uint8_t id[KEY_ID_BYTES];
 	ike_time made_at;
 	uint64_t first_serial;
-};
-
-/* Serials that were used, ascending; all up to the floor count as used, so that the list stays
- * short. */
-struct spent {
-	uint64_t floor;
-	size_t count, room;
-	uint64_t *list;
 };
 
 /* A client's. */
@@ -83,7 +76,7 @@ void tickets_free(struct tickets *t)
 	while (t->kept)
 		kept_drop(t, &t->kept);
 	keys_drop(t);
-	free(t->spent.list);
+	spent_free(&t->spent);
 	free(t);
 }
 
@@ -157,76 +150,10 @@ static struct ticket_key *key_of(struct ike_engine *e, struct tickets *t, struct
 	return NULL;
 }
 
-/* Used serials. */
-
-static size_t spent_at(const struct spent *s, uint64_t serial)
-{
-	size_t low = 0, high = s->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (s->list[middle] < serial)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static bool is_spent(const struct spent *s, uint64_t serial)
-{
-	size_t at = spent_at(s, serial);
-
-	return serial <= s->floor || (at < s->count && s->list[at] == serial);
-}
-
-/* Drops the lowest serials: those at or below the floor, and one more where the list is full. */
-static void spent_trim(struct spent *s, uint32_t max)
-{
-	size_t gone = spent_at(s, s->floor + 1);
-
-	if (s->count - gone >= max)
-		s->floor = s->list[gone++];
-	if (!gone)
-		return;
-	s->count -= gone;
-	memmove(s->list, s->list + gone, s->count * sizeof(*s->list));
-}
-
-static bool spent_room(struct spent *s)
-{
-	uint64_t *more;
-
-	if (s->count < s->room)
-		return true;
-	more = realloc(s->list, (s->room + SPENT_STEP) * sizeof(*more));
-	if (!more)
-		return false;
-	s->list = more;
-	s->room += SPENT_STEP;
-	return true;
-}
-
 void ticket_spend(struct ike_engine *e, uint64_t serial)
 {
-	struct spent *s;
-	size_t at;
-
-	if (!serial || !e->tickets || is_spent(&e->tickets->spent, serial))
-		return;
-	s = &e->tickets->spent;
-	spent_trim(s, e->options.tickets_max);
-	if (serial <= s->floor)
-		return;
-	if (!spent_room(s)) {
-		s->floor = serial; /* rather refuse older ones than take one twice */
-		return;
-	}
-	at = spent_at(s, serial);
-	memmove(s->list + at + 1, s->list + at, (s->count - at) * sizeof(*s->list));
-	s->list[at] = serial;
-	s->count++;
+	if (serial && e->tickets)
+		spent_add(&e->tickets->spent, serial, e->options.tickets_max);
 }
 
 /* What is in a ticket. */
@@ -431,7 +358,7 @@ static const char *objection(struct ike_engine *e, const struct ticket_state *s,
 	*ret_connection = engine_connection(e, name);
 	if (e->now >= s->expires_at)
 		return "it has expired";
-	if (is_spent(&e->tickets->spent, s->serial))
+	if (spent_has(&e->tickets->spent, s->serial))
 		return "it was used already, or its IKE SA was deleted";
 	if (!*ret_connection)
 		return "its connection is not loaded any more";

@@ -101,6 +101,32 @@ static void a_round_of_the_responder_too_few_ends_both(void **state)
 	story_end(&s);
 }
 
+/* Bob has two connections that differ in who the user is; `first` is for another one. */
+static void the_second_identity_chooses_the_connection(void **state)
+{
+	struct story_config c = { .alice_connection = ALICE_AGAIN };
+	struct story s = { .w = world_new(SEED) };
+	char text[8192], two[8192];
+
+	(void)state;
+	s.alice = world_host(
+		s.w, "alice", STORY_ALICE, story_text(&c, true, text, sizeof(text)), NULL);
+	c.bob_connection = "remote-2 {\n auth = psk\n id = carol.user\n}\n";
+	story_text(&c, false, text, sizeof(text));
+	*strstr(text, "secrets {") = 0;
+	memcpy(strstr(text, " net {"), " one {", 6);
+	c.bob_connection = BOB_WANTS;
+	snprintf(two, sizeof(two), "%s", text);
+	story_text(&c, false, text, sizeof(text));
+	snprintf(two + strlen(two), sizeof(two) - strlen(two), "%s", text);
+	s.bob = world_host(s.w, "bob", STORY_BOB, two, NULL);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_TRUE(s, laddered(&s, "connection net is for this peer, not one"));
+	story_end(&s);
+}
+
 static void the_second_identity_must_fit(void **state)
 {
 	struct story_config c = { .alice_connection = "local-2 {\n auth = psk\n id = eve.user\n}\n",
@@ -302,6 +328,7 @@ int main(void)
 		cmocka_unit_test(a_missing_round_is_named),
 		cmocka_unit_test(a_round_too_many_is_named),
 		cmocka_unit_test(a_round_of_the_responder_too_few_ends_both),
+		cmocka_unit_test(the_second_identity_chooses_the_connection),
 		cmocka_unit_test(the_second_identity_must_fit),
 		cmocka_unit_test(giving_up_in_the_middle_is_told),
 		cmocka_unit_test(a_peer_without_it_is_told_apart),

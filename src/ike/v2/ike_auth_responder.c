@@ -185,6 +185,54 @@ static void read_expected(struct exchange *x)
 		auth_set_id(&x->sa->local_id, &idr);
 }
 
+/* Whether another connection would have led to all that was said and proven until now, and fits the
+ * identity that came next. */
+static bool continues(
+	struct exchange *x, const struct connection *other, const struct id_payload *idi)
+{
+	const struct auth_data *d = x->data;
+	const struct connection *c = x->sa->connection;
+	struct conf_facts facts = { .local = x->sa->init_path.local.address,
+		.remote = x->sa->init_path.remote.address };
+
+	if (other->version == 1 || other->remote_count <= d->remote_round ||
+		other->local_count < d->local_round ||
+		(other->local_count > d->local_round) != (c->local_count > d->local_round) ||
+		!negotiate_would(&other->proposals, &x->sa->chosen) ||
+		!conf_match(other, &facts, NULL, 0) ||
+		!conf_id_match(&other->remote[d->remote_round].id, idi))
+		return false;
+	for (size_t i = 0; i < d->remote_round; i++)
+		if (!conf_round_same(&c->remote[i], &other->remote[i]))
+			return false;
+	for (size_t i = 0; i < d->local_round; i++)
+		if (!conf_round_same(&c->local[i], &other->local[i]))
+			return false;
+
+	return true;
+}
+
+/* The first round may not tell connections apart that differ in a later one. */
+static void switch_connection(struct exchange *x, const struct id_payload *idi)
+{
+	const struct auth_data *d = x->data;
+	struct ike_sa *sa = x->sa;
+
+	if (conf_id_match(&sa->connection->remote[d->remote_round].id, idi))
+		return;
+	for (size_t i = 0; i < x->engine->connection_count; i++) {
+		const struct connection *other = x->engine->connections[i];
+
+		if (!continues(x, other, idi))
+			continue;
+		sa_tell(sa, IKE_EVENT_NOTE, 1, "connection %s is for this peer, not %s",
+			other->name, sa_name(sa));
+		connection_release(sa->connection);
+		sa->connection = connection_hold(other);
+		return;
+	}
+}
+
 /* A later round: the peer's identity where it announced one, else nothing. */
 static enum step read_next(struct exchange *x)
 {
@@ -206,6 +254,7 @@ static enum step read_next(struct exchange *x)
 			return exchange_reject(x, INVALID_SYNTAX,
 				"the peer announced another authentication, but sent no IDi");
 		auth_set_id(&x->sa->remote_id, &idi);
+		switch_connection(x, &idi);
 		read_expected(x);
 		certreqs_read(x);
 	}
