@@ -26,6 +26,8 @@ bool renew_possible(const struct ike_sa *sa)
 
 	if (sa->original_initiator)
 		return true;
+	if (sa->vips)
+		return false; /* only the peer can ask for its address again */
 	for (size_t i = 0; i < to->count; i++)
 		if (to->list[i].kind == HOST_ADDRESS || to->list[i].kind == HOST_NAME)
 			return true;

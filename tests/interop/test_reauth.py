@@ -57,20 +57,26 @@ def test_in_time(bench, again):
 
 
 def test_the_lifetime_that_charon_announces(bench):
-    row = Tunnel('auth-lifetime', sun={'reauth_time': '8s', 'over_time': '6s', 'rand_time': '0s'})
-    ends = established(bench, row)
+    """It does so where it can't authenticate anew itself: to peers with virtual addresses."""
+    row = Tunnel('auth-lifetime', moon={'vips': '0.0.0.0', 'children.net.local_ts': 'dynamic'},
+                 sun={'pools': 'some', '/pools.some.addrs': '10.9.0.0/24', 'children.net.remote_ts': 'dynamic',
+                      'reauth_time': '8s', 'over_time': '6s', 'rand_time': '0s'})
+    ends = dict(zip(ENDS, bench.start(row, moon='tern', sun='charon')))
+    ends['tern'].up()
     before = ends['tern'].the_ike()
     assert 0 < int(before['reauth-time']) <= 8
-    ping = bench.lab.start_ping('alice', INNER['bob', 4], count=220)
     ends['tern'].wait_log('the peer wants us to authenticate again within 8 s')
+    ping = bench.lab.start_ping('moon', INNER['bob', 4], count=220)
     replaced(ends, before, 12)
     assert bench.lab.lost_pings(ping) == 0, ping.output()
+    assert ends['tern'].the_ike()['local-vips'] == before['local-vips'], 'the same address again'
     assert 'reauthenticated' in ends['tern'].output()
 
 
 def test_the_lifetime_that_charon_is_told(bench):
-    """charon initiated, without a reauth_time of its own; ternd can't initiate."""
-    row = Tunnel('announced', sun_settings=OVERLAP,
+    """charon initiated, without a reauth_time of its own; ternd can't initiate. charon takes up to its rand_time off
+    the lifetime, and authenticates again without end where nothing is left of it."""
+    row = Tunnel('announced', sun_settings=OVERLAP, sun={'rand_time': '0s', 'over_time': '2s'},
                  moon={'remote_addrs': '%any', 'reauth_time': '8s', 'over_time': '6s', 'rand_time': '0s'})
     ends = established(bench, row, 'charon')
     before = ends['tern'].the_ike()

@@ -373,9 +373,30 @@ static void a_pool_with_leases_online_is_not_unloaded(void **state)
 	story_end(&s);
 }
 
+static void a_new_authentication_keeps_the_address(void **state)
+{
+	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+	char before[ADDRESS_TEXT_MAX];
+
+	(void)state;
+	snprintf(before, sizeof(before), "%s", vip(s.alice, 0));
+	STORY_TRUE(s, before[0]);
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	host_reauthenticate(s.bob, "rw"); /* which can only ask for it */
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 2);
+	STORY_EQUAL(s, s.bob->ike_replaced, 0);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+	STORY_TRUE(s, strcmp(vip(s.alice, 0), before) == 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_new_authentication_keeps_the_address),
 		cmocka_unit_test(an_address_is_given_and_taken),
 		cmocka_unit_test(both_families_are_given),
 		cmocka_unit_test(a_family_without_a_pool_is_left_out),
