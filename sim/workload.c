@@ -155,7 +155,7 @@ static void make_host(struct workload *p, struct dice *d, size_t number)
 	struct ike_options *o = &h->options;
 
 	ike_options_default(o);
-	o->retransmit_tries = (p->calm ? 6 : 3) + (uint32_t)roll(d, 3);
+	o->retransmit_tries = p->calm ? 5 : 3 + (uint32_t)roll(d, 3);
 	o->cookie_threshold = one_in(d, 3) ? 1 : 30;
 	o->retransmit_jitter_percent = (uint32_t)roll(d, 50);
 	o->fragment_size = one_in(d, 3) ? 576 : 1280;

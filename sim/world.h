@@ -11,7 +11,7 @@
 #define WORLD_NATS_MAX     64
 #define HOST_CHILDREN_MAX  256
 #define HOST_ADDRESSES_MAX 8
-#define HOST_TRAPS_MAX     16
+#define HOST_TRAPS_MAX     64
 #define HOST_VIRTUALS_MAX  8
 #define WORLD_NAMES_MAX    64
 #define LADDER_LINES_MAX   4000
