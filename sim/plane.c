@@ -263,18 +263,22 @@ static void deliver(struct host *h, struct bytes packet)
 	h->traffic.delivered++;
 }
 
-static void drop(struct host *h, const struct esp_out *o, bool inbound)
+static void drop(struct host *h, const struct esp_out *o, const struct sim_packet *in)
 {
-	if (!inbound && o->reason == ESP_REASON_NO_POLICY) {
+	if (!in && o->reason == ESP_REASON_NO_POLICY) {
 		send_clear(h, "no policy fits");
 		return;
 	}
 	h->traffic.dropped++;
-	ladder(h->world, "%-6s plane drops a packet %s: %s", h->name, inbound ? "in" : "out",
-		esp_reason_name(o->reason));
+	if (in)
+		ladder(h->world, "%-6s plane drops a packet in with SPI %08x: %s", h->name,
+			in->size >= 4 ? load_u32(in->data) : 0, esp_reason_name(o->reason));
+	else
+		ladder(h->world, "%-6s plane drops a packet out: %s", h->name,
+			esp_reason_name(o->reason));
 }
 
-static void carry(struct host *h, const struct esp_out *o, bool inbound)
+static void carry(struct host *h, const struct esp_out *o, const struct sim_packet *in)
 {
 	switch (o->verdict) {
 	case ESP_SEND:
@@ -285,7 +289,7 @@ static void carry(struct host *h, const struct esp_out *o, bool inbound)
 		deliver(h, o->packet);
 		break;
 	case ESP_DROP:
-		drop(h, o, inbound);
+		drop(h, o, in);
 		break;
 	case ESP_REPLY:
 	case ESP_KEPT:
@@ -306,7 +310,7 @@ void plane_release(struct host *h)
 	outs_init(out, memory);
 	while ((used = esp_release(h->esp, host_now(h), out, OUTS)))
 		for (size_t i = 0; i < used; i++)
-			carry(h, &out[i], false);
+			carry(h, &out[i], NULL);
 	tell_events(h);
 }
 
@@ -320,7 +324,7 @@ void plane_receive(struct host *h, const struct sim_packet *p)
 
 	outs_init(out, memory);
 	esp_inbound(h->esp, host_now(h), &in, 1, out);
-	carry(h, &out[0], true);
+	carry(h, &out[0], p);
 	tell_events(h);
 }
 
@@ -381,7 +385,7 @@ void host_packet(struct host *h, const char *from, const char *to)
 	for (size_t i = 0; i < used; i++) {
 		if (out[i].verdict == ESP_DROP && out[i].reason == ESP_REASON_NO_POLICY)
 			check_clear(h, &source, &destination);
-		carry(h, &out[i], false);
+		carry(h, &out[i], NULL);
 	}
 	tell_events(h);
 }
