@@ -144,6 +144,7 @@ struct host {
 };
 
 struct world {
+	bool unchecked; /* a benchmark: nobody counts after each step */
 	uint64_t seed, random_state, crypto_state;
 	ike_time now;
 	struct network_faults faults; /* of every link without faults of its own */

@@ -23,9 +23,8 @@ static bool same_name(const char *wanted, const char *name)
 
 static struct ike_sa *live_sa(struct ike_engine *e, const struct connection *c)
 {
-	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
-		if (!sa->gone && sa->connection && strcmp(sa->connection->name, c->name) == 0 &&
-			(sa->established_at || sa->initiator) && !sa_ending(sa))
+	for (struct ike_sa *sa = engine_sas(e, c->name); sa; sa = sa->next_named)
+		if (!sa->gone && (sa->established_at || sa->initiator) && !sa_ending(sa))
 			return sa;
 
 	return NULL;
@@ -185,11 +184,26 @@ static bool child_selected(const struct child_sa *c, const struct ike_command *c
 		(!command->child_id || command->child_id == c->id);
 }
 
+/* Those that an id or a name leaves to be looked at. */
+static struct ike_sa *first_of(const struct ike_engine *e, const struct ike_command *command)
+{
+	if (command->ike_id)
+		return sa_find(e, command->ike_id);
+	return command->ike ? engine_sas(e, command->ike) : e->sas;
+}
+
+static struct ike_sa *next_of(const struct ike_sa *sa, const struct ike_command *command)
+{
+	if (command->ike_id)
+		return NULL;
+	return command->ike ? sa->next_named : sa->next;
+}
+
 static uint32_t count_selected(const struct ike_engine *e, const struct ike_command *command)
 {
 	uint32_t count = 0;
 
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+	for (const struct ike_sa *sa = first_of(e, command); sa; sa = next_of(sa, command)) {
 		if (!sa_selected(sa, command))
 			continue;
 		if (!wants_child(command)) {
@@ -272,7 +286,7 @@ static void apply(struct ike_engine *e, const struct ike_command *command)
 		return;
 	}
 	expect(e, command->id, count);
-	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+	for (struct ike_sa *sa = first_of(e, command); sa; sa = next_of(sa, command)) {
 		if (!sa_selected(sa, command))
 			continue;
 		if (wants_child(command))

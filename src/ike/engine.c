@@ -70,10 +70,11 @@ struct ike_engine *ike_engine_new(const struct ike_options *options)
 	e->by_question = table_new(seed);
 	e->by_path_question = table_new(seed);
 	e->half_open_by_address = table_new(seed);
+	e->by_name = table_new(seed);
 	e->by_ike_id = table_new(seed);
 	e->by_child_id = table_new(seed);
-	if (!e->by_ike_id || !e->by_child_id || !e->by_spi || !e->by_init || !e->by_question ||
-		!e->by_path_question || !e->half_open_by_address) {
+	if (!e->by_name || !e->by_ike_id || !e->by_child_id || !e->by_spi || !e->by_init ||
+		!e->by_question || !e->by_path_question || !e->half_open_by_address) {
 		ike_engine_free(e);
 		return NULL;
 	}
@@ -100,6 +101,7 @@ void ike_engine_free(struct ike_engine *e)
 	table_free(e->by_question);
 	table_free(e->by_path_question);
 	table_free(e->half_open_by_address);
+	table_free(e->by_name);
 	table_free(e->by_ike_id);
 	table_free(e->by_child_id);
 	timers_free(&e->timers);
@@ -450,6 +452,49 @@ bool engine_unload(struct ike_engine *e, const char *name)
 	}
 
 	return false;
+}
+
+/* A table's key is short: the beginning of a name, and a hash of the whole. */
+#define NAME_KEY_BYTES 48
+
+static struct bytes name_key(const char *name, uint8_t out[static NAME_KEY_BYTES])
+{
+	static const uint8_t key[16] = "names of tern's";
+	size_t size = strlen(name), head = NAME_KEY_BYTES - sizeof(uint64_t);
+
+	memset(out, 0, NAME_KEY_BYTES);
+	memcpy(out, name, size < head ? size : head);
+	store_u64(out + head, siphash(key, BYTES(name, size)));
+	return BYTES(out, NAME_KEY_BYTES);
+}
+
+struct named *engine_named(struct ike_engine *e, const char *name, bool make)
+{
+	uint8_t key[NAME_KEY_BYTES];
+	struct named *n = table_find(e->by_name, name_key(name, key));
+
+	if (n || !make)
+		return n;
+	n = calloc(1, sizeof(*n));
+	assert(n && table_put(e->by_name, name_key(name, key), n) == 0);
+	return n;
+}
+
+void engine_named_drop(struct ike_engine *e, const char *name)
+{
+	uint8_t key[NAME_KEY_BYTES];
+	struct named *n = table_find(e->by_name, name_key(name, key));
+
+	if (n && !n->sas && !n->supervised)
+		free(table_take(e->by_name, name_key(name, key)));
+}
+
+struct ike_sa *engine_sas(const struct ike_engine *e, const char *name)
+{
+	uint8_t key[NAME_KEY_BYTES];
+	const struct named *n = table_find(e->by_name, name_key(name, key));
+
+	return n ? n->sas : NULL;
 }
 
 uint64_t engine_new_spi(struct ike_engine *e)

@@ -33,6 +33,12 @@ struct pending_command {
 	char text[1000];
 };
 
+/* What goes by the name of a connection, whatever was loaded under it since. */
+struct named {
+	struct ike_sa *sas;            /* the newest first; next_named */
+	struct supervised *supervised; /* NULL: not loaded */
+};
+
 struct ike_engine {
 	struct ike_options options;
 	ike_time now;
@@ -42,6 +48,7 @@ struct ike_engine {
 	struct table *by_init;     /* initiator's SPI and endpoint -> half-open SA that we answer */
 	struct table *by_question; /* id -> exchange */
 	struct table *by_path_question;        /* id -> SA that stands and asks for its path */
+	struct table *by_name;                 /* of a connection -> struct named */
 	struct table *by_ike_id, *by_child_id; /* their ids -> SAs and children */
 	struct ike_sa *sas;                    /* all, newest first */
 	struct ike_sa *doomed;                 /* those of them that the reaper takes */
@@ -69,7 +76,7 @@ struct ike_engine {
 	bool ending; /* from then on nothing new begins */
 	struct timer shutdown_timer;
 	struct supervised *supervised;
-	bool supervise; /* one of them is dirty */
+	struct supervised *touched; /* to be looked at when the input ends */
 	struct pending_command pending[PENDING_COMMANDS];
 
 	struct arena *output_arena; /* what outputs point to; ends with the next input */
@@ -92,6 +99,12 @@ void *engine_take(struct ike_engine *e, size_t size); /* memory that ends with t
 const struct connection *engine_connection(const struct ike_engine *e, const char *name);
 void engine_load(struct ike_engine *e, const struct connection *connection);
 bool engine_unload(struct ike_engine *e, const char *name);
+
+/* Never NULL where `make`; else NULL where nothing has the name. */
+struct named *engine_named(struct ike_engine *e, const char *name, bool make);
+void engine_named_drop(struct ike_engine *e, const char *name); /* where nothing is left in it */
+/* The first IKE SA of a connection by its name; sa->next_named are the others. */
+struct ike_sa *engine_sas(const struct ike_engine *e, const char *name);
 
 uint64_t engine_new_spi(struct ike_engine *e);
 uint32_t engine_reqid(const struct ike_sa *sa, const struct child_config *config);

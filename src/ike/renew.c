@@ -103,11 +103,9 @@ void renew_within(struct ike_sa *sa, uint32_t lifetime_s)
 
 static struct ike_sa *replacement_of(const struct ike_sa *old)
 {
-	for (struct ike_sa *sa = old->engine->sas; sa; sa = sa->next)
-		if (sa->replaces == old->id && !sa->gone)
-			return sa;
+	struct ike_sa *sa = old->replacement ? sa_find(old->engine, old->replacement) : NULL;
 
-	return NULL;
+	return sa && sa->replaces == old->id && !sa->gone ? sa : NULL;
 }
 
 static const struct child_config *first_child(const struct ike_sa *old, struct ike_sa *sa)
@@ -151,6 +149,7 @@ static struct ike_sa *replacement_new(struct ike_sa *old, const struct renew_ord
 	}
 	*sa->renewal = (struct renewal){ .command = order->command, .word = order->word };
 	sa->replaces = old->id;
+	old->replacement = sa->id;
 	sa->setup->child = first_child(old, sa);
 	sa->redirects = old->redirects;
 	choose_path(sa, old);
@@ -284,6 +283,8 @@ static void move_renewal(struct ike_sa *from, struct ike_sa *to)
 	to->replaces = from->replaces;
 	from->renewal = NULL;
 	from->replaces = 0;
+	if (replaced)
+		replaced->replacement = to->id;
 	for (struct child_sa *c = replaced ? replaced->children : NULL; c; c = c->next)
 		if (c->renewed_by == from->id)
 			c->renewed_by = to->id;
@@ -409,12 +410,14 @@ void renew_check(struct ike_sa *sa)
 		take_place(sa, old);
 }
 
-void renew_moved(const struct ike_sa *old, const struct ike_sa *to)
+void renew_moved(const struct ike_sa *old, struct ike_sa *to)
 {
 	struct ike_sa *sa = replacement_of(old);
 
-	if (sa)
-		sa->replaces = to->id;
+	if (!sa)
+		return;
+	sa->replaces = to->id;
+	to->replacement = sa->id;
 }
 
 bool renew_succeeded(const struct ike_sa *sa)

@@ -51,7 +51,7 @@ void renew_check(struct ike_sa *sa);
 bool renew_over(struct ike_sa *sa, const char *why);
 
 /* The IKE SA `old` was rekeyed: what replaces it now replaces `to`. */
-void renew_moved(const struct ike_sa *old, const struct ike_sa *to);
+void renew_moved(const struct ike_sa *old, struct ike_sa *to);
 
 /* A newer SA between the same peers stands: the end of this one is no loss. */
 bool renew_succeeded(const struct ike_sa *sa);

@@ -68,10 +68,38 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	sa->link = &e->sas;
 	if (sa->next)
 		sa->next->link = &sa->next;
-	sa->connection = c ? connection_hold(c) : NULL;
+	sa_connect(sa, c);
 	e->sas = sa;
 	e->stats.ike_sas++;
 	return sa;
+}
+
+static void sa_unlist(struct ike_sa *sa)
+{
+	if (!sa->connection)
+		return;
+	*sa->link_named = sa->next_named;
+	if (sa->next_named)
+		sa->next_named->link_named = sa->link_named;
+	engine_named_drop(sa->engine, sa->connection->name);
+}
+
+void sa_connect(struct ike_sa *sa, const struct connection *c)
+{
+	const struct connection *old = sa->connection;
+
+	sa_unlist(sa);
+	sa->connection = c ? connection_hold(c) : NULL;
+	if (c) {
+		struct named *named = engine_named(sa->engine, c->name, true);
+
+		sa->next_named = named->sas;
+		sa->link_named = &named->sas;
+		if (sa->next_named)
+			sa->next_named->link_named = &sa->next_named;
+		named->sas = sa;
+	}
+	connection_release(old);
 }
 
 int sa_register(struct ike_sa *sa)
@@ -180,7 +208,7 @@ void sa_free(struct ike_sa *sa)
 	octets_clear(&sa->remote_id.value);
 	octets_clear(&sa->qcd_token);
 	octets_clear(&sa->resumption.ticket);
-	connection_release(sa->connection);
+	sa_connect(sa, NULL);
 	e->stats.ike_sas--;
 	free(sa);
 }

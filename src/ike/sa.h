@@ -161,6 +161,7 @@ enum sa_timer {
 struct ike_sa {
 	struct ike_sa *next, **link; /* of all; what points to this one */
 	struct ike_sa *next_doomed;
+	struct ike_sa *next_named, **link_named; /* of the same name */
 	struct ike_engine *engine;
 	uint32_t id;
 	const struct connection *connection; /* held */
@@ -198,6 +199,7 @@ struct ike_sa {
 
 	bool original_initiator; /* of the first SA of this line, before any rekeying */
 	uint32_t replaces; /* the IKE SA beside which this one is set up to take its place, or 0 */
+	uint32_t replacement;      /* and the other way round */
 	struct renewal *renewal;   /* where it replaces one: renew.h */
 	ike_time authenticated_at; /* 0: not yet; rekeying doesn't change these three */
 	ike_time reauth_at, auth_ends_at;
@@ -223,6 +225,8 @@ static inline uint64_t sa_spi_local(const struct ike_sa *sa)
 struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool initiator);
 void sa_free(struct ike_sa *sa);    /* engine_reap() only */
 int sa_register(struct ike_sa *sa); /* under its local SPI */
+/* Puts it under a connection, held from now, in place of the one that it had; NULL: none. */
+void sa_connect(struct ike_sa *sa, const struct connection *c);
 void sa_inherit(struct ike_sa *sa,
 	const struct ike_sa *old); /* what a rekeyed IKE SA has from the one before */
 /* Marks; tells; children go; the engine reaps. */

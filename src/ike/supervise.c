@@ -19,11 +19,9 @@
 
 struct supervised *supervised_find(const struct ike_engine *e, const char *name)
 {
-	for (struct supervised *s = e->supervised; s; s = s->next)
-		if (strcmp(s->connection->name, name) == 0)
-			return s;
+	const struct named *n = engine_named((struct ike_engine *)(uintptr_t)e, name, false);
 
-	return NULL;
+	return n ? n->supervised : NULL;
 }
 
 static struct supervised *supervised_of(const struct ike_sa *sa)
@@ -42,16 +40,15 @@ static struct supervised_child *child_of(struct supervised *s, const char *name)
 
 /* What is there. */
 
-bool supervised_has(const struct ike_sa *sa, const struct supervised *s)
+struct ike_sa *supervised_sas(const struct supervised *s)
 {
-	return !sa->gone && sa->connection &&
-		strcmp(sa->connection->name, s->connection->name) == 0;
+	return engine_sas(s->engine, s->connection->name);
 }
 
 bool supervised_is_up(const struct supervised *s, const struct supervised_child *child)
 {
-	for (const struct ike_sa *sa = s->engine->sas; sa; sa = sa->next) {
-		if (!supervised_has(sa, s) || sa_ending(sa))
+	for (const struct ike_sa *sa = supervised_sas(s); sa; sa = sa->next_named) {
+		if (sa->gone || sa_ending(sa))
 			continue;
 		if (child_live(sa, child->config->name))
 			return true;
@@ -85,8 +82,8 @@ static bool sa_makes(const struct ike_sa *sa, const struct supervised_child *chi
 const struct ike_sa *supervised_maker(
 	const struct supervised *s, const struct supervised_child *child)
 {
-	for (const struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (supervised_has(sa, s) && !sa_ending(sa) && sa_makes(sa, child))
+	for (const struct ike_sa *sa = supervised_sas(s); sa; sa = sa->next_named)
+		if (!sa->gone && !sa_ending(sa) && sa_makes(sa, child))
 			return sa;
 
 	return NULL;
@@ -95,8 +92,8 @@ const struct ike_sa *supervised_maker(
 /* An IKE SA that stands or that we are setting up, made from what is configured now. */
 static struct ike_sa *carrier(const struct supervised *s)
 {
-	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (supervised_has(sa, s) && !sa_ending(sa) && sa->connection == s->connection &&
+	for (struct ike_sa *sa = supervised_sas(s); sa; sa = sa->next_named)
+		if (!sa->gone && !sa_ending(sa) && sa->connection == s->connection &&
 			(sa->established_at || sa->initiator))
 			return sa;
 
@@ -164,8 +161,11 @@ ike_time supervised_due_at(const struct supervised *s, const struct supervised_c
 
 void supervised_touch(struct supervised *s)
 {
-	if (s)
-		s->dirty = s->engine->supervise = true;
+	if (!s || s->dirty)
+		return;
+	s->dirty = true;
+	s->next_touched = s->engine->touched;
+	s->engine->touched = s;
 }
 
 static void say_why(struct supervised_child *child, const char *why)
@@ -200,8 +200,8 @@ static bool for_nobody_else(const struct ike_sa *sa)
  * answered, uniqueness decides. */
 static void attempt_drop(struct supervised *s, const struct supervised_child *child)
 {
-	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (supervised_has(sa, s) && supervised_sets_up(sa, child) && !sa->keys.in &&
+	for (struct ike_sa *sa = supervised_sas(s); sa; sa = sa->next_named)
+		if (!sa->gone && supervised_sets_up(sa, child) && !sa->keys.in &&
 			for_nobody_else(sa))
 			sa_doom(sa, SA_END_COMMAND, "the peer came first");
 }
@@ -231,12 +231,13 @@ static void converge(struct supervised *s)
 /* An attempt that fails at once makes its connection dirty again, but with a wait. */
 void supervise_run(struct ike_engine *e)
 {
-	if (!e->supervise || e->ending)
+	struct supervised *s, *list = e->ending ? NULL : e->touched;
+
+	if (!list)
 		return;
-	e->supervise = false;
-	for (struct supervised *s = e->supervised; s; s = s->next) {
-		if (!s->dirty)
-			continue;
+	e->touched = NULL;
+	while ((s = list)) {
+		list = s->next_touched;
 		s->dirty = false;
 		converge(s);
 		if (s->dirty)

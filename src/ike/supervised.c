@@ -17,8 +17,8 @@ static bool selected(const char *wanted, const char *name)
 /* An attempt that is under way for something that isn't wanted any more. */
 static void attempts_end(struct supervised *s, const struct supervised_child *child)
 {
-	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next)
-		if (supervised_has(sa, s) && supervised_sets_up(sa, child))
+	for (struct ike_sa *sa = supervised_sas(s); sa; sa = sa->next_named)
+		if (!sa->gone && supervised_sets_up(sa, child))
 			sa_doom(sa, SA_END_COMMAND, "taken down");
 }
 
@@ -63,8 +63,20 @@ void supervise_release(struct ike_engine *e, const char *name, const char *child
 
 /* The configuration. */
 
+static void untouch(struct supervised *s)
+{
+	struct supervised **link = &s->engine->touched;
+
+	while (*link && *link != s)
+		link = &(*link)->next_touched;
+	if (*link)
+		*link = s->next_touched;
+}
+
 static void supervised_free(struct supervised *s)
 {
+	if (s->dirty)
+		untouch(s);
 	timer_clear(&s->engine->timers, &s->timer);
 	for (size_t i = 0; i < s->connection->child_count; i++)
 		free(s->children[i].why);
@@ -81,7 +93,7 @@ static struct supervised *supervised_new(struct ike_engine *e, const struct conn
 	s->engine = e;
 	s->connection = connection_hold(c);
 	s->timer = (struct timer){ .owner = s, .kind = TIMER_SUPERVISE };
-	s->dirty = e->supervise = true;
+	supervised_touch(s);
 	for (size_t i = 0; i < c->child_count; i++)
 		s->children[i] = (struct supervised_child){
 			.config = &c->children[i],
@@ -106,8 +118,8 @@ static bool carries_only(const struct ike_sa *sa, const struct supervised_child 
 static void undo_start(struct supervised *s, const struct supervised_child *child)
 {
 	attempts_end(s, child);
-	for (struct ike_sa *sa = s->engine->sas; sa; sa = sa->next) {
-		if (!supervised_has(sa, s) || !sa->established_at || sa_ending(sa) || !sa->children)
+	for (struct ike_sa *sa = supervised_sas(s); sa; sa = sa->next_named) {
+		if (sa->gone || !sa->established_at || sa_ending(sa) || !sa->children)
 			continue;
 		if (carries_only(sa, child)) {
 			intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
@@ -139,15 +151,27 @@ static void undo(struct supervised *s, const struct connection *by)
 
 static struct supervised *supervised_take(struct ike_engine *e, const char *name)
 {
-	for (struct supervised **link = &e->supervised; *link; link = &(*link)->next) {
-		struct supervised *s = *link;
+	struct supervised *s = supervised_find(e, name);
 
-		if (strcmp(s->connection->name, name) != 0)
-			continue;
-		*link = s->next;
-		return s;
-	}
-	return NULL;
+	if (!s)
+		return NULL;
+	*s->link = s->next;
+	if (s->next)
+		s->next->link = s->link;
+	engine_named(e, name, true)->supervised = NULL;
+	return s;
+}
+
+static void supervised_add(struct supervised *s)
+{
+	struct ike_engine *e = s->engine;
+
+	s->next = e->supervised;
+	s->link = &e->supervised;
+	if (s->next)
+		s->next->link = &s->next;
+	e->supervised = s;
+	engine_named(e, s->connection->name, true)->supervised = s;
 }
 
 static void replace(struct ike_engine *e, const char *name, const struct connection *by)
@@ -158,6 +182,7 @@ static void replace(struct ike_engine *e, const char *name, const struct connect
 		return;
 	undo(s, by);
 	supervised_free(s);
+	engine_named_drop(e, name);
 }
 
 void supervise_load(struct ike_engine *e, const struct connection *connection)
@@ -173,8 +198,7 @@ void supervise_load(struct ike_engine *e, const struct connection *connection)
 	s = supervised_new(e, connection);
 	if (!s)
 		return;
-	s->next = e->supervised;
-	e->supervised = s;
+	supervised_add(s);
 	for (size_t i = 0; i < connection->child_count; i++)
 		if (connection->version != 1 &&
 			(connection->children[i].start_action & CHILD_ACTION_TRAP))
@@ -190,8 +214,11 @@ void supervise_free(struct ike_engine *e)
 {
 	while (e->supervised) {
 		struct supervised *s = e->supervised;
+		struct named *named = engine_named(e, s->connection->name, true);
 
+		named->supervised = NULL;
 		e->supervised = s->next;
+		engine_named_drop(e, s->connection->name);
 		supervised_free(s);
 	}
 }

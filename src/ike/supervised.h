@@ -14,11 +14,12 @@ struct supervised_child {
 };
 
 struct supervised {
-	struct supervised *next;
+	struct supervised *next, **link; /* of all; what points to this one */
+	struct supervised *next_touched;
 	struct ike_engine *engine;
 	const struct connection *connection; /* held: the one loaded */
 	struct timer timer;
-	bool dirty;
+	bool dirty;        /* it is among those touched */
 	uint32_t attempt;  /* counts on through the peer's addresses */
 	uint32_t failures; /* of the IKE SA, in a row */
 	ike_time next_at;
@@ -29,8 +30,7 @@ struct supervised {
 struct supervised *supervised_find(const struct ike_engine *e, const char *name);
 
 /* What is there, by name of the connection and of the child. */
-bool supervised_has(
-	const struct ike_sa *sa, const struct supervised *s); /* it is of this connection */
+struct ike_sa *supervised_sas(const struct supervised *s); /* the first; next_named */
 /* It is being set up, and its IKE_AUTH is to make the child. */
 bool supervised_sets_up(const struct ike_sa *sa, const struct supervised_child *child);
 bool supervised_is_up(const struct supervised *s, const struct supervised_child *child);

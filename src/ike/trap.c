@@ -157,10 +157,9 @@ static bool trap_selectors(const struct connection *c, const struct child_config
 static uint32_t choose_reqid(
 	struct ike_engine *e, const struct connection *c, const struct child_config *config)
 {
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
+	for (const struct ike_sa *sa = engine_sas(e, c->name); sa; sa = sa->next_named)
 		for (const struct child_sa *child = sa->children; child; child = child->next)
-			if (child->installed_in && strcmp(child->config->name, config->name) == 0 &&
-				strcmp(child->connection->name, c->name) == 0)
+			if (child->installed_in && strcmp(child->config->name, config->name) == 0)
 				return child->spec.reqid;
 
 	return config->reqid ? config->reqid : ++e->last_reqid;
@@ -297,7 +296,7 @@ static bool covers(const struct child_sa *c, const struct trap *t)
 /* A child of the trap's reqid, that takes its packet where `packet`. */
 static bool has_child(const struct ike_engine *e, const struct trap *t, bool packet)
 {
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
+	for (const struct ike_sa *sa = engine_sas(e, t->connection->name); sa; sa = sa->next_named)
 		for (const struct child_sa *c = sa->children; c; c = c->next)
 			if (c->installed_in && c->state != IKE_CHILD_DELETING &&
 				c->spec.reqid == t->spec.reqid && (!packet || covers(c, t)))
@@ -315,8 +314,9 @@ static bool wants(const struct intent *i, const struct trap *t)
 /* Somebody else brings the child up already. */
 static bool under_way(const struct ike_engine *e, const struct trap *t)
 {
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next) {
-		if (sa->gone || strcmp(sa_name(sa), t->connection->name) != 0)
+	for (const struct ike_sa *sa = engine_sas(e, t->connection->name); sa;
+		sa = sa->next_named) {
+		if (sa->gone)
 			continue;
 		if (sa->setup && sa->initiator && sa->setup->child &&
 			strcmp(sa->setup->child->name, t->config->name) == 0)
@@ -412,7 +412,8 @@ uint32_t trap_reqid(const struct ike_sa *sa, const struct child_config *config)
 
 	if (!t)
 		return 0;
-	for (const struct ike_sa *each = sa->engine->sas; each; each = each->next)
+	for (const struct ike_sa *each = engine_sas(sa->engine, t->connection->name); each;
+		each = each->next_named)
 		for (const struct child_sa *c = each->children; c; c = c->next)
 			if (c->installed_in && c->spec.reqid == t->spec.reqid &&
 				!same_peer(each, sa))

@@ -154,8 +154,7 @@ static enum step find_connection(struct exchange *x)
 			"AUTHENTICATION_FAILED: no connection for the peer %s: %s",
 			id_print(&idi, id, sizeof(id)), used ? reasons : "none is loaded");
 	}
-	connection_release(x->sa->connection);
-	x->sa->connection = connection_hold(best);
+	sa_connect(x->sa, best);
 	auth_set_local_id(x->sa, 0);
 	if (asked && (!best->local[0].id.type || best->local[0].id.wildcard))
 		auth_set_id(&x->sa->local_id, &idr);
@@ -227,8 +226,7 @@ static void switch_connection(struct exchange *x, const struct id_payload *idi)
 			continue;
 		sa_tell(sa, IKE_EVENT_NOTE, 1, "connection %s is for this peer, not %s",
 			other->name, sa_name(sa));
-		connection_release(sa->connection);
-		sa->connection = connection_hold(other);
+		sa_connect(sa, other);
 		return;
 	}
 }

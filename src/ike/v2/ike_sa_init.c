@@ -358,7 +358,7 @@ static enum step choose(struct exchange *x)
 
 	if (!c)
 		return STEP_REJECT;
-	sa->connection = connection_hold(c);
+	sa_connect(sa, c);
 	sa->state = IKE_CONNECTING;
 	d->ke.group = proposal_id(&sa->chosen, TRANSFORM_KE);
 	octets_set(&sa->setup->peer_nonce, exchange_body(x, PAYLOAD_NONCE));

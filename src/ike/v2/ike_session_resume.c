@@ -172,7 +172,7 @@ static enum step open_ticket(struct exchange *x)
 	if (why)
 		return exchange_reject(x, TICKET_NACK,
 			"TICKET_NACK: the peer's session ticket is of no use: %s", why);
-	sa->connection = connection_hold(c);
+	sa_connect(sa, c);
 	sa->state = IKE_CONNECTING;
 	take_state(sa);
 	octets_set(&sa->setup->peer_nonce, exchange_body(x, PAYLOAD_NONCE));
