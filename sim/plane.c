@@ -186,6 +186,20 @@ static void operate_child(struct host *h, const struct ike_operation *op)
 
 void plane_operate(struct host *h, const struct ike_operation *op)
 {
+	static const char *const words[] = { [IKE_OPERATE_INSTALL_IN] = "in",
+		[IKE_OPERATE_INSTALL_OUT] = "out",
+		[IKE_OPERATE_UPDATE_PATH] = "path",
+		[IKE_OPERATE_REMOVE_OUT] = "remove out",
+		[IKE_OPERATE_REMOVE] = "remove",
+		[IKE_OPERATE_TRAP] = "trap",
+		[IKE_OPERATE_UNTRAP] = "untrap",
+		[IKE_OPERATE_TRAP_FAILED] = "trap failed" };
+	const char *word = (size_t)op->kind < sizeof(words) / sizeof(words[0]) && words[op->kind]
+		? words[op->kind]
+		: "something else";
+
+	ladder(h->world, "%-6s    plane: %s, reqid %u, %08x_i %08x_o", h->name, word,
+		op->spec->reqid, op->spec->spi_in, op->spec->spi_out);
 	if (op->virtual)
 		virtual_operate(h, op);
 	else if (is_of_traps(op->kind))
