@@ -198,8 +198,9 @@ void plane_operate(struct host *h, const struct ike_operation *op)
 		? words[op->kind]
 		: "something else";
 
-	ladder(h->world, "%-6s    plane: %s, reqid %u, %08x_i %08x_o", h->name, word,
-		op->spec->reqid, op->spec->spi_in, op->spec->spi_out);
+	if (op->spec) /* addresses have none */
+		ladder(h->world, "%-6s    plane: %s, reqid %u, %08x_i %08x_o", h->name, word,
+			op->spec->reqid, op->spec->spi_in, op->spec->spi_out);
 	if (op->virtual)
 		virtual_operate(h, op);
 	else if (is_of_traps(op->kind))
