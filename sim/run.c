@@ -533,11 +533,12 @@ static bool packets_cross(struct run *r)
 
 static void come_up(struct run *r)
 {
+	ike_time end = r->w->now + QUIET_NS; /* a peer that is gone is noticed by then */
 	bool crossed = false;
 
 	r->asked = true;
 	ask_all(r);
-	for (unsigned tries = 0; tries < 3 && !crossed && !r->why && !r->w->broken; tries++) {
+	while (r->w->now < end && !crossed && !r->why && !r->w->broken) {
 		converge(r);
 		crossed = packets_cross(r);
 	}
