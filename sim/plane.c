@@ -243,19 +243,24 @@ static void tell_events(struct host *h)
 		[ESP_EVENT_MAPPING] = IKE_KERNEL_MAPPING,
 		[ESP_EVENT_UNKNOWN_SPI] = IKE_KERNEL_UNKNOWN_SPI,
 		[ESP_EVENT_ACQUIRE] = IKE_KERNEL_ACQUIRE,
+		[ESP_EVENT_SELECTORS] = IKE_KERNEL_SELECTORS,
 	};
 	struct esp_event event;
 
-	while (esp_next_event(h->esp, &event))
-		host_kernel_later(h,
-			&(struct ike_kernel_event){ .kind = kinds[event.kind],
-				.child_id = event.child_id,
-				.reqid = event.reqid,
-				.remote = event.remote,
-				.path = event.path,
-				.spi = event.spi,
-				.source = event.source,
-				.destination = event.destination });
+	while (esp_next_event(h->esp, &event)) {
+		struct ike_kernel_event told = { .kind = kinds[event.kind],
+			.child_id = event.child_id,
+			.reqid = event.reqid,
+			.remote = event.remote,
+			.path = event.path,
+			.spi = event.spi,
+			.source = event.source,
+			.destination = event.destination,
+			.start_size = event.start_size };
+
+		memcpy(told.start, event.start, event.start_size);
+		host_kernel_later(h, &told);
+	}
 }
 
 static void send_clear(struct host *h, const char *why)

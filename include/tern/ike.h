@@ -40,7 +40,7 @@ struct ike_options {
 	uint32_t ike_sa_max;        /* 0: unlimited */
 	uint32_t fragment_size;     /* of the IP packet, 576..65535; 0: 1280 */
 	uint32_t message_bytes_max; /* reassembled or not */
-	uint32_t children_max;      /* per IKE SA */
+	uint32_t children_max;      /* per IKE SA; with what is being replaced twice as many */
 	uint32_t leases_max;        /* addresses of one pool that are remembered, online or not */
 	uint64_t response_kept_ns;  /* how long a half-open SA's and a deleted SA's repeats are
 				       answered */
@@ -124,9 +124,13 @@ enum ike_kernel_kind {
 			       come, at most once a second */
 	IKE_KERNEL_MAPPING,
 	IKE_KERNEL_UNKNOWN_SPI, /* ESP came for a Child SA that we don't have */
+	IKE_KERNEL_SELECTORS, /* a packet of a child is not of its selectors, and was dropped: at most
+				 once a second */
 	IKE_KERNEL_ADDRESSES /* this host's addresses or routes changed: each SA asks for its path
 				again */
 };
+
+#define IKE_PACKET_START_BYTES 64
 
 struct ike_kernel_event {
 	enum ike_kernel_kind kind;
@@ -138,6 +142,8 @@ struct ike_kernel_event {
 	struct endpoint remote;              /* MAPPING: where authenticated ESP now comes from */
 	struct ike_path path; /* UNKNOWN_SPI: where it came from and to; ports 0 outside of UDP */
 	uint32_t spi;         /* UNKNOWN_SPI */
+	size_t start_size;    /* SELECTORS: how the packet begins */
+	uint8_t start[IKE_PACKET_START_BYTES];
 };
 
 void ike_kernel(struct ike_engine *e, ike_time now, const struct ike_kernel_event *event);

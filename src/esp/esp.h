@@ -158,7 +158,10 @@ enum esp_event_kind {
 			      path.remote */
 	ESP_EVENT_UNKNOWN_SPI, /* a packet came for no SA: not more often than every 100 ms */
 	ESP_EVENT_ACQUIRE,     /* a trap waits for a child */
+	ESP_EVENT_SELECTORS,   /* ESP_REASON_SELECTORS: not more often than once a second */
 };
+
+#define ESP_START_BYTES 64
 
 struct esp_event {
 	enum esp_event_kind kind;
@@ -168,6 +171,8 @@ struct esp_event {
 	uint32_t spi;                        /* UNKNOWN_SPI */
 	struct selector source, destination; /* ACQUIRE: the packet: one address each, its protocol,
 						its ports where it shows both */
+	size_t start_size;                   /* SELECTORS: how the packet begins */
+	uint8_t start[ESP_START_BYTES];
 };
 
 bool esp_next_event(struct esp *esp, struct esp_event *ret_event);

@@ -9,7 +9,8 @@
 #define UDP_CHECKSUM_AT 6
 #define ESP_SPI_MIN     256 /* RFC 4303 §2.1 */
 
-#define UNKNOWN_INTERVAL_NS (100 * NS_PER_MS)
+#define UNKNOWN_INTERVAL_NS   (100 * NS_PER_MS)
+#define SELECTORS_INTERVAL_NS NS_PER_SECOND
 
 /* One packet on its way. */
 struct inbound {
@@ -252,6 +253,22 @@ static enum esp_reason inbound_one(struct inbound *x)
 	return ESP_REASON_NONE;
 }
 
+/* The engine may tell the sender, RFC 7296 §3.10.1. */
+static void inbound_note_selectors(struct inbound *x)
+{
+	struct esp *esp = x->esp;
+	struct esp_event event = { .kind = ESP_EVENT_SELECTORS,
+		.child_id = x->child->spec.child_id,
+		.reqid = x->child->spec.reqid,
+		.start_size = x->flow.size < ESP_START_BYTES ? x->flow.size : ESP_START_BYTES };
+
+	if (esp->selectors_told_at && x->now - esp->selectors_told_at < SELECTORS_INTERVAL_NS)
+		return;
+	memcpy(event.start, x->packet, event.start_size);
+	if (plane_tell(esp, &event))
+		esp->selectors_told_at = x->now;
+}
+
 void esp_inbound(
 	struct esp *esp, ike_time now, const struct esp_in *in, size_t count, struct esp_out *out)
 {
@@ -266,6 +283,8 @@ void esp_inbound(
 			.path = in[i].path,
 			.encap = in[i].encap };
 		reason = inbound_one(&x);
+		if (reason == ESP_REASON_SELECTORS)
+			inbound_note_selectors(&x);
 		if (reason != ESP_REASON_NONE) {
 			out_drop(esp, &out[i], reason);
 			continue;

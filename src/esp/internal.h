@@ -102,7 +102,7 @@ struct esp {
 	size_t event_first, event_count;
 	struct path_mtu path_mtus[PATH_MTUS_MAX];
 	size_t path_mtu_count, path_mtu_next;
-	ike_time unknown_told_at;
+	ike_time unknown_told_at, selectors_told_at;
 	struct kept *kept, **kept_end;
 	size_t kept_packets, kept_bytes;
 	uint64_t icmp_tokens_ns;

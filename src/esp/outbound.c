@@ -161,6 +161,18 @@ static enum esp_reason judge_transport(
 	return ESP_REASON_NONE;
 }
 
+/* Fragments behind the first don't show their ports: an SA for certain ports doesn't take them, and
+ * they must not be sent over it, RFC 4301 §7.3 (NON_FIRST_FRAGMENTS_ALSO is never agreed on). The
+ * whole goes then, and its ESP packet in fragments. */
+static bool takes_fragments(const struct child *c, const struct flow *f)
+{
+	struct flow later = *f;
+
+	later.fragment = true;
+	later.first = later.ports_known = false;
+	return selectors_fit(&c->spec.local, &c->spec.remote, &later);
+}
+
 static enum outcome carry(
 	struct outbound *o, struct child *c, const struct flow *f, struct bytes packet)
 {
@@ -180,7 +192,7 @@ static enum outcome carry(
 
 	if (f->size > mtu && f->df)
 		return reply_too_big(o, &l, packet, mtu);
-	if (f->size > mtu && c->spec.mode == CHILD_TUNNEL)
+	if (f->size > mtu && c->spec.mode == CHILD_TUNNEL && takes_fragments(c, f))
 		return send_fragments(o, &l, packet, mtu);
 
 	/* An IPv6 packet of 1280 octets passes in any case: in outer fragments where it must (RFC

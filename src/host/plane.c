@@ -226,11 +226,12 @@ static void tell_events(struct plane *p)
 		[ESP_EVENT_MAPPING] = IKE_KERNEL_MAPPING,
 		[ESP_EVENT_UNKNOWN_SPI] = IKE_KERNEL_UNKNOWN_SPI,
 		[ESP_EVENT_ACQUIRE] = IKE_KERNEL_ACQUIRE,
+		[ESP_EVENT_SELECTORS] = IKE_KERNEL_SELECTORS,
 	};
 	struct esp_event event;
 
 	while (esp_next_event(p->esp, &event)) {
-		const struct ike_kernel_event told = {
+		struct ike_kernel_event told = {
 			.kind = kinds[event.kind],
 			.child_id = event.child_id,
 			.reqid = event.reqid,
@@ -239,8 +240,10 @@ static void tell_events(struct plane *p)
 			.spi = event.spi,
 			.source = event.source,
 			.destination = event.destination,
+			.start_size = event.start_size,
 		};
 
+		memcpy(told.start, event.start, event.start_size);
 		host_kernel(p->host, &told);
 	}
 }

@@ -11,6 +11,7 @@
 #include "ike/negotiate.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"
+#include "ike/v2/child_notifies.h"
 #include "ike/v2/configuration.h"
 #include "ike/v2/keys.h"
 
@@ -88,6 +89,7 @@ void children_reap(struct ike_engine *e)
 
 		e->buried = c->next;
 		connection_release(c->connection);
+		octets_clear(&c->offender);
 		bytes_wipe(&c->spec, sizeof(c->spec));
 		free(c);
 	}
@@ -173,6 +175,9 @@ void child_kernel(struct child_sa *c, const struct ike_kernel_event *event)
 	case IKE_KERNEL_MAPPING:
 		path_mapped(c, &event->remote);
 		break;
+	case IKE_KERNEL_SELECTORS:
+		selectors_violated(c, event);
+		break;
 	case IKE_KERNEL_ACQUIRE:
 	case IKE_KERNEL_UNKNOWN_SPI:
 	case IKE_KERNEL_ADDRESSES: /* of no child: ike_kernel() */
@@ -235,11 +240,55 @@ static void put_first(struct selectors *s, const struct selector *first)
 	s->count = kept + 1;
 }
 
+static bool is_single(const struct selectors *s)
+{
+	return s->count == 1 && address_equal(&s->list[0].first, &s->list[0].last);
+}
+
+/* All that the configuration has of one address. */
+static void only(const struct selectors *configured, const struct address *a, struct selectors *ret)
+{
+	struct selectors one = { 0 };
+
+	selectors_add_address(&one, a);
+	selectors_intersect(configured, &one, ret);
+}
+
+static bool single_pair(struct exchange *x, const struct child_deal *deal, struct selectors *local,
+	struct selectors *remote)
+{
+	const struct child_sa *old = deal->rekeys;
+	struct selector source, destination;
+	struct selectors all;
+
+	if (old && is_single(&old->spec.local) && is_single(&old->spec.remote)) {
+		*local = old->spec.local;
+		*remote = old->spec.remote;
+		return true;
+	}
+	if (old || !trap_packet(x->sa, deal->config, &source, &destination))
+		return false;
+	configured(x->sa, deal->config, true, &all);
+	only(&all, &source.first, local);
+	configured(x->sa, deal->config, false, &all);
+	only(&all, &destination.first, remote);
+	return local->count && remote->count;
+}
+
+bool deal_single_pair(struct exchange *x, const struct child_deal *deal)
+{
+	struct selectors local, remote;
+
+	return single_pair(x, deal, &local, &remote);
+}
+
 static void request_selectors(struct exchange *x, const struct child_deal *deal,
 	struct selectors *local, struct selectors *remote)
 {
 	struct selectors source = { .count = 1 }, destination = { .count = 1 };
 
+	if (deal->single && single_pair(x, deal, local, remote))
+		return;
 	configured(x->sa, deal->config, true, local);
 	configured(x->sa, deal->config, false, remote);
 	if (deal->rekeys ||
@@ -272,8 +321,16 @@ void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke)
 	put_selectors(x, PAYLOAD_TSR, &remote);
 }
 
+/* The packet that the peer wants the child for, where it says: RFC 7296 §2.9 has it kept. */
+static bool has_first(const struct selectors *s, const struct selectors *asked)
+{
+	const struct selectors first = { .count = 1, .list = { asked->list[0] } };
+
+	return selectors_within(&first, s);
+}
+
 /* How well a configured child fits what the peer asks: 0 not, 1 narrowed, 2 as asked; 2 more for
- * the mode. */
+ * the mode, 4 where it has what the peer named first. */
 static unsigned child_fit(struct exchange *x, const struct child_config *config,
 	const struct child_deal *asked, struct child_deal *ret)
 {
@@ -294,7 +351,10 @@ static unsigned child_fit(struct exchange *x, const struct child_config *config,
 	ret->mode = config->mode == CHILD_TRANSPORT && asked->mode == CHILD_TRANSPORT
 		? CHILD_TRANSPORT
 		: CHILD_TUNNEL;
-	return (exact ? 2 : 1) + (config->mode == asked->mode ? 2 : 0);
+	return (exact ? 2 : 1) + (config->mode == asked->mode ? 2 : 0) +
+		(has_first(&ret->local, &asked->local) && has_first(&ret->remote, &asked->remote)
+				? 4
+				: 0);
 }
 
 static void explain_selectors(struct exchange *x, const struct child_deal *asked)
@@ -327,6 +387,24 @@ static void explain_selectors(struct exchange *x, const struct child_deal *asked
 		where.file, where.line);
 }
 
+/* Whether another configured child would take what the chosen one leaves out. */
+static bool takes_more(
+	struct exchange *x, const struct child_deal *asked, const struct child_deal *chosen)
+{
+	const struct connection *c = asked->born ? asked->born : x->sa->connection;
+
+	for (size_t i = 0; i < c->child_count; i++) {
+		struct child_deal other;
+
+		if (&c->children[i] != chosen->config &&
+			child_fit(x, &c->children[i], asked, &other) &&
+			(!selectors_within(&other.local, &chosen->local) ||
+				!selectors_within(&other.remote, &chosen->remote)))
+			return true;
+	}
+	return false;
+}
+
 static uint16_t choose_config(struct exchange *x, struct child_deal *deal)
 {
 	const struct connection *c = deal->born ? deal->born : x->sa->connection;
@@ -349,6 +427,7 @@ static uint16_t choose_config(struct exchange *x, struct child_deal *deal)
 		explain_selectors(x, deal);
 		return TS_UNACCEPTABLE;
 	}
+	best.more_possible = !deal->rekeys && takes_more(x, deal, &best);
 	*deal = best;
 	return 0;
 }
@@ -448,6 +527,7 @@ uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke)
 	if (negotiate(&n, &deal->chosen) <= 0 || !take_spi(deal))
 		return explain_proposals(x, deal, &n);
 	deal->ke.group = with_ke ? proposal_id(&deal->chosen, TRANSFORM_KE) : 0;
+	deal_read_notifies(x, deal);
 	return 0;
 }
 
@@ -467,6 +547,8 @@ void deal_response(struct exchange *x, struct child_deal *deal)
 	}
 	put_selectors(x, PAYLOAD_TSI, deal->said_remote.count ? &deal->said_remote : &deal->remote);
 	put_selectors(x, PAYLOAD_TSR, deal->said_local.count ? &deal->said_local : &deal->local);
+	if (deal->more_possible)
+		exchange_notify(x, ADDITIONAL_TS_POSSIBLE, BYTES_EMPTY);
 }
 
 static uint16_t explain_error(struct exchange *x, const struct child_deal *deal, uint16_t error)
@@ -495,6 +577,14 @@ static uint16_t explain_error(struct exchange *x, const struct child_deal *deal,
 			snprintf(ours + used, sizeof(ours) - used,
 				" (%s:%u); compare with the peer's ESP proposals", proposals.file,
 				proposals.line);
+	} else if (error == SINGLE_PAIR_REQUIRED) {
+		snprintf(ours, sizeof(ours),
+			": it makes a child for one address of each side only; a trap asks for those of the packets that come (start_action = trap), or configure single addresses (%s:%u)",
+			ts.file, ts.line);
+	} else if (error == NO_ADDITIONAL_SAS) {
+		snprintf(ours, sizeof(ours),
+			": it takes no more Child SAs in this IKE SA; raise its limit, or give the child a connection of its own (%s:%u)",
+			ts.file, ts.line);
 	}
 	exchange_reject(x, 0, "the peer refused child %s with %s%s", c->name,
 		notify_name(error, name), ours);
@@ -549,6 +639,7 @@ uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool wi
 	if (deal->config->mode == CHILD_TRANSPORT && deal->mode == CHILD_TUNNEL)
 		sa_tell(x->sa, IKE_EVENT_NOTE, 1,
 			"the peer declined transport mode for %s: tunnel mode", deal->config->name);
+	deal_read_notifies(x, deal);
 	return 0;
 }
 
@@ -572,7 +663,7 @@ static struct child_spec deal_spec(struct exchange *x, const struct child_deal *
 		.local = deal->local,
 		.remote = deal->remote,
 		.replay_window = c->replay_window,
-		.tfc_padding = c->tfc_padding,
+		.tfc_padding = deal->no_tfc ? 0 : c->tfc_padding,
 		.copy_df = c->copy_df,
 		.copy_ecn = c->copy_ecn,
 		.copy_dscp = c->copy_dscp,

@@ -41,6 +41,9 @@ struct child_deal {
 	enum child_mode mode;
 	struct selectors local, remote;
 	struct selectors said_local, said_remote; /* what the response says: see substitute() */
+	bool single;        /* initiator: asks for a single pair of addresses, §2.9 */
+	bool more_possible; /* responder: it narrowed, and would take more in further children */
+	bool no_tfc;        /* the peer can't have padding: ESP_TFC_PADDING_NOT_SUPPORTED */
 	bool initiator;
 	uint32_t made; /* the child that came of it */
 };
@@ -48,6 +51,9 @@ struct child_deal {
 /* The request. `with_ke`: the proposals of CREATE_CHILD_SA have key exchange methods, those of
  * IKE_AUTH don't. */
 void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke);
+/* The peer wants a single pair of addresses (SINGLE_PAIR_REQUIRED): whether there is one to ask for,
+ * that of the packet which the child is wanted for, or of the child that is rekeyed. */
+bool deal_single_pair(struct exchange *x, const struct child_deal *deal);
 uint16_t deal_first_group(const struct child_config *config);
 
 /* As responder: chooses the configuration, proposal, selectors and mode. Returns 0, or the notify

@@ -291,6 +291,9 @@ static void exchange_refuse(struct exchange *x)
 	bool doom;
 
 	snprintf(why, sizeof(why), "%s", x->reject.text);
+	/* INVALID_SYNTAX is fatal at both ends, §2.21.3. */
+	if (x->reject.notify == INVALID_SYNTAX && !x->initiator && sa->keys.in)
+		x->reject.doom = true;
 	if (!x->initiator && x->reject.notify) {
 		out_begin(x);
 		exchange_notify_spi(x, x->reject.notify, x->reject.protocol, x->reject.spi,
@@ -448,10 +451,26 @@ static void message_take(struct exchange *x, struct arena *message_arena, struct
 		x->path = (struct ike_path){ message->path.local, message->path.remote };
 }
 
+/* The peer could make nothing of our request: its end of the IKE SA is gone. */
+static bool fatal_for_peer(struct exchange *x)
+{
+	struct notify n;
+	char name[NAME_TEXT_MAX];
+
+	if (!x->initiator || !x->sa->established_at || !x->in->authenticated ||
+		!chain_notify(&x->in->chain, INVALID_SYNTAX, &n))
+		return false;
+	exchange_reject(x, 0,
+		"the peer found our %s request malformed (INVALID_SYNTAX), which ends the IKE SA",
+		exchange_name(x->kind->type, name));
+	x->reject.doom = true;
+	return true;
+}
+
 static void message_run(struct exchange *x)
 {
 	out_begin(x);
-	if (message_refused(x, x->kind->rounds[x->round].expect)) {
+	if (message_refused(x, x->kind->rounds[x->round].expect) || fatal_for_peer(x)) {
 		if (x->unprotected && !x->initiator)
 			exchange_dropped(x);
 		else

@@ -88,6 +88,10 @@ static const struct exchange_kind *intent_exchange(enum intent_kind kind)
 		return &addresses_initiator;
 	case INTENT_REDIRECT:
 		return &redirect_initiator;
+	case INTENT_INVALID_SELECTORS:
+		return &invalid_selectors_initiator;
+	case INTENT_INVALID_SPI:
+		return &invalid_spi_initiator;
 	case INTENT_ASK_REAUTH:
 		return &auth_lifetime_initiator;
 	}

@@ -100,7 +100,9 @@ enum intent_kind {
 	INTENT_ANNOUNCE_ADDRESSES,
 	INTENT_VERIFY_PATH, /* the return routability check */
 	INTENT_REDIRECT,
-	INTENT_ASK_REAUTH /* the peer is to authenticate again now, RFC 4478 */
+	INTENT_INVALID_SELECTORS, /* a packet of child_id was not of its selectors */
+	INTENT_INVALID_SPI,       /* ESP came for stray_spi */
+	INTENT_ASK_REAUTH         /* the peer is to authenticate again now, RFC 4478 */
 };
 
 struct intent {
@@ -136,6 +138,9 @@ struct child_sa {
 	bool heir;            /* it took the place of another IKE SA's */
 	uint32_t renewed_by;  /* the new IKE SA that was asked to have a child in its place */
 	uint64_t command;
+	/* See v2/child_notifies.h. When each was last done, 0: never. */
+	ike_time violated_at, accused_at, missed_at;
+	struct octets offender; /* the start of a packet that was not of its selectors */
 };
 
 enum sa_timer {
@@ -214,6 +219,8 @@ struct ike_sa {
 	uint64_t command; /* who asked for it */
 	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */
 	bool delete_sent;
+	uint32_t stray_spi; /* ESP came for it last, which we don't have; see v2/child_notifies.h */
+	ike_time stray_since, stray_told_at;
 	struct vips *vips; /* virtual addresses, shared with its successors; NULL: none */
 };
 

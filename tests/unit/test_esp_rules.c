@@ -279,6 +279,54 @@ static void an_ipv4_packet_without_df_is_fragmented_inside(void **state)
 	world_free(w);
 }
 
+/* RFC 4301 §7.3: later fragments don't go over an SA for certain ports unless that was agreed on. */
+static void an_sa_for_a_port_carries_no_inner_fragments(void **state)
+{
+	struct child_spec spec = spec_of(GCM, CHILD_TUNNEL, 4, 4);
+	struct esp_out *back;
+	struct world *w;
+
+	(void)state;
+	spec.remote.list[0].protocol = PROTOCOL_TCP;
+	spec.remote.list[0].port_first = spec.remote.list[0].port_last = 80;
+	w = world_new(&spec);
+	packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_TCP, 4000);
+	world_send(w);
+	assert_int_equal(w->used, 1);
+	assert_true(w->out[0].packet.size > 4000);
+	assert_false(w->out[0].df); /* the ESP packet goes in fragments */
+	back = world_receive(w, &w->out[0]);
+	assert_int_equal(back->verdict, ESP_DELIVER);
+	assert_memory_equal(back->packet.data, w->packet, 4000);
+	world_free(w);
+}
+
+static void what_the_selectors_do_not_have_is_told_once_a_second(void **state)
+{
+	struct child_spec wide = spec_of(GCM, CHILD_TUNNEL, 4, 4), narrow = wide, b;
+	struct world *w = world_new(&wide);
+	struct esp_event event;
+
+	(void)state;
+	narrow.local = selectors_of("10.1.7.0", "10.1.7.255");
+	b = spec_mirrored(&narrow);
+	assert_int_equal(esp_remove(w->b, 1), 0);
+	install(w->b, &b);
+	packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_UDP, 100);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(world_receive(w, world_send(w))->reason, ESP_REASON_SELECTORS);
+	assert_true(esp_next_event(w->b, &event));
+	assert_int_equal(event.kind, ESP_EVENT_SELECTORS);
+	assert_int_equal(event.child_id, b.child_id);
+	assert_int_equal(event.start_size, ESP_START_BYTES);
+	assert_memory_equal(event.start, w->packet, ESP_START_BYTES);
+	assert_false(esp_next_event(w->b, &event));
+	w->now += NS_PER_SECOND;
+	assert_int_equal(world_receive(w, world_send(w))->reason, ESP_REASON_SELECTORS);
+	assert_true(esp_next_event(w->b, &event));
+	world_free(w);
+}
+
 static void the_mss_of_a_syn_is_clamped_in_both_directions(void **state)
 {
 	(void)state;
@@ -487,6 +535,8 @@ int main(void)
 		cmocka_unit_test(spis_are_reserved_until_installed_or_released),
 		cmocka_unit_test(too_big_packets_get_icmp_with_the_mtu_that_fits),
 		cmocka_unit_test(an_ipv4_packet_without_df_is_fragmented_inside),
+		cmocka_unit_test(an_sa_for_a_port_carries_no_inner_fragments),
+		cmocka_unit_test(what_the_selectors_do_not_have_is_told_once_a_second),
 		cmocka_unit_test(the_mss_of_a_syn_is_clamped_in_both_directions),
 		cmocka_unit_test(tfc_padding_hides_the_length),
 		cmocka_unit_test(authenticated_nonsense_is_dropped_with_a_reason),

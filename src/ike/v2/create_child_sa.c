@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "ike/lifetime.h"
+#include "ike/narrow.h"
 #include "ike/negotiate.h"
+#include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"
 #include "ike/v2/collision.h"
@@ -169,6 +171,10 @@ static enum step read_error(struct exchange *x)
 		return STEP_NEXT;
 	if (n.type == INVALID_KE_PAYLOAD)
 		return retry_group(x, n.data);
+	if (n.type == SINGLE_PAIR_REQUIRED && !d->deal.single && deal_single_pair(x, &d->deal)) {
+		d->deal.single = true;
+		return STEP_AGAIN;
+	}
 	d->error = deal_read_response(x, &d->deal, true);
 	return STEP_REJECT;
 }
@@ -265,6 +271,23 @@ static bool deleted_already(const struct create_data *d)
 	return false;
 }
 
+/* A packet wanted another child beside those that a trap has made, and the peer narrowed it to what one
+ * of them has: it would be of no use to anybody. */
+static bool covered_already(struct exchange *x)
+{
+	struct create_data *d = x->data;
+
+	if (d->deal.rekeys_id || !(x->intent->command & TRAP_COMMAND))
+		return false;
+	for (const struct child_sa *c = x->sa->children; c; c = c->next)
+		if (c->config == d->deal.config && c->state == IKE_CHILD_INSTALLED &&
+			c->installed_out && !c->successor &&
+			selectors_within(&d->deal.local, &c->spec.local) &&
+			selectors_within(&d->deal.remote, &c->spec.remote))
+			return true;
+	return false;
+}
+
 static enum step install(struct exchange *x)
 {
 	struct create_data *d = x->data;
@@ -275,12 +298,15 @@ static enum step install(struct exchange *x)
 			delete_replaced(x, d->deal.rekeys);
 		return exchange_reject(x, 0, "the peer has deleted the new child already");
 	}
-	d->deal.redundant = lost_to_rival(x);
+	d->deal.redundant = lost_to_rival(x) || covered_already(x);
 	made = deal_install(x, &d->deal);
 	if (!made)
 		return exchange_reject(x, 0, "the child could not be installed");
 	if (d->deal.rekeys_id)
 		settle_rekey(x, made);
+	else if (d->deal.redundant)
+		intent_add(x->sa,
+			&(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = made->id });
 	return STEP_NEXT;
 }
 
@@ -330,18 +356,39 @@ static void start_over(struct exchange *x, struct child_sa *old)
 			x->sa, &(struct intent){ .kind = INTENT_CREATE_CHILD, .config = config });
 }
 
+/* The peer rekeys no children: another IKE SA takes this one's place with its children; where only the
+ * peer can set one up, the child is deleted and made anew, §4. */
+static bool replaced_otherwise(struct exchange *x, struct child_sa *old)
+{
+	struct create_data *d = x->data;
+	struct ike_sa *sa = x->sa;
+	const struct child_config *config = connection_child(sa->connection, old->config->name);
+	const struct renew_order order = { .command = x->intent->command, .word = "replaced" };
+
+	if (d->error != NO_ADDITIONAL_SAS || old->state != IKE_CHILD_INSTALLED || old->successor ||
+		sa->gone)
+		return false;
+	child_rekey_failed(old); /* so that it comes again where this fails, too */
+	if (renew_possible(sa))
+		return renew_begin(sa, &order);
+	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = old->id });
+	if (config)
+		intent_add(sa, &(struct intent){ .kind = INTENT_CREATE_CHILD, .config = config });
+	return false;
+}
+
 static void rekey_failed(struct exchange *x, struct child_sa *old, const char *why)
 {
 	struct create_data *d = x->data;
 
 	if (old->state == IKE_CHILD_REKEYING)
 		old->state = IKE_CHILD_INSTALLED;
-	if (come_again_later(x))
+	if (come_again_later(x) || replaced_otherwise(x, old))
 		return;
 	if (d->error == CHILD_SA_NOT_FOUND && !old->successor &&
 		old->state == IKE_CHILD_INSTALLED && child_confirmed(old))
 		start_over(x, old);
-	else if (old->state == IKE_CHILD_INSTALLED)
+	else if (old->state == IKE_CHILD_INSTALLED && d->error != NO_ADDITIONAL_SAS)
 		child_rekey_failed(old);
 	command_done(x->engine, x->intent->command, false, 0, why);
 }
@@ -469,6 +516,16 @@ static uint32_t children_count(const struct ike_sa *sa)
 	return count;
 }
 
+/* A peer that rekeys on and on and deletes nothing fills the memory, too. */
+static bool has_room(const struct ike_sa *sa, bool rekey)
+{
+	uint32_t max = sa->engine->options.children_max, all = 0;
+
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		all++;
+	return rekey ? all / 2 < max : children_count(sa) < max && all / 2 < max;
+}
+
 static enum step refuse_unknown(struct exchange *x, uint32_t spi)
 {
 	x->reject.protocol = PROTOCOL_ESP;
@@ -493,7 +550,7 @@ static enum step find_rekeyed(struct exchange *x)
 	default:
 		break;
 	}
-	if (!rekey && children_count(x->sa) >= x->engine->options.children_max)
+	if (!has_room(x->sa, rekey))
 		return exchange_reject(x, NO_ADDITIONAL_SAS,
 			"the limit of %u children of one IKE SA is reached",
 			x->engine->options.children_max);

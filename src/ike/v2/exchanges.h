@@ -8,6 +8,7 @@
 extern const struct exchange_kind ike_sa_init_initiator, ike_auth_initiator;
 extern const struct exchange_kind create_child_initiator, rekey_child_initiator,
 	rekey_ike_initiator;
+extern const struct exchange_kind invalid_selectors_initiator, invalid_spi_initiator;
 extern const struct exchange_kind delete_child_initiator, delete_ike_initiator, liveness_initiator;
 
 /* A new IKE_SA_INIT or IKE_SESSION_RESUME request; takes the arena. */

@@ -256,6 +256,13 @@ static void done(struct exchange *x)
 				.command = command });
 		return;
 	}
+	if (d->child_error == SINGLE_PAIR_REQUIRED && deal_single_pair(x, &d->deal)) {
+		intent_add(sa,
+			&(struct intent){ .kind = INTENT_CREATE_CHILD,
+				.config = d->deal.config,
+				.command = command });
+		return;
+	}
 	if (d->child_error) {
 		sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", d->child_text);
 		supervise_child_failed(sa, d->deal.config, d->child_text);

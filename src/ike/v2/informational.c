@@ -5,6 +5,7 @@
 #include "ike/heir.h"
 #include "ike/lifetime.h"
 #include "ike/renew.h"
+#include "ike/v2/child_notifies.h"
 #include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
@@ -265,6 +266,7 @@ static enum step handle(struct exchange *x)
 				holder_of(x->sa), &del, ours + count, DELETES_MAX - count);
 	}
 	auth_lifetime_read(x);
+	child_notifies_read(x);
 	configuration_inform(x);
 	redirect_read(x);
 	d->auth_failed = chain_notify(exchange_in(x), AUTHENTICATION_FAILED, &n);
@@ -314,11 +316,37 @@ static const struct exchange_kind informational_responder = {
 
 /* Dispatch. */
 
-/* An exchange that has no place here: refused with INVALID_SYNTAX, or silence before IKE_AUTH. */
-static void refuse_request(struct ike_sa *sa, struct arena *arena, const struct opened *message)
+/* An exchange that has no place in an SA that stands: "all requests having errors MUST result in a
+ * response", §2.21.3, and INVALID_SYNTAX is for any error that no other type is for, §3.10.1. */
+
+static enum step refuse(struct exchange *x)
 {
 	char name[NAME_TEXT_MAX];
 
+	return exchange_reject(x, INVALID_SYNTAX, "the peer's %s request has no place here",
+		exchange_name(x->in->header.exchange, name));
+}
+
+static step_fn *const refuse_steps[] = { refuse, NULL };
+static const struct payload_rule unknown_payloads[] = { { 0 } };
+static const struct message_rule unknown = { "request", unknown_payloads };
+static const struct round refuse_rounds[] = { { &unknown, refuse_steps, NULL, false } };
+
+static const struct exchange_kind refusing_responder = {
+	.name = "refusal",
+	.rounds = refuse_rounds,
+	.round_count = 1,
+};
+
+/* Before the peer has authenticated, or when all is over, there is silence. */
+static void refuse_request(struct ike_sa *sa, struct arena *arena, struct opened *message)
+{
+	char name[NAME_TEXT_MAX];
+
+	if (sa->established_at && !sa->gone && !sa->theirs) {
+		exchange_respond(sa, &refusing_responder, arena, message);
+		return;
+	}
 	sa_tell(sa, IKE_EVENT_DROPPED, 1, "dropped %s request: not expected now",
 		exchange_name(message->header.exchange, name));
 	arena_free(arena);

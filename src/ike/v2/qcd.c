@@ -1,6 +1,7 @@
 #include "ike/v2/qcd.h"
 
 #include "ike/child.h"
+#include "ike/v2/child_notifies.h"
 #include "ike/v2/send.h"
 
 #define IKE_PORT      500
@@ -193,10 +194,19 @@ static bool same_end(const struct ike_path *a, const struct ike_path *b)
 void invalid_spi_tell(struct ike_engine *e, const struct ike_path *path, uint32_t spi)
 {
 	struct ike_path to = *path;
+	bool known = false;
 
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
-		if (sa->established_at && same_end(&sa->path, path))
-			return; /* of a child that went a moment ago, or not the peer's doing */
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+		if (!sa->established_at || !same_end(&sa->path, path))
+			continue;
+		known = true;
+		if (!sa_ending(sa)) {
+			stray_packet(sa, spi);
+			return;
+		}
+	}
+	if (known)
+		return; /* of a child that went a moment ago */
 	if (!to.remote.port) {
 		to.remote.port = IKE_PORT;
 		to.local.port = e->options.port;

@@ -298,6 +298,7 @@ static void rekey_failed(struct exchange *x, const char *why)
 {
 	struct rekey_data *d = x->data;
 	struct intent again = *x->intent;
+	const struct renew_order order = { .command = again.command, .word = "replaced" };
 	bool done = rival_takes_over(x);
 
 	if (!done && !x->sa->gone) {
@@ -312,6 +313,10 @@ static void rekey_failed(struct exchange *x, const char *why)
 		}
 		if (x->sa->over_at != IKE_TIME_NEVER)
 			sa_rekey_failed(x->sa);
+		/* It may be rekeyed no more: another takes its place. */
+		if (d->error == NO_ADDITIONAL_SAS && renew_possible(x->sa) &&
+			renew_begin(x->sa, &order))
+			return;
 	}
 	command_done(x->engine, x->intent->command, done, done, done ? "" : why);
 }
@@ -357,6 +362,12 @@ static enum step crosses_ours(struct exchange *x)
 		"the peer's rekeying crosses an exchange of ours: it is to come again");
 }
 
+/* The one that is rekeyed goes in exchange, but others may have stayed that were to. */
+static bool too_many(const struct ike_engine *e)
+{
+	return e->options.ike_sa_max && e->stats.ike_sas > e->options.ike_sa_max;
+}
+
 static enum step choose(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
@@ -371,6 +382,9 @@ static enum step choose(struct exchange *x)
 
 	if (request_collides(x->sa, REQUEST_REKEY_IKE, NULL) == COLLISION_LATER)
 		return crosses_ours(x);
+	if (too_many(x->engine))
+		return exchange_reject(x, NO_ADDITIONAL_SAS, "the limit of %u IKE SAs is reached",
+			x->engine->options.ike_sa_max);
 	if (negotiate(&n, &d->chosen) <= 0 || !take_peer_spi(&d->chosen, &d->spi_i)) {
 		negotiate_explain(&n, &where, text, sizeof(text));
 		return exchange_reject(

@@ -29,7 +29,7 @@ static struct ike_header message_header(const struct exchange *x)
 		.spi_i = sa->spi_i,
 		.spi_r = without_spi ? 0 : sa->spi_r,
 		.version = 0x20,
-		.exchange = x->kind->type,
+		.exchange = x->initiator || !x->in ? x->kind->type : x->in->header.exchange,
 		.flags = (uint8_t)((sa->initiator ? FLAG_INITIATOR : 0) |
 			(x->initiator ? 0 : FLAG_RESPONSE)),
 		.message_id = x->initiator ? sa->window.next_request : x->message_id,
