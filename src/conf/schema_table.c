@@ -68,7 +68,7 @@ const struct schema_key conf_schema[] = {
 	RANGE(CONN, "keyingtries", NUMBER, "0", 0, U32,
 		"attempts in a row to bring up what should be up; 0 for ever"),
 	CHOICE(CONN, "unique", "no", "no|never|keep|replace",
-		"what a second SA with the same peer does to the first"),
+		"a second SA between the same identities: no replaces the first if it says INITIAL_CONTACT; replace always does; keep refuses it while the first lives; never has both, whatever is said"),
 	DONE(CONN, "reauth_time", TIME, "0s", "set the IKE SA up again after this time; 0 never"),
 	DONE(CONN, "rekey_time", TIME, "4h",
 		"rekey the IKE SA after this time; 0 never (default with reauth_time)"),

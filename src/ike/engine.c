@@ -65,7 +65,9 @@ struct ike_engine *ike_engine_new(const struct ike_options *options)
 		return NULL;
 	e->options = *options;
 	random_fill(&options->random, seed, sizeof(seed));
+	memcpy(e->peers_seed, seed, sizeof(seed));
 	e->by_spi = table_new(seed);
+	e->by_peer = table_new(seed);
 	e->by_init = table_new(seed);
 	e->by_question = table_new(seed);
 	e->by_path_question = table_new(seed);
@@ -97,6 +99,7 @@ void ike_engine_free(struct ike_engine *e)
 	free(e->connections);
 	free((void *)(uintptr_t)e->certreqs.data);
 	table_free(e->by_spi);
+	table_free(e->by_peer);
 	table_free(e->by_init);
 	table_free(e->by_question);
 	table_free(e->by_path_question);

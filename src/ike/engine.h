@@ -47,8 +47,10 @@ struct ike_engine {
 	struct table *by_spi;      /* our SPI -> SA */
 	struct table *by_init;     /* initiator's SPI and endpoint -> half-open SA that we answer */
 	struct table *by_question; /* id -> exchange */
-	struct table *by_path_question;        /* id -> SA that stands and asks for its path */
-	struct table *by_name;                 /* of a connection -> struct named */
+	struct table *by_path_question; /* id -> SA that stands and asks for its path */
+	struct table *by_name;          /* of a connection -> struct named */
+	struct table *by_peer;          /* identities -> SAs: peers.h */
+	uint8_t peers_seed[16];
 	struct table *by_ike_id, *by_child_id; /* their ids -> SAs and children */
 	struct ike_sa *sas;                    /* all, newest first */
 	struct ike_sa *doomed;                 /* those of them that the reaper takes */

@@ -1,6 +1,7 @@
 #include "ike/heir.h"
 
 #include "ike/narrow.h"
+#include "ike/peers.h"
 
 /* A peer that got no further after IKE_AUTH has our response by now, or never will. */
 #define CONFIRMED_AFTER_NS (3 * NS_PER_SECOND)
@@ -15,19 +16,13 @@ struct child_sa *heir_of(const struct child_sa *c)
 	return c->heir_id ? child_find(c->sa->engine, c->heir_id) : NULL;
 }
 
-static bool same_id(const struct ike_id *a, const struct ike_id *b)
-{
-	return a->type == b->type && bytes_equal(octets_bytes(&a->value), octets_bytes(&b->value));
-}
-
 bool heirs_possible(const struct ike_sa *sa, const struct ike_sa *old)
 {
 	if (sa == old || old->gone || !old->established_at)
 		return false;
 	if (sa->replaces)
 		return sa->replaces == old->id;
-	return same_id(&sa->remote_id, &old->remote_id) && same_id(&sa->local_id, &old->local_id) &&
-		strcmp(sa_name(sa), sa_name(old)) == 0;
+	return peers_same(sa, old) && strcmp(sa_name(sa), sa_name(old)) == 0;
 }
 
 static bool fits(const struct ike_sa *sa, const struct child_deal *deal, const struct child_sa *c)
@@ -39,44 +34,56 @@ static bool fits(const struct ike_sa *sa, const struct child_deal *deal, const s
 			selectors_equal(&c->spec.remote, &deal->remote));
 }
 
+static struct child_sa *predecessor_in(
+	const struct ike_sa *sa, const struct child_deal *deal, const struct ike_sa *old)
+{
+	if (!heirs_possible(sa, old))
+		return NULL;
+	for (struct child_sa *c = old->children; c; c = c->next)
+		if (fits(sa, deal, c))
+			return c;
+
+	return NULL;
+}
+
 struct child_sa *heir_predecessor(struct ike_sa *sa, const struct child_deal *deal)
 {
-	for (struct ike_sa *old = sa->engine->sas; old; old = old->next) {
-		if (!heirs_possible(sa, old))
-			continue;
-		for (struct child_sa *c = old->children; c; c = c->next)
-			if (fits(sa, deal, c))
-				return c;
-	}
-	return NULL;
+	const struct ike_sa *old = sa->replaces ? sa_find(sa->engine, sa->replaces) : NULL;
+	struct child_sa *found = NULL;
+
+	if (sa->replaces)
+		return old ? predecessor_in(sa, deal, old) : NULL;
+	while (!found && (old = peers_next(sa, old)))
+		found = predecessor_in(sa, deal, old);
+	return found;
 }
 
 void heir_link(struct child_sa *heir, struct child_sa *old)
 {
 	old->heir_id = heir->id;
 	heir->heir = true;
+	heir->bequeather = old->id;
 	heir->predecessor = old->id;
 }
 
 static struct child_sa *bequeather(const struct child_sa *heir)
 {
-	struct ike_engine *e = heir->sa->engine;
+	struct child_sa *old =
+		heir->bequeather ? child_find(heir->sa->engine, heir->bequeather) : NULL;
 
-	for (struct ike_sa *sa = heir->heir ? e->sas : NULL; sa; sa = sa->next)
-		for (struct child_sa *c = sa->children; c; c = c->next)
-			if (c->heir_id == heir->id)
-				return c;
-
-	return NULL;
+	return old && old->heir_id == heir->id ? old : NULL;
 }
 
 void heir_rekeyed(struct child_sa *made, struct child_sa *rekeyed)
 {
-	struct child_sa *old = bequeather(rekeyed);
+	struct child_sa *old = bequeather(rekeyed), *heir = heir_of(rekeyed);
 
 	made->heir = rekeyed->heir;
+	made->bequeather = rekeyed->bequeather;
 	if (old)
 		old->heir_id = made->id;
+	if (heir)
+		heir->bequeather = made->id;
 	made->heir_id = rekeyed->heir_id;
 	made->renewed_by = rekeyed->renewed_by;
 	rekeyed->heir_id = 0;

@@ -4,6 +4,7 @@
 
 #include "ike/exchange.h"
 #include "ike/renew.h"
+#include "ike/twins.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/mobike.h"
 #include "ike/v2/qcd.h"
@@ -145,6 +146,7 @@ void intent_pump(struct ike_sa *sa)
 	}
 	timer_set(&sa->engine->timers, &sa->intent_timer, next);
 	renew_check(sa);
+	twins_check(sa);
 }
 
 void intents_clear(struct ike_sa *sa, const char *why)

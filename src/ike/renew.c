@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "ike/heir.h"
+#include "ike/peers.h"
 #include "ike/supervise.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/redirect.h"
@@ -420,18 +421,25 @@ void renew_moved(const struct ike_sa *old, struct ike_sa *to)
 	to->replacement = sa->id;
 }
 
+static bool takes_over(const struct ike_sa *newer, const struct ike_sa *sa)
+{
+	return newer->id > sa->id && !newer->gone && !newer->delete_sent && newer->established_at &&
+		newer->state != IKE_REKEYED && heirs_possible(newer, sa);
+}
+
 bool renew_succeeded(const struct ike_sa *sa)
 {
+	const struct ike_sa *newer;
+
 	for (const struct child_sa *c = sa->children; c; c = c->next)
 		if (child_carries(c) && !heir_of(c))
 			return false;
-	for (const struct ike_sa *newer = sa->engine->sas; newer; newer = newer->next)
-		if (newer->id > sa->id && !newer->gone && !newer->delete_sent &&
-			newer->established_at && newer->state != IKE_REKEYED &&
-			heirs_possible(newer, sa))
+	for (newer = peers_next(sa, NULL); newer; newer = peers_next(sa, newer))
+		if (takes_over(newer, sa))
 			return true;
 
-	return false;
+	newer = sa->replacement ? sa_find(sa->engine, sa->replacement) : NULL;
+	return newer && takes_over(newer, sa); /* it may be of another identity */
 }
 
 /* Timers. */

@@ -8,9 +8,11 @@
 #include "ike/child.h"
 #include "ike/exchange.h"
 #include "ike/liveness.h"
+#include "ike/peers.h"
 #include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/ticket.h"
+#include "ike/unique.h"
 #include "ike/v2/configuration.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
@@ -38,9 +40,10 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
 	struct timer *timers[] = { &sa->window.retransmit, &sa->rekey_timer, &sa->over_timer,
 		&sa->liveness_timer, &sa->intent_timer, &sa->linger_timer, &sa->reauth_timer,
-		&sa->auth_end_timer, &sa->renew_timer };
+		&sa->auth_end_timer, &sa->renew_timer, &sa->unique_timer };
 	static const int kinds[] = { TIMER_RETRANSMIT, TIMER_REKEY, TIMER_OVER, TIMER_LIVENESS,
-		TIMER_INTENT, TIMER_LINGER, TIMER_REAUTH, TIMER_AUTH_END, TIMER_RENEW };
+		TIMER_INTENT, TIMER_LINGER, TIMER_REAUTH, TIMER_AUTH_END, TIMER_RENEW,
+		TIMER_UNIQUE };
 
 	if (!sa)
 		return NULL;
@@ -57,6 +60,7 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	sa->setup->timer.kind = TIMER_HALF_OPEN;
 	sa->engine = e;
 	sa->id = ++e->last_ike_id;
+	sa->begun_at = e->now;
 	sa->initiator = sa->original_initiator = initiator;
 	sa->rekey_at = sa->over_at = sa->reauth_at = sa->auth_ends_at = IKE_TIME_NEVER;
 	if (table_put(e->by_ike_id, BYTES(&sa->id, sizeof(sa->id)), sa) < 0) {
@@ -123,6 +127,8 @@ void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	octets_set(&sa->local_id.value, octets_bytes(&old->local_id.value));
 	octets_set(&sa->remote_id.value, octets_bytes(&old->remote_id.value));
 	renew_inherit(sa, old);
+	sa->begun_at = old->begun_at;
+	sa->line_spi = old->line_spi;
 	sa->vips = vips_hold(old->vips);
 	resume_inherit(sa, old);
 	redirect_inherit(sa, old);
@@ -181,11 +187,12 @@ void sa_free(struct ike_sa *sa)
 	struct ike_engine *e = sa->engine;
 	uint64_t spi = sa_spi_local(sa);
 	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
-		&sa->intent_timer, &sa->linger_timer };
+		&sa->intent_timer, &sa->linger_timer, &sa->unique_timer };
 
 	*sa->link = sa->next;
 	if (sa->next)
 		sa->next->link = sa->link;
+	peers_leave(sa);
 	table_take(e->by_ike_id, BYTES(&sa->id, sizeof(sa->id)));
 	if (table_find(e->by_spi, BYTES(&spi, sizeof(spi))) == sa)
 		table_take(e->by_spi, BYTES(&spi, sizeof(spi)));
@@ -228,6 +235,7 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 	if (sa->state != IKE_REKEYED)
 		supervise_sa_over(sa, end, why);
 	sa->gone = true;
+	peers_leave(sa);
 	ticket_sa_over(sa, end);
 	while (sa->children) {
 		child_remove(sa->children, end, why);
@@ -262,7 +270,7 @@ void sa_doom(struct ike_sa *sa, enum sa_end end, const char *why)
 void sa_linger(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
-		&sa->intent_timer, &sa->window.retransmit };
+		&sa->intent_timer, &sa->unique_timer, &sa->window.retransmit };
 
 	if (sa->gone)
 		return;
@@ -293,6 +301,9 @@ void sa_established(struct ike_sa *sa)
 
 	sa->state = IKE_ESTABLISHED;
 	sa->established_at = sa->last_heard = sa->engine->now;
+	if (!sa->line_spi)
+		sa->line_spi = sa->spi_i;
+	peers_enter(sa);
 	sa->rekey_at = sa_jittered(sa, c->rekey_time_s, c->rand_time_s);
 	timer_set(&sa->engine->timers, &sa->rekey_timer, sa->rekey_at);
 	sa->over_at = c->rekey_time_s
@@ -357,6 +368,9 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 	case TIMER_AUTH_END:
 	case TIMER_RENEW:
 		renew_timer_due(sa, kind);
+		break;
+	case TIMER_UNIQUE:
+		unique_due(sa);
 		break;
 	case TIMER_LINGER:
 		sa_doom(sa, SA_END_REPLACED, "");

@@ -136,6 +136,7 @@ struct child_sa {
 	uint32_t made_by;     /* the message ID of that request, plus 1; 0: a request of ours */
 	uint32_t heir_id;     /* the child of another IKE SA that takes its place, or 0: heir.h */
 	bool heir;            /* it took the place of another IKE SA's */
+	uint32_t bequeather;  /* that child, while it is there */
 	uint32_t renewed_by;  /* the new IKE SA that was asked to have a child in its place */
 	uint64_t command;
 	/* See v2/child_notifies.h. When each was last done, 0: never. */
@@ -160,7 +161,8 @@ enum sa_timer {
 	TIMER_SHUTDOWN,
 	TIMER_REAUTH,
 	TIMER_AUTH_END,
-	TIMER_RENEW
+	TIMER_RENEW,
+	TIMER_UNIQUE
 };
 
 struct ike_sa {
@@ -171,7 +173,12 @@ struct ike_sa {
 	uint32_t id;
 	const struct connection *connection; /* held */
 	enum ike_state state;
-	bool initiator; /* of this IKE SA */
+	bool initiator;    /* of this IKE SA */
+	ike_time begun_at; /* when we asked for it, or the peer's request for it came */
+	uint64_t line_spi; /* the initiator's SPI of the first SA of this line: both ends know it */
+	struct peer *peer; /* filed by its identities, peers.h; NULL: it isn't */
+	struct ike_sa *peer_next, **peer_link;
+	ike_time doubted_at; /* asked whether it lives because the peer came anew; or 0 */
 	bool doomed;
 	bool gone; /* over, kept for a while to answer repeats */
 	uint64_t spi_i, spi_r;
@@ -200,7 +207,8 @@ struct ike_sa {
 	uint32_t rival_of; /* the peer made this one to take that one's place while we were rekeying
 			       it, too: it is not decided yet which survives. Or 0 */
 	unsigned rekey_tries; /* rekeyings that failed, in a row */
-	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer;
+	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer,
+		unique_timer;
 
 	bool original_initiator; /* of the first SA of this line, before any rekeying */
 	uint32_t replaces; /* the IKE SA beside which this one is set up to take its place, or 0 */

@@ -16,6 +16,7 @@ struct auth_data {
 	uint8_t maced[2][MACED_ID_BYTES_MAX]; /* ours, the peer's */
 	struct ike_answer signature;          /* ours; what it points to is kept in the arena */
 	bool peer_initial_contact;
+	bool forestalled; /* initiator: the peer set up what we want meanwhile */
 	/* Rounds, as indexes into connection->local and ->remote: what is being proven, or comes
 	 * next. */
 	size_t local_round, remote_round;

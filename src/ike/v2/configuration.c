@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ike/peers.h"
+
 #define PREFIX_HOST_6   128
 #define VERSION_TEXT    "tern"
 #define ATTRIBUTES_SENT 64
@@ -69,20 +71,31 @@ static bool is_asked(const struct vips *v, uint16_t type)
 
 /* The initiator asks. */
 
-/* The address that another live SA of the connection has: when it is set up anew, make before
- * break, the addresses shall stay. */
-static struct address had_before(const struct ike_sa *sa, const struct address *wanted, size_t nth)
+/* The nth address of a family that an SA was given. */
+static bool nth_address(const struct ike_sa *sa, struct address *wanted, size_t nth)
 {
-	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next) {
-		if (other == sa || other->gone || !other->established_at || !other->vips ||
-			!other->connection ||
-			strcmp(other->connection->name, sa->connection->name) != 0)
+	if (sa->gone || !sa->established_at || !sa->vips)
+		return false;
+	for (size_t i = 0; i < sa->vips->ours_count; i++) {
+		if (sa->vips->ours[i].family != wanted->family || nth-- > 0)
 			continue;
-		for (size_t i = 0; i < other->vips->ours_count; i++)
-			if (other->vips->ours[i].family == wanted->family && nth-- == 0)
-				return other->vips->ours[i];
+		*wanted = sa->vips->ours[i];
+		return true;
 	}
-	return *wanted;
+	return false;
+}
+
+/* The address that another live SA with the peer has: when it is set up anew, make before break, the
+ * addresses shall stay. */
+static void as_before(const struct ike_sa *sa, struct address *wanted, size_t nth)
+{
+	const struct ike_sa *other = sa->replaces ? sa_find(sa->engine, sa->replaces) : NULL;
+
+	if (other && nth_address(other, wanted, nth))
+		return;
+	for (other = peers_next(sa, NULL); other; other = peers_next(sa, other))
+		if (strcmp(sa_name(other), sa_name(sa)) == 0 && nth_address(other, wanted, nth))
+			return;
 }
 
 static void put_wanted(struct writer *w, const struct address *a)
@@ -116,7 +129,7 @@ static void put_request(struct exchange *x)
 		size_t nth = asked[a.family == 6]++;
 
 		if (address_is_any(&a))
-			a = had_before(x->sa, &a, nth);
+			as_before(x->sa, &a, nth);
 		put_wanted(w, &a);
 	}
 	if (asked[0])

@@ -5,8 +5,11 @@
 #include <stdlib.h>
 
 #include "ike/negotiate.h"
+#include "ike/peers.h"
 #include "ike/supervise.h"
 #include "ike/ticket.h"
+#include "ike/twins.h"
+#include "ike/unique.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/childless.h"
 #include "ike/v2/exchanges.h"
@@ -56,17 +59,6 @@ static bool wants_certificates(const struct connection *c)
 	return false;
 }
 
-static bool first_contact(const struct ike_sa *sa)
-{
-	if (sa->replaces)
-		return false; /* the one that it replaces still stands */
-	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next)
-		if (other != sa && !other->gone && other->established_at &&
-			other->connection == sa->connection)
-			return false;
-	return sa->connection->unique != UNIQUE_NEVER;
-}
-
 static enum step prepare(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -91,6 +83,11 @@ static enum step prepare(struct exchange *x)
 		d->deal.config = setup->child;
 	else if (c->child_count && !(sa->replaces && setup->peer_childless))
 		d->deal.config = &c->children[0];
+	d->forestalled = twins_forestalled(sa, d->deal.config);
+	if (d->forestalled)
+		return STEP_END;
+	if (!sa->replaces && !unique_admit(x, false))
+		return STEP_REJECT;
 	if (childless_decide(x, d->deal.config, &d->childless) != STEP_NEXT)
 		return STEP_REJECT;
 	d->with_child = !d->childless;
@@ -104,8 +101,10 @@ static enum step build_request(struct exchange *x)
 	struct ike_sa *sa = x->sa;
 	struct auth_data *d = x->data;
 
+	if (sa->remote_id.type)
+		peers_enter(sa);
 	auth_put_id(x, PAYLOAD_IDI, &sa->local_id);
-	if (first_contact(sa))
+	if (unique_first_contact(sa))
 		exchange_notify(x, INITIAL_CONTACT, BYTES_EMPTY);
 	if (!resuming(sa) && wants_certificates(sa->connection))
 		certreqs_put(x);
@@ -186,6 +185,8 @@ static enum step finish(struct exchange *x)
 	resume_established(x);
 	auth_established(x);
 	features_read_auth(x);
+	if (!x->sa->redirect_to)
+		unique_established(x->sa);
 	if (!d->with_child || x->sa->redirect_to)
 		return STEP_END;
 	d->child_error = deal_read_response(x, &d->deal, false);
@@ -246,6 +247,12 @@ static void done(struct exchange *x)
 	struct auth_data *d = x->data;
 	uint64_t command = sa->command;
 
+	if (d->forestalled) {
+		sa->command = 0;
+		command_done(x->engine, command, true, 0, "");
+		sa_doom(sa, SA_END_REPLACED, "the peer came first");
+		return;
+	}
 	if (redirect_after_auth(sa, d->deal.config))
 		return;
 	sa->command = 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ike/negotiate.h"
+#include "ike/unique.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/childless.h"
 #include "ike/v2/exchanges.h"
@@ -57,22 +58,6 @@ static const struct message_rule request = { "IKE_AUTH request", request_payload
 static const struct message_rule response = { "IKE_AUTH response", response_payloads };
 static const struct message_rule next_request = { "IKE_AUTH request", next_request_payloads };
 static const struct message_rule next_response = { "IKE_AUTH response", next_response_payloads };
-
-static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
-{
-	return a->remote_id.type == b->remote_id.type && a->local_id.type == b->local_id.type &&
-		bytes_equal(octets_bytes(&a->remote_id.value), octets_bytes(&b->remote_id.value)) &&
-		bytes_equal(octets_bytes(&a->local_id.value), octets_bytes(&b->local_id.value));
-}
-
-/* The peer says that it knows of no other SA between us: ours are leftovers, RFC 7296 §2.4. */
-static void drop_leftovers(struct ike_sa *sa)
-{
-	for (struct ike_sa *other = sa->engine->sas; other; other = other->next)
-		if (other != sa && !other->gone && other->established_at && same_peer(other, sa))
-			sa_linger(other, SA_END_PEER_GONE,
-				"the peer started afresh (INITIAL_CONTACT)");
-}
 
 static enum step read_identities(struct exchange *x)
 {
@@ -293,8 +278,8 @@ static enum step choose_child(struct exchange *x)
 	if (!childless_accepts(x, d->with_child))
 		return STEP_REJECT;
 	/* First what the peer has forgotten goes: its virtual address is free for it again. */
-	if (d->peer_initial_contact && x->sa->connection->unique != UNIQUE_NEVER)
-		drop_leftovers(x->sa);
+	if (!unique_admit(x, d->peer_initial_contact))
+		return STEP_REJECT;
 	features_read_auth(x);
 	if (redirect_wanted(x))
 		d->with_child = false;
@@ -337,6 +322,7 @@ static enum step build_response(struct exchange *x)
 		exchange_notify(x, d->child_error, BYTES_EMPTY);
 	if (d->child_error)
 		sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", d->child_text);
+	unique_established(sa);
 	return STEP_NEXT;
 }
 

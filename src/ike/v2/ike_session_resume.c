@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ike/negotiate.h"
+#include "ike/peers.h"
 #include "ike/ticket.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/exchanges.h"
@@ -281,7 +282,7 @@ bool resume_identities(struct exchange *x)
 
 void resume_established(struct exchange *x)
 {
-	struct ike_sa *sa = x->sa;
+	struct ike_sa *sa = x->sa, *next;
 	uint64_t serial = resuming(sa) ? sa->setup->resumes->serial : 0;
 
 	if (!resuming(sa)) {
@@ -292,9 +293,11 @@ void resume_established(struct exchange *x)
 	if (x->initiator)
 		return;
 	ticket_spend(x->engine, serial);
-	for (struct ike_sa *old = x->engine->sas; old; old = old->next)
-		if (old != sa && !old->gone && old->resumption.issued == serial)
+	for (struct ike_sa *old = peers_next(sa, NULL); old; old = next) {
+		next = peers_next(sa, old);
+		if (old->resumption.issued == serial)
 			sa_linger(old, SA_END_REPLACED, "the peer resumed it (RFC 5723)");
+	}
 }
 
 void resume_inherit(struct ike_sa *sa, const struct ike_sa *old)

@@ -1,0 +1,170 @@
+#include "ike/twins.h"
+
+#include "ike/heir.h"
+#include "ike/peers.h"
+#include "ike/renew.h"
+
+/* What was sent over the children of the one that goes is to arrive before they do. */
+#define UNDERWAY_NS NS_PER_SECOND
+
+/* Both were being set up at the same time, as far as we can see: ours began before we knew theirs,
+ * and theirs before ours stood. */
+static bool crossed(const struct ike_sa *ours, const struct ike_sa *theirs)
+{
+	return ours->begun_at <= theirs->authenticated_at &&
+		theirs->begun_at <= ours->authenticated_at;
+}
+
+static bool stands(const struct ike_sa *sa)
+{
+	return sa->established_at && !sa->rival_of && sa->state == IKE_ESTABLISHED &&
+		!sa_ending(sa);
+}
+
+static bool are_twins(const struct ike_sa *ours, const struct ike_sa *theirs)
+{
+	return stands(ours) && stands(theirs) && ours->original_initiator &&
+		!theirs->original_initiator && ours->connection->unique != UNIQUE_NEVER &&
+		!ours->vips && !theirs->vips && !ours->renewal &&
+		strcmp(sa_name(ours), sa_name(theirs)) == 0 && crossed(ours, theirs);
+}
+
+static bool idle(const struct ike_sa *sa)
+{
+	return !sa->ours && !sa->theirs && !sa->intents;
+}
+
+/* The child of the survivor that does what this one does: one is the heir of the other. */
+static struct child_sa *counterpart(const struct child_sa *c, const struct ike_sa *survivor)
+{
+	struct child_sa *heir = heir_of(c);
+
+	if (heir && heir->sa == survivor && child_carries(heir))
+		return heir;
+	for (struct child_sa *each = survivor->children; each; each = each->next)
+		if (child_carries(each) && each->heir_id == c->id)
+			return each;
+
+	return NULL;
+}
+
+static bool share_a_child(const struct ike_sa *loser, const struct ike_sa *survivor)
+{
+	bool any = false;
+
+	for (const struct child_sa *c = loser->children; c; c = c->next) {
+		if (!child_carries(c))
+			continue;
+		any = true;
+		if (counterpart(c, survivor))
+			return true;
+	}
+	return !any;
+}
+
+/* Children that only the loser has are created anew on the survivor. False where one couldn't be. */
+static bool complete(struct ike_sa *loser, struct ike_sa *survivor, bool *ret_asked)
+{
+	*ret_asked = false;
+	for (struct child_sa *c = loser->children; c; c = c->next) {
+		const struct child_config *config =
+			connection_child(survivor->connection, c->config->name);
+
+		if (!child_carries(c) || counterpart(c, survivor))
+			continue;
+		if (!config || c->renewed_by == survivor->id)
+			return false;
+		c->renewed_by = survivor->id;
+		*ret_asked = true;
+		intent_add(survivor,
+			&(struct intent){ .kind = INTENT_CREATE_CHILD, .config = config });
+	}
+	return true;
+}
+
+/* The peer has answered a request of ours in it: it stands there, too. */
+static bool confirmed(const struct ike_sa *sa)
+{
+	return sa->initiator || (sa->window.next_request > 0 && !sa->window.waiting);
+}
+
+static void move_traffic(struct ike_sa *loser, const struct ike_sa *survivor)
+{
+	for (struct child_sa *c = loser->children; c; c = c->next) {
+		struct child_sa *to = child_carries(c) ? counterpart(c, survivor) : NULL;
+
+		if (!to)
+			continue;
+		child_use_outbound(to);
+		if (c->installed_out)
+			child_operate(c, IKE_OPERATE_REMOVE_OUT, true);
+		c->installed_out = false;
+	}
+}
+
+static void end(struct ike_sa *loser, const struct ike_sa *survivor)
+{
+	struct timers *timers = &loser->engine->timers;
+
+	move_traffic(loser, survivor);
+	renew_disarm(loser);
+	timer_clear(timers, &loser->rekey_timer);
+	timer_clear(timers, &loser->over_timer);
+	timer_clear(timers, &loser->liveness_timer);
+	loser->state = IKE_REKEYED;
+	engine_tell(loser->engine,
+		&(struct ike_event){ .kind = IKE_EVENT_IKE_REPLACED,
+			.ike_id = survivor->id,
+			.old_id = loser->id,
+			.ike_name = sa_name(survivor),
+			.text = "both ends had initiated at once: this one stays",
+			.path = &survivor->path });
+	intent_add(loser,
+		&(struct intent){ .kind = INTENT_DELETE_IKE,
+			.end = SA_END_REPLACED,
+			.not_before = loser->engine->now + UNDERWAY_NS });
+}
+
+/* Of the two that with the higher initiator's SPI survives. */
+static void judge(struct ike_sa *ours, struct ike_sa *theirs)
+{
+	bool asked;
+
+	if (!are_twins(ours, theirs) || ours->line_spi > theirs->line_spi ||
+		!share_a_child(ours, theirs) || !idle(ours) || !idle(theirs))
+		return;
+	if (!confirmed(theirs)) {
+		intent_add(theirs, &(struct intent){ .kind = INTENT_LIVENESS });
+		return;
+	}
+	if (complete(ours, theirs, &asked) && !asked)
+		end(ours, theirs);
+}
+
+void twins_check(struct ike_sa *sa)
+{
+	if (!sa->established_at || sa->gone || !sa->peer)
+		return;
+	for (struct ike_sa *other = peers_next(sa, NULL); other; other = peers_next(sa, other)) {
+		if (sa->original_initiator)
+			judge(sa, other);
+		else
+			judge(other, sa);
+	}
+}
+
+bool twins_forestalled(const struct ike_sa *sa, const struct child_config *config)
+{
+	const struct connection *c = sa->connection;
+	const struct ike_sa *other;
+
+	if (sa->replaces || sa->renewal || sa->intents || c->unique == UNIQUE_NEVER)
+		return false;
+	for (other = engine_sas(sa->engine, c->name); other; other = other->next_named)
+		if (stands(other) && !other->original_initiator && !other->vips &&
+			other->connection == c && other->authenticated_at >= sa->begun_at &&
+			peers_same(sa, other) && (!config || child_live(other, config->name)))
+			return true;
+
+	return false;
+}

@@ -1,0 +1,174 @@
+/* A new SA whose sender is where the old one's peer is, is taken for a reauthentication (RFC 7296
+ * §2.8.3), make before break: its sender deletes the old SA itself, and we do where it hasn't after
+ * a while. From elsewhere it is a peer that has moved or started afresh: with `replace` the old SA
+ * ends, with `keep` it stays as long as somebody answers there. What stood only after the new SA's
+ * setup had begun is none of both: the two crossed (twins.h). */
+#include "ike/unique.h"
+
+#include "ike/peers.h"
+#include "ike/ticket.h"
+#include "ike/v2/auth.h"
+#include "ike/v2/configuration.h"
+#include "ike/v2/session_resume.h"
+
+#define REAUTH_LIMIT_NS (10 * NS_PER_SECOND) /* for the peer to delete the SA before */
+#define DOUBT_NS        (8 * NS_PER_SECOND) /* without an answer: an SA that is to be kept is dead */
+#define GOODBYE_NS      (10 * NS_PER_SECOND) /* for a delete that nobody may be there to answer */
+
+/* The sender of a new SA can't have known of this one when it began. */
+static bool crossed(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return old->authenticated_at >= sa->begun_at;
+}
+
+/* By what the first round says of whom; with several rounds, or where the peer may be anybody, all
+ * SAs of the connection count. */
+bool unique_first_contact(const struct ike_sa *sa)
+{
+	const struct connection *c = sa->connection;
+	const struct ike_sa *other;
+
+	if (sa->replaces || c->unique == UNIQUE_NEVER || peers_next(sa, NULL))
+		return false;
+	if (sa->remote_id.type && c->local_count == 1 && c->remote_count == 1)
+		return true;
+	for (other = engine_sas(sa->engine, c->name); other; other = other->next_named)
+		if (other != sa && !other->gone && other->established_at)
+			return false;
+
+	return true;
+}
+
+/* The peer says that it knows of no other SA between us: ours are leftovers, whatever connection they
+ * are of. What it may have been about to set up when it said so isn't. */
+static void drop_leftovers(struct ike_sa *sa)
+{
+	struct ike_sa *next;
+
+	for (struct ike_sa *old = peers_next(sa, NULL); old; old = next) {
+		next = peers_next(sa, old);
+		if (old->established_at && !crossed(sa, old))
+			sa_linger(
+				old, SA_END_PEER_GONE, "the peer started afresh (INITIAL_CONTACT)");
+	}
+}
+
+/* Whether the policy is about this pair. What both ends began at once is not. */
+static bool concerned(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return old->established_at && !sa_ending(old) && old->id != sa->replaces &&
+		strcmp(sa_name(sa), sa_name(old)) == 0 &&
+		!(crossed(sa, old) && old->original_initiator != sa->original_initiator);
+}
+
+static bool reauthenticates(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return endpoint_equal(&sa->path.remote, &old->path.remote);
+}
+
+static bool resumes(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return sa->setup && resuming(sa) && old->resumption.issued == sa->setup->resumes->serial;
+}
+
+/* Nobody has answered there since it was asked. */
+static bool dead(const struct ike_sa *old)
+{
+	return old->doubted_at && old->last_heard < old->doubted_at &&
+		old->engine->now - old->doubted_at >= DOUBT_NS;
+}
+
+static bool refuse(struct exchange *x, struct ike_sa *old)
+{
+	const struct connection *c = x->sa->connection;
+	char where[ENDPOINT_TEXT_MAX];
+
+	if (!old->doubted_at || old->last_heard >= old->doubted_at)
+		old->doubted_at = x->engine->now;
+	intent_add(old, &(struct intent){ .kind = INTENT_LIVENESS });
+	x->reject.doom = true;
+	exchange_reject(x, AUTHENTICATION_FAILED,
+		"AUTHENTICATION_FAILED: connection %s keeps the SA that it has with a peer (unique = keep, %s:%u), and IKE SA %u with %s stands: it is being asked whether it lives; if it doesn't answer, come again",
+		c->name, c->where.file, c->where.line, old->id,
+		endpoint_print(&old->path.remote, where));
+	return false;
+}
+
+/* One SA against the policy. */
+static bool admit(struct exchange *x, struct ike_sa *old)
+{
+	struct ike_sa *sa = x->sa;
+	bool again = !x->initiator && (reauthenticates(sa, old) || resumes(sa, old));
+
+	switch (sa->connection->unique) {
+	case UNIQUE_KEEP:
+		if (again || (x->initiator && old->connection != sa->connection))
+			return true;
+		if (!dead(old))
+			return refuse(x, old);
+		sa_linger(old, SA_END_PEER_GONE, "nobody answers there, and the peer came anew");
+		return true;
+	case UNIQUE_REPLACE:
+		if (!again && !x->initiator)
+			vips_end(old); /* its addresses are the peer's, wherever it is */
+		return true;
+	default:
+		return true;
+	}
+}
+
+bool unique_admit(struct exchange *x, bool initial_contact)
+{
+	struct ike_sa *sa = x->sa, *next;
+
+	if (sa->connection->unique == UNIQUE_NEVER)
+		return true;
+	if (initial_contact)
+		drop_leftovers(sa);
+	for (struct ike_sa *old = peers_next(sa, NULL); old; old = next) {
+		next = peers_next(sa, old);
+		if (concerned(sa, old) && !admit(x, old))
+			return false;
+	}
+	return true;
+}
+
+/* Its children go on until the new ones carry their traffic, or the peer has heard of it. */
+static void end(struct ike_sa *old)
+{
+	sa_tell(old, IKE_EVENT_NOTE, 1, "a newer IKE SA with the same peer stands (unique)");
+	timer_set(&old->engine->timers, &old->linger_timer, old->engine->now + GOODBYE_NS);
+	intent_add(old, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+void unique_established(struct ike_sa *sa)
+{
+	uint8_t policy = sa->connection->unique;
+	struct ike_sa *next;
+
+	if (policy != UNIQUE_REPLACE && policy != UNIQUE_KEEP)
+		return;
+	for (struct ike_sa *old = peers_next(sa, NULL); old; old = next) {
+		next = peers_next(sa, old);
+		if (!concerned(sa, old))
+			continue;
+		if (sa->original_initiator || reauthenticates(sa, old))
+			timer_set(&sa->engine->timers, &old->unique_timer,
+				sa->engine->now + REAUTH_LIMIT_NS);
+		else
+			end(old);
+	}
+}
+
+void unique_due(struct ike_sa *old)
+{
+	if (sa_ending(old))
+		return;
+	for (struct ike_sa *sa = peers_next(old, NULL); sa; sa = peers_next(old, sa)) {
+		if (sa->authenticated_at > old->authenticated_at && !sa_ending(sa) &&
+			!sa->renewal && concerned(sa, old)) {
+			end(old);
+			return;
+		}
+	}
+}
