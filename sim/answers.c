@@ -107,11 +107,13 @@ static bool path_of_connection(
 
 	if (gateway_address(&q->gateway, &to[0]))
 		count = 1;
-	for (size_t i = 0; i < count; i++)
-		if (path_to(h, q, &to[(q->attempt + i) % count], answer))
-			return true;
-
-	return false;
+	for (size_t i = count; i-- > 0;) {
+		if (!path_to(h, q, &to[(q->attempt + i) % count], answer))
+			continue;
+		answer->attempt = q->attempt + (uint32_t)i;
+		answer->remote_count++;
+	}
+	return answer->remote_count;
 }
 
 static void answer_path(struct host *h, const struct ike_question *q)

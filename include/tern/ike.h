@@ -222,7 +222,10 @@ struct ike_answer {
 				   log */
 	uint32_t spi;
 	struct ike_path path;
-	size_t address_count; /* PATH: ours beside path.local that local_addrs allow and that may
+	uint32_t attempt;      /* PATH of a new SA: the number that path.remote has, from that asked
+				  for on */
+	uint32_t remote_count; /* likewise: how many there are with a way to them */
+	size_t address_count;  /* PATH: ours beside path.local that local_addrs allow and that may
 				 be told to the peer */
 	struct address addresses[IKE_ADDRESSES_MAX];
 	ike_time in_at, out_at; /* USE: when a packet last passed; 0: never */
@@ -353,6 +356,7 @@ struct ike_sa_view {
 	bool initiator;
 	uint64_t spi_i, spi_r;
 	struct ike_path path;
+	ike_time sent_at; /* when a message of ours last went along it; 0: never */
 	struct id_payload local_id, remote_id; /* type 0 where unknown yet */
 	bool nat_local, nat_remote, nat_fake;
 	struct proposal chosen;  /* one transform of each type */

@@ -62,6 +62,10 @@ struct host {
 	struct vici_server *vici;
 	struct datagram_batch *batch;
 
+	struct keepalive_list { /* where keepalives went, sorted */
+		size_t count;
+		struct keepalive *all;
+	} keepalives;
 	uv_timer_t deadline, end_deadline, keepalive;
 	uv_signal_t signals[3];
 	uv_poll_t polls[UDP_SOCKETS + 3];
@@ -87,6 +91,8 @@ int loop_watch(struct host *h);
 void loop_set_deadline(struct host *h);
 void loop_unwatch(struct host *h);
 
+/* keepalive.c */
 int keepalive_start(struct host *h);
+void keepalive_stop(struct host *h); /* frees */
 
 extern const struct random_source host_random;

@@ -200,6 +200,7 @@ void loop_unwatch(struct host *h)
 	close_handle((uv_handle_t *)&h->deadline);
 	close_handle((uv_handle_t *)&h->end_deadline);
 	close_handle((uv_handle_t *)&h->keepalive);
+	keepalive_stop(h);
 	for (size_t i = 0; i < sizeof(h->signals) / sizeof(h->signals[0]); i++)
 		close_handle((uv_handle_t *)&h->signals[i]);
 	for (size_t i = 0; i < sizeof(h->polls) / sizeof(h->polls[0]); i++)

@@ -1,7 +1,8 @@
 /* Where to send from and to. Names are resolved first, anew for each question. Then the remote
  * addresses, with all that names among them stand for, are tried from the one whose turn it is, by
- * the number of the attempt, until there is a way to one. The source is the kernel's choice where local_addrs allows it, else the first of this
- * host's addresses that they allow and that has a route. */
+ * the number of the attempt, until there is a way to one. The source is the kernel's choice where
+ * local_addrs allows it, else the first of this host's addresses that they allow and that has a
+ * route. */
 #include "host/path.h"
 
 #include <errno.h>
@@ -110,22 +111,15 @@ static bool find_source(
 	return false;
 }
 
-/* Trying a remote address: true where it answered the question. */
-static bool request_try(struct path_request *r, const struct address *to)
+static void request_succeed(struct path_request *r, struct ike_answer *yes)
 {
 	struct path_finder *f = r->finder;
 	const struct connection *c = r->question->connection;
-	struct ike_answer yes = { .id = r->question->id, .status = IKE_ANSWER_OK };
 
-	if (!find_source(r, to, &yes.path.local.address))
-		return false;
-
-	yes.path.remote = (struct endpoint){ *to, c->remote_port };
-	yes.path.local.port =
+	yes->path.local.port =
 		c->local_port == f->port_nat_t || c->remote_port == 4500 ? f->port_nat_t : f->port;
-	path_others(f, c, &yes);
-	request_end(r, &yes);
-	return true;
+	path_others(f, c, yes);
+	request_end(r, yes);
 }
 
 static void say_unresolved(struct path_request *r, const struct host_pattern *p, int problem)
@@ -197,14 +191,27 @@ static void on_remote_resolved(uv_getaddrinfo_t *resolution, int status, struct 
 	path_step(r);
 }
 
-/* From the one whose turn it is, once around. */
+/* From the one whose turn it is, once around. The reason that the last one can't be reached stays where
+ * all can't. */
 static void request_choose(struct path_request *r)
 {
+	const struct ike_question *q = r->question;
+	struct ike_answer yes = { .id = q->id, .status = IKE_ANSWER_OK };
+
 	for (size_t i = 0; !r->finder->stopped && i < r->remote_count; i++) {
-		if (request_try(r, &r->remote[(r->question->attempt + i) % r->remote_count]))
-			return;
+		const struct address *to = &r->remote[(q->attempt + i) % r->remote_count];
+		struct address source;
+
+		if (!find_source(r, to, &source) || yes.remote_count++)
+			continue;
+		yes.path.local.address = source;
+		yes.path.remote = (struct endpoint){ *to, q->connection->remote_port };
+		yes.attempt = q->attempt + (uint32_t)i;
 	}
-	request_fail(r);
+	if (yes.remote_count)
+		request_succeed(r, &yes);
+	else
+		request_fail(r);
 }
 
 /* Goes on with the next name or address until all are known. */

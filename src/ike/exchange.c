@@ -414,6 +414,13 @@ void exchange_start(struct exchange *x)
 	exchange_run(x);
 }
 
+void exchange_again(struct exchange *x)
+{
+	assert(x->initiator && !x->question_id);
+	x->round = x->step = 0;
+	exchange_start(x);
+}
+
 /* A message that is authentic but broken: RFC 7296 §2.21. */
 static bool message_refused(struct exchange *x, const struct message_rule *rule)
 {

@@ -100,6 +100,7 @@ void exchange_respond(struct ike_sa *sa, const struct exchange_kind *kind,
 	struct arena *message_arena, struct opened *message); /* takes the arena */
 void exchange_resume(struct exchange *x, struct arena *message_arena, struct opened *message);
 void exchange_answered(struct exchange *x, const struct ike_answer *answer);
+void exchange_again(struct exchange *x);                    /* as initiator, from its first step */
 void exchange_abandon(struct exchange *x, const char *why); /* calls failed(), frees */
 void exchange_question_late(struct exchange *x);
 void exchange_free(struct exchange *x);

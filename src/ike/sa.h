@@ -57,7 +57,9 @@ struct ike_setup {
 	struct gateway gateway; /* where a redirect leads; type 0: none did */
 	struct octets cookie;   /* the peer's, to be returned */
 	unsigned cookie_rounds;
-	const struct child_config *child; /* what to create with IKE_AUTH; NULL: the first */
+	uint32_t remote_count, remotes_silent; /* of the peer's addresses; that gave no answer */
+	bool peer_answered;                    /* one did, with whatever */
+	const struct child_config *child;      /* what to create with IKE_AUTH; NULL: the first */
 	size_t hash_count;
 	uint8_t hashes[HASHES_MAX]; /* what the peer can verify */
 	bool certreq_came;
@@ -185,6 +187,7 @@ struct ike_sa {
 	struct ike_path path;
 	struct ike_path init_path; /* where its IKE_SA_INIT came from */
 	bool path_known;
+	ike_time sent_at; /* when something last went along path; 0: never */
 	bool nat_local, nat_remote, nat_fake;
 	struct mobility mobility;
 	bool peer_fragments; /* announced IKEV2_FRAGMENTATION_SUPPORTED */

@@ -294,8 +294,11 @@ void supervise_sa_up(struct ike_sa *sa)
 {
 	struct supervised *s = supervised_of(sa);
 
-	if (s && sa->initiator)
+	if (s && sa->initiator) {
 		s->tried = sa->path.remote;
+		if (!sa->setup || sa->setup->gateway.type == GATEWAY_NONE)
+			s->attempt = sa->attempt; /* that one works: the next begins there */
+	}
 	supervised_touch(s);
 }
 

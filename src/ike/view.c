@@ -18,6 +18,7 @@ static struct ike_sa_view sa_view(const struct ike_sa *sa)
 		.spi_i = sa->spi_i,
 		.spi_r = sa->spi_r,
 		.path = sa->path,
+		.sent_at = sa->sent_at,
 		.local_id = ike_id_payload(&sa->local_id),
 		.remote_id = ike_id_payload(&sa->remote_id),
 		.nat_local = sa->nat_local,

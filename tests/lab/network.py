@@ -244,6 +244,7 @@ class Lab:
             daemon.end()
         self.daemons = []
         self['router'].run('sh', '-c', 'nft flush ruleset; ip link set moon mtu 1500; ip link set sun mtu 1500')
+        self.forget_flows()
         for name in ('moon', 'sun', 'alice', 'bob'):
             (self[name].directory / 'hosts').write_text('127.0.0.1 localhost\n::1 localhost\n')
             self[name].run('sh', '-c', 'ip route flush cache; ip -6 route flush cache')
@@ -268,10 +269,14 @@ class Lab:
         """Let the router forget the mappings of a site that it hides, and give new ones with these ports: '20000-20999'."""
         other = {'moon': 'sun', 'sun': 'moon'}[site]
         rule = f'iifname "{site}" oifname "{other}" udp dport 1-65535 masquerade to :{ports}'
+        self['router'].run('nft', 'insert', 'rule', 'inet', 'nat', 'postrouting', rule)
+        self.forget_flows()
+
+    def forget_flows(self):
+        """Let the router forget all mappings: without that, a flow goes on being translated when the rules are gone."""
         flush = ('import socket, struct; s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12); '
                  's.send(struct.pack("=IHHIIBBH", 20, 0x102, 5, 1, 0, 0, 0, 0)); '   # IPCTNL_MSG_CT_DELETE, of all
                  'assert struct.unpack("=i", s.recv(4096)[16:20])[0] == 0')
-        self['router'].run('nft', 'insert', 'rule', 'inet', 'nat', 'postrouting', rule)
         self['router'].run('/usr/bin/python3', '-c', flush)
 
     @contextlib.contextmanager

@@ -89,6 +89,21 @@ def test_the_second_remote_address_has_its_turn(bench):
     bench.ping_both_ways()
 
 
+def test_a_name_with_a_silent_address_comes_up_in_one_attempt(bench):
+    # Both addresses are the name's: the first is left after two retransmissions, not after five.
+    settings = {**QUICK, 'retransmit_tries': 5, 'retransmit_base': 1, 'keep_alive': 0}
+    moon, sun = bench.prepare(row(moon={'remote_addrs': ['172.16.2.77', 'sun.tern.test']}, settings=settings))
+    hosts = moon.host.directory / 'hosts'
+    hosts.write_text(hosts.read_text() + f'{OUTER["sun", 4]} sun.tern.test\n')
+    sun.start()
+    moon.start()
+    moon.wait_log(r'172\.16\.2\.77\[500\] gave no answer to IKE_SA_INIT, sent 3 times: going on with the next')
+    back(moon, sun)
+    assert 'failed' not in moon.output() and moon.the_ike()['remote-host'] == OUTER['sun', 4]
+    assert moon.output().count('to 172.16.2.77[500]') == 1, 'sent once, and again without a line each'
+    bench.ping_both_ways()
+
+
 def test_a_name_is_resolved_again(bench):
     moon, sun = bench.prepare(row(moon={'remote_addrs': 'sun.tern.test'}))
     hosts = moon.host.directory / 'hosts'

@@ -174,6 +174,40 @@ static void the_second_remote_address_has_its_turn(void **state)
 	story_end(&s);
 }
 
+static void a_silent_address_of_several_is_left_after_two_retransmissions(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "remote_addrs = 192.0.2.66, 192.0.2.67, " STORY_BOB };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	world_run(s.w, 48 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 0);
+	world_run(s.w, 2 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->done_ok, 1);
+	STORY_EQUAL(s, s.alice->failed, 0);
+	story_end(&s);
+}
+
+static void the_last_address_of_several_gets_all_tries(void **state)
+{
+	struct story_config c = { .alice_connection = "remote_addrs = 192.0.2.66, " STORY_BOB };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	world_cut(s.w, s.alice, s.bob, true);
+	host_initiate(s.alice, "net");
+	world_run(s.w, 3 * MINUTE);
+	STORY_EQUAL(s, s.alice->done_failed, 0);
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	STORY_TRUE(s, strstr(s.alice->last_done, STORY_BOB "[500] gave no answer"));
+	story_down(&s);
+	story_end(&s);
+}
+
 static void keyingtries_bounds_a_row_of_failures(void **state)
 {
 	struct story_config c = { .alice_connection = "keyingtries = 3", .bob_secret = "jets" };
@@ -422,6 +456,8 @@ int main(void)
 		cmocka_unit_test(it_comes_up_when_authentication_works_again),
 		cmocka_unit_test(a_name_is_resolved_again_for_each_attempt),
 		cmocka_unit_test(the_second_remote_address_has_its_turn),
+		cmocka_unit_test(a_silent_address_of_several_is_left_after_two_retransmissions),
+		cmocka_unit_test(the_last_address_of_several_gets_all_tries),
 		cmocka_unit_test(keyingtries_bounds_a_row_of_failures),
 		cmocka_unit_test(what_the_operator_takes_down_stays_down),
 		cmocka_unit_test(what_waits_can_be_taken_down_too),

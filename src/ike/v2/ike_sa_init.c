@@ -16,6 +16,9 @@
 #define COOKIE_ROUNDS_MAX 4
 #define COOKIE_BYTES_MAX  64
 
+/* An address of several is left for the next after as many retransmissions without any answer. */
+#define SILENT_TRIES 2
+
 static const struct payload_rule request_payloads[] = {
 	{ PAYLOAD_SA, 1, 1 },
 	{ PAYLOAD_KE, 1, 1 },
@@ -111,8 +114,46 @@ enum step init_ask_path(struct exchange *x)
 
 	x->sa->path = answer->path;
 	x->sa->path_known = true;
+	x->sa->attempt = answer->attempt;
+	x->sa->setup->remote_count = answer->remote_count;
 	path_take_own(x->sa, answer);
 	return STEP_NEXT;
+}
+
+/* An address that we gave up may still answer, but we are elsewhere by now. */
+enum step init_hear_peer(struct exchange *x)
+{
+	struct ike_setup *setup = x->sa->setup;
+
+	if (setup->remotes_silent &&
+		!address_equal(&x->in->path.remote.address, &x->sa->path.remote.address))
+		return STEP_DROP;
+	setup->peer_answered = true;
+	return STEP_NEXT;
+}
+
+bool init_leave_silent(struct ike_sa *sa)
+{
+	struct ike_setup *setup = sa->setup;
+	uint32_t tries = sa->engine->options.retransmit_tries;
+	char remote[ENDPOINT_TEXT_MAX];
+
+	if (!setup || !sa->ours || !sa->ours->unprotected || setup->peer_answered ||
+		sa->window.tries < (tries < SILENT_TRIES ? tries : SILENT_TRIES) ||
+		setup->remotes_silent + 1 >= setup->remote_count)
+		return false;
+
+	sa_tell(sa, IKE_EVENT_NOTE, 0,
+		"%s gave no answer to %s, sent %u times: going on with the next of remote_addrs",
+		endpoint_print(&sa->path.remote, remote), sa->ours->kind->name,
+		sa->window.tries + 1);
+	setup->remotes_silent++;
+	sa->attempt++;
+	sa->path_known = false;
+	window_request_answered(sa);
+	sa->window.next_request = 0;
+	exchange_again(sa->ours);
+	return true;
 }
 
 static enum step begin_group(struct exchange *x)
@@ -281,8 +322,8 @@ void init_done(struct exchange *x)
 }
 
 static step_fn *const initiator_begins[] = { init_ask_path, begin_group, build_request, NULL };
-static step_fn *const initiator_ends[] = { read_retries, read_response, finish_group,
-	init_float_port, NULL };
+static step_fn *const initiator_ends[] = { init_hear_peer, read_retries, read_response,
+	finish_group, init_float_port, NULL };
 static const struct round initiator_rounds[] = {
 	{ NULL, initiator_begins, &request },
 	{ &any_response, initiator_ends, NULL },

@@ -138,7 +138,7 @@ static void finished(struct exchange *x)
 }
 
 static step_fn *const begins[] = { init_ask_path, build_request, NULL };
-static step_fn *const ends[] = { read_response, init_float_port, NULL };
+static step_fn *const ends[] = { init_hear_peer, read_response, init_float_port, NULL };
 static const struct round initiator_rounds[] = {
 	{ NULL, begins, &request, false },
 	{ &any_response, ends, NULL, false },

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ike/exchange.h"
+#include "ike/v2/init.h"
 
 enum window_verdict window_judge(const struct window *w, const struct ike_header *header)
 {
@@ -49,6 +50,8 @@ void frozen_take(struct frozen *f, const struct bytes *datagrams, size_t count)
 
 static void frozen_send(struct ike_sa *sa, const struct frozen *f, const struct ike_path *path)
 {
+	if (f->count && path_equal(path, &sa->path))
+		sa->sent_at = sa->engine->now;
 	for (size_t i = 0; i < f->count; i++)
 		engine_send(sa->engine, path, f->datagrams[i]);
 }
@@ -128,7 +131,7 @@ void window_retransmit_due(struct ike_sa *sa)
 	uint32_t id = w->next_request - 1;
 	char why[160];
 
-	if (!w->waiting)
+	if (!w->waiting || init_leave_silent(sa))
 		return;
 	if (w->tries >= path_patience(sa) && path_fall_back(sa))
 		return;
