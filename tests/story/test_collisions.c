@@ -472,6 +472,69 @@ static void rfc7296_2_25_2_peer_deletes_a_child_while_we_rekey_the_ike_sa(void *
 	story_end(&s);
 }
 
+/* Reauthentication (renew.h) makes a second IKE SA beside the first, which may be rekeyed meanwhile. */
+
+enum meanwhile {
+	ALICE_REKEYS_CHILD,
+	ALICE_REKEYS_IKE,
+	BOB_REKEYS_CHILD,
+	BOB_REKEYS_IKE,
+	MEANWHILES
+};
+
+static void rekeying(struct story *s, enum meanwhile what)
+{
+	struct host *who = what < BOB_REKEYS_CHILD ? s->alice : s->bob;
+	bool ike = what == ALICE_REKEYS_IKE || what == BOB_REKEYS_IKE;
+
+	host_rekey(who, ike ? "net" : NULL, ike ? NULL : "net");
+}
+
+static void reauthenticates_and_rekeys(enum meanwhile what, unsigned ms, bool reauth_first)
+{
+	struct story s = story_established(SEED + ms, NULL);
+
+	if (reauth_first)
+		host_reauthenticate(s.alice, "net");
+	else
+		rekeying(&s, what);
+	for (unsigned i = 0; i < ms; i += 5) {
+		host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+		world_run(s.w, 5 * NS_PER_MS);
+	}
+	if (reauth_first)
+		rekeying(&s, what);
+	else
+		host_reauthenticate(s.alice, "net");
+	for (unsigned i = 0; i < 50; i++) {
+		host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+		host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+		world_run(s.w, 5 * NS_PER_MS);
+	}
+	world_run(s.w, LONG);
+	one_tunnel_stayed_up(&s);
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	STORY_EQUAL(s, s.alice->traffic.clear + s.bob->traffic.clear, 0);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	story_end(&s);
+}
+
+static void a_rekeying_while_a_reauthentication_is_under_way(void **state)
+{
+	(void)state;
+	for (enum meanwhile what = 0; what < MEANWHILES; what++)
+		for (unsigned ms = 0; ms <= 80; ms += 5)
+			reauthenticates_and_rekeys(what, ms, true);
+}
+
+static void a_reauthentication_while_a_rekeying_is_under_way(void **state)
+{
+	(void)state;
+	for (enum meanwhile what = 0; what < MEANWHILES; what++)
+		for (unsigned ms = 0; ms <= 80; ms += 5)
+			reauthenticates_and_rekeys(what, ms, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +574,8 @@ int main(void)
 		cmocka_unit_test(rfc7296_2_25_2_peer_creates_a_child_while_we_rekey_the_ike_sa),
 		cmocka_unit_test(rfc7296_2_25_2_peer_rekeys_a_child_while_we_rekey_the_ike_sa),
 		cmocka_unit_test(rfc7296_2_25_2_peer_deletes_a_child_while_we_rekey_the_ike_sa),
+		cmocka_unit_test(a_rekeying_while_a_reauthentication_is_under_way),
+		cmocka_unit_test(a_reauthentication_while_a_rekeying_is_under_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,7 +172,9 @@ static void sequence_numbers_end_and_are_never_reused(void **state)
 
 	(void)state;
 	packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_UDP, 40);
-	world_child(w->a)->sequence = UINT32_MAX - UINT32_MAX / 16 - 1;
+	world_child(w->a)->sequence = UINT32_MAX - UINT32_MAX / 16 - 2;
+	assert_int_equal(world_send(w)->verdict, ESP_SEND);
+	assert_false(esp_next_event(w->a, &event)); /* one before 15/16 */
 	assert_int_equal(world_send(w)->verdict, ESP_SEND);
 	assert_true(esp_next_event(w->a, &event));
 	assert_int_equal(event.kind, ESP_EVENT_SOFT);
@@ -184,6 +186,28 @@ static void sequence_numbers_end_and_are_never_reused(void **state)
 		assert_int_equal(world_send(w)->reason, ESP_REASON_EXHAUSTED);
 	assert_false(esp_next_event(w->a, &event));
 	assert_int_equal(esp_install_out(w->a, 1, &w->spec_a), -EEXIST);
+	world_free(w);
+}
+
+/* A packet that takes three numbers where two are left. */
+static void fragments_stop_at_the_last_sequence_number(void **state)
+{
+	struct child_spec spec = spec_of(GCM, CHILD_TUNNEL, 4, 4);
+	struct world *w = world_new(&spec);
+
+	(void)state;
+	packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_UDP, 4000);
+	world_send(w);
+	assert_int_equal(w->used, 3);
+	world_child(w->a)->sequence = UINT32_MAX - 2;
+	world_send(w);
+	assert_int_equal(w->used, 3);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(w->out[i].verdict, ESP_SEND);
+		assert_int_equal(load_u32(w->out[i].packet.data + 4), UINT32_MAX - 1 + i);
+	}
+	assert_int_equal(w->out[2].reason, ESP_REASON_EXHAUSTED);
+	assert_int_equal(world_child(w->a)->sequence, UINT32_MAX);
 	world_free(w);
 }
 
@@ -316,6 +340,7 @@ int main(void)
 		cmocka_unit_test(chacha_packet_of_rfc_7634),
 		cmocka_unit_test(a_null_packet_is_laid_out_as_drawn),
 		cmocka_unit_test(sequence_numbers_end_and_are_never_reused),
+		cmocka_unit_test(fragments_stop_at_the_last_sequence_number),
 		cmocka_unit_test(esn_passes_the_end_of_32_bits),
 		cmocka_unit_test(limits_are_told_and_kept),
 		cmocka_unit_test(the_window_is_a_set),
