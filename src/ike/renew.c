@@ -340,6 +340,20 @@ static void end_others(struct ike_sa *old)
 	}
 }
 
+/* A child that was rekeyed while the new IKE SA was set up is newer than its heir, and would send on
+ * until the delete is answered, to a peer that has removed it. */
+static void send_on_heirs(struct ike_sa *old)
+{
+	for (struct child_sa *c = old->children; c; c = c->next) {
+		const struct child_sa *heir = heir_of(c);
+
+		if (!c->installed_out || !heir || !heir->installed_out)
+			continue;
+		child_operate(c, IKE_OPERATE_REMOVE_OUT, true);
+		c->installed_out = false;
+	}
+}
+
 static void take_place(struct ike_sa *sa, struct ike_sa *old)
 {
 	struct timers *timers = &sa->engine->timers;
@@ -350,6 +364,7 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 	timer_clear(timers, &old->liveness_timer);
 	intents_move(old, sa, true);
 	end_others(old);
+	send_on_heirs(old);
 	old->state = IKE_REKEYED;
 	engine_tell(sa->engine,
 		&(struct ike_event){ .kind = IKE_EVENT_IKE_REPLACED,
@@ -411,10 +426,12 @@ void renew_check(struct ike_sa *sa)
 		take_place(sa, old);
 }
 
-void renew_moved(const struct ike_sa *old, struct ike_sa *to)
+void renew_moved(struct ike_sa *old, struct ike_sa *to)
 {
 	struct ike_sa *sa = replacement_of(old);
 
+	if (old->renewal)
+		move_renewal(old, to); /* it is itself to take the place of another */
 	if (!sa)
 		return;
 	sa->replaces = to->id;

@@ -50,8 +50,8 @@ void renew_check(struct ike_sa *sa);
  * with it. */
 bool renew_over(struct ike_sa *sa, const char *why);
 
-/* The IKE SA `old` was rekeyed: what replaces it now replaces `to`. */
-void renew_moved(const struct ike_sa *old, struct ike_sa *to);
+/* The IKE SA `old` was rekeyed: what replaces it now replaces `to`, which replaces what it was to. */
+void renew_moved(struct ike_sa *old, struct ike_sa *to);
 
 /* A newer SA between the same peers stands: the end of this one is no loss. */
 bool renew_succeeded(const struct ike_sa *sa);
