@@ -18,7 +18,6 @@ struct totals {
 static const char *const known[] = {
 	"a child is duplicated",
 	"the ends don't agree on their children",
-	"packets don't cross a tunnel that is up",
 	"the plane refused an outbound SA: File exists",
 };
 

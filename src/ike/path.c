@@ -11,6 +11,9 @@
 /* A question that the host never answered is asked anew after this long. */
 #define ASK_AGAIN_NS (20 * NS_PER_SECOND)
 
+/* One that it answered with no after this long, doubled six times. */
+#define REFUSED_NS NS_PER_SECOND
+
 /* How often a request goes unanswered before it is tried over other pairs of addresses, and over how
  * many of them with each retransmission. */
 #define PROBE_AFTER 2
@@ -102,7 +105,7 @@ void path_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->mobility.question = NULL;
 	sa->mobility.probed = false;
 	bytes_wipe(sa->mobility.seen, sizeof(sa->mobility.seen));
-	if (old->mobility.question)
+	if (old->mobility.question || old->mobility.refusals)
 		path_look_again(sa);
 }
 
@@ -175,6 +178,7 @@ void path_forget(struct ike_sa *sa)
 {
 	struct ike_question *q = sa->mobility.question;
 
+	timer_clear(&sa->engine->timers, &sa->path_timer);
 	if (!q)
 		return;
 	engine_unask(sa->engine, q->id);
@@ -211,7 +215,26 @@ void path_look_again(struct ike_sa *sa)
 	m->question = &p->question;
 	m->asked_at = e->now;
 	m->ask_again = false;
+	timer_set(&e->timers, &sa->path_timer, e->now + ASK_AGAIN_NS);
 	engine_ask(e, m->question);
+}
+
+void path_due(struct ike_sa *sa)
+{
+	if (!sa->gone && sa->state != IKE_REKEYED)
+		path_look_again(sa);
+}
+
+/* The host says when its addresses change, but not always when the reason has gone for which it knew of
+ * no path. */
+static void path_refused(struct ike_sa *sa, const char *reason)
+{
+	struct mobility *m = &sa->mobility;
+	uint64_t wait = REFUSED_NS << (m->refusals < 6 ? m->refusals : 6);
+
+	if (!m->refusals++)
+		sa_tell(sa, IKE_EVENT_NOTE, 1, "no path to the peer for now: %s", reason);
+	timer_set(&sa->engine->timers, &sa->path_timer, sa->engine->now + wait);
 }
 
 void paths_look_again(struct ike_engine *e)
@@ -265,6 +288,7 @@ static void strand(struct ike_sa *sa, const struct ike_path *path)
 	}
 	sa_tell(sa, IKE_EVENT_FAILED, 0, "our address %s is gone and the IKE SA can't move: %s",
 		local, sa->connection->mobike ? "the peer does not speak MOBIKE" : "mobike = no");
+	sa->reauth_at = sa->engine->now; /* due, and tried again until it has worked */
 	if (!renew_possible(sa))
 		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_FAILED });
 	else if (!renew_begin(sa, &order) && sa->state != IKE_ESTABLISHED)
@@ -306,12 +330,14 @@ bool path_answered(struct ike_engine *e, const struct ike_answer *answer)
 	path_forget(sa);
 	if (sa->gone)
 		return true;
-	if (again)
+	if (again) {
 		path_look_again(sa);
-	else if (answer->status == IKE_ANSWER_OK)
+	} else if (answer->status == IKE_ANSWER_OK) {
+		sa->mobility.refusals = 0;
 		decide(sa, answer);
-	else
-		sa_tell(sa, IKE_EVENT_NOTE, 1, "no path to the peer for now: %s", answer->reason);
+	} else {
+		path_refused(sa, answer->reason);
+	}
 	return true;
 }
 

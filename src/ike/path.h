@@ -35,7 +35,8 @@ struct mobility {
 	uint8_t seen[20]; /* how the peer saw us: its last NAT_DETECTION_DESTINATION_IP, §3.8 */
 	struct ike_question *question; /* out, owned; NULL: none */
 	ike_time asked_at;
-	bool ask_again; /* something changed since */
+	bool ask_again;    /* something changed since */
+	unsigned refusals; /* of the host, in a row: it knew of no path */
 };
 
 bool path_equal(const struct ike_path *a, const struct ike_path *b);
@@ -56,6 +57,7 @@ void path_mapped(struct child_sa *child, const struct endpoint *remote);
 /* IKE_KERNEL_ADDRESSES, and what the host answers. */
 void paths_look_again(struct ike_engine *e);
 void path_look_again(struct ike_sa *sa);
+void path_due(struct ike_sa *sa); /* the host owes an answer, or gave none that helps */
 bool path_answered(struct ike_engine *e, const struct ike_answer *answer); /* false: not a path's */
 bool path_take_own(struct ike_sa *sa, const struct ike_answer *answer);    /* true: they changed */
 void path_forget(struct ike_sa *sa);                                       /* frees what it holds */

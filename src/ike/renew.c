@@ -193,8 +193,10 @@ static void try_again(struct ike_sa *old)
 {
 	struct ike_engine *e = old->engine;
 	uint64_t left = old->auth_ends_at > e->now ? old->auth_ends_at - e->now : 0;
-	uint64_t wait = left / 4;
+	uint64_t wait = RETRY_NS_MIN << (old->renew_failures < 5 ? old->renew_failures - 1 : 4);
 
+	if (wait > left / 4)
+		wait = left / 4;
 	if (wait < RETRY_NS_MIN)
 		wait = RETRY_NS_MIN;
 	if (wait > RETRY_NS_MAX)

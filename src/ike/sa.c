@@ -40,10 +40,10 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
 	struct timer *timers[] = { &sa->window.retransmit, &sa->rekey_timer, &sa->over_timer,
 		&sa->liveness_timer, &sa->intent_timer, &sa->linger_timer, &sa->reauth_timer,
-		&sa->auth_end_timer, &sa->renew_timer, &sa->unique_timer };
+		&sa->auth_end_timer, &sa->renew_timer, &sa->unique_timer, &sa->path_timer };
 	static const int kinds[] = { TIMER_RETRANSMIT, TIMER_REKEY, TIMER_OVER, TIMER_LIVENESS,
-		TIMER_INTENT, TIMER_LINGER, TIMER_REAUTH, TIMER_AUTH_END, TIMER_RENEW,
-		TIMER_UNIQUE };
+		TIMER_INTENT, TIMER_LINGER, TIMER_REAUTH, TIMER_AUTH_END, TIMER_RENEW, TIMER_UNIQUE,
+		TIMER_PATH };
 
 	if (!sa)
 		return NULL;
@@ -371,6 +371,9 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 		break;
 	case TIMER_UNIQUE:
 		unique_due(sa);
+		break;
+	case TIMER_PATH:
+		path_due(sa);
 		break;
 	case TIMER_LINGER:
 		sa_doom(sa, SA_END_REPLACED, "");

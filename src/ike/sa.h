@@ -164,7 +164,8 @@ enum sa_timer {
 	TIMER_REAUTH,
 	TIMER_AUTH_END,
 	TIMER_RENEW,
-	TIMER_UNIQUE
+	TIMER_UNIQUE,
+	TIMER_PATH
 };
 
 struct ike_sa {
@@ -225,7 +226,7 @@ struct ike_sa {
 	struct gateway *redirect_to; /* where the peer is to go, or where we are; NULL: nowhere */
 	struct redirects redirects;
 	bool heirs_wait; /* children that were given to the peer may be unknown to it yet */
-	struct timer reauth_timer, auth_end_timer, renew_timer;
+	struct timer reauth_timer, auth_end_timer, renew_timer, path_timer;
 
 	uint64_t command; /* who asked for it */
 	uint32_t attempt; /* which of remote_addrs comes first, modulo their number */

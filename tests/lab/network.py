@@ -239,10 +239,8 @@ class Lab:
         self.daemons, self.helpers = [], []
 
     def reset(self):
-        """Back to an empty network without daemons, for the next test. The capture goes on."""
-        for daemon in self.daemons:
-            daemon.end()
-        self.daemons = []
+        """Back to an empty network without daemons and pings, for the next test. The capture goes on."""
+        self.stop_everything()
         self['router'].run('sh', '-c', 'nft flush ruleset; ip link set moon mtu 1500; ip link set sun mtu 1500')
         self.forget_flows()
         for name in ('moon', 'sun', 'alice', 'bob'):

@@ -409,6 +409,49 @@ static void without_mobike_it_is_set_up_again(void **state)
 	story_end(&s);
 }
 
+static struct story immobile(void)
+{
+	struct story_config c = { .connection = ANYWHERE "mobike = no",
+		.bob_connection = "remote_addrs = %any" };
+
+	return story_established(SEED, &c);
+}
+
+static void without_mobike_it_is_tried_until_it_is_set_up_again(void **state)
+{
+	struct story s = immobile();
+
+	(void)state;
+	s.w->faults.answer_delay_ns = 100 * NS_PER_MS;
+	host_set_address(s.alice, ALICE_2); /* the path will be known, but there is no key pair */
+	s.w->faults.answer_no_percent = 100;
+	world_run(s.w, NS_PER_SECOND);
+	s.w->faults.answer_no_percent = 0;
+	STORY_TRUE(s, laddered(&s, "this IKE SA stays"));
+	world_run(s.w, 60 * NS_PER_SECOND);
+	crosses(&s, ALICE_2, STORY_BOB);
+	story_end(&s);
+}
+
+static void a_host_that_knows_of_no_path_is_asked_again(void **state)
+{
+	(void)state;
+	for (int never = 0; never < 2; never++) {
+		struct story s = immobile();
+
+		if (never)
+			s.w->faults.answer_never_percent = 100;
+		else
+			s.w->faults.answer_no_percent = 100;
+		host_set_address(s.alice, ALICE_2);
+		world_run(s.w, NS_PER_SECOND);
+		s.w->faults.answer_no_percent = s.w->faults.answer_never_percent = 0;
+		world_run(s.w, 40 * NS_PER_SECOND);
+		crosses(&s, ALICE_2, STORY_BOB);
+		story_end(&s);
+	}
+}
+
 static void a_forbidden_address_is_refused(void **state)
 {
 	struct story_config c = { .connection = ANYWHERE,
@@ -468,6 +511,8 @@ int main(void)
 		cmocka_unit_test(a_request_in_flight_moves_along),
 		cmocka_unit_test(it_moves_again_while_it_moves),
 		cmocka_unit_test(without_mobike_it_is_set_up_again),
+		cmocka_unit_test(without_mobike_it_is_tried_until_it_is_set_up_again),
+		cmocka_unit_test(a_host_that_knows_of_no_path_is_asked_again),
 		cmocka_unit_test(a_forbidden_address_is_refused),
 		cmocka_unit_test(where_nats_are_forbidden_one_is_noticed),
 	};
