@@ -458,6 +458,15 @@ static bool sas_agree(const struct run *r)
 	return true;
 }
 
+/* A side that never enforces uniqueness keeps what it has. */
+static bool twice_is_meant(const struct run *r, size_t link)
+{
+	const struct workload_link *l = link_of(r, link);
+
+	return strcmp(workload_choice(l, 0, "unique"), "never") == 0 ||
+		strcmp(workload_choice(l, 1, "unique"), "never") == 0;
+}
+
 static const char *link_wrong(const struct run *r, size_t link)
 {
 	for (unsigned child = 0; child < link_of(r, link)->children; child++) {
@@ -470,7 +479,7 @@ static const char *link_wrong(const struct run *r, size_t link)
 		}
 		if (counts[0] != counts[1])
 			return "the ends don't agree on their children";
-		if (counts[0] > 1)
+		if (counts[0] > 1 && !twice_is_meant(r, link))
 			return "a child is duplicated";
 		if (counts[0] == 0 && r->asked)
 			return "a tunnel that was asked for is down";

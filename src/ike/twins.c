@@ -153,17 +153,30 @@ void twins_check(struct ike_sa *sa)
 	}
 }
 
+/* All that is wanted of an SA that is being set up is there. */
+static bool has_all(
+	const struct ike_sa *other, const struct ike_sa *sa, const struct child_config *config)
+{
+	if (config && !child_live(other, config->name))
+		return false;
+	for (const struct intent *i = sa->intents; i; i = i->next)
+		if (i->kind != INTENT_CREATE_CHILD || !child_live(other, i->config->name))
+			return false;
+
+	return true;
+}
+
 bool twins_forestalled(const struct ike_sa *sa, const struct child_config *config)
 {
 	const struct connection *c = sa->connection;
 	const struct ike_sa *other;
 
-	if (sa->replaces || sa->renewal || sa->intents || c->unique == UNIQUE_NEVER)
+	if (sa->replaces || sa->renewal || c->unique == UNIQUE_NEVER)
 		return false;
 	for (other = engine_sas(sa->engine, c->name); other; other = other->next_named)
 		if (stands(other) && !other->original_initiator && !other->vips &&
 			other->connection == c && other->authenticated_at >= sa->begun_at &&
-			peers_same(sa, other) && (!config || child_live(other, config->name)))
+			peers_same(sa, other) && has_all(other, sa, config))
 			return true;
 
 	return false;

@@ -241,6 +241,20 @@ static enum step build_next(struct exchange *x)
 	return STEP_NEXT;
 }
 
+/* What was wanted of it is there, on the SA of the peer. */
+static void forestalled(struct ike_sa *sa)
+{
+	uint64_t command = sa->command;
+
+	sa->command = 0;
+	command_done(sa->engine, command, true, 0, "");
+	for (struct intent *i = sa->intents; i; i = i->next) {
+		command_done(sa->engine, i->command, true, 0, "");
+		i->command = 0;
+	}
+	sa_doom(sa, SA_END_REPLACED, "the peer came first");
+}
+
 static void done(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -248,9 +262,7 @@ static void done(struct exchange *x)
 	uint64_t command = sa->command;
 
 	if (d->forestalled) {
-		sa->command = 0;
-		command_done(x->engine, command, true, 0, "");
-		sa_doom(sa, SA_END_REPLACED, "the peer came first");
+		forestalled(sa);
 		return;
 	}
 	if (redirect_after_auth(sa, d->deal.config))

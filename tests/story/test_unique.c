@@ -1,0 +1,275 @@
+/* How many IKE SAs there may be between the same identities: INITIAL_CONTACT, each value of `unique` in
+ * both roles, and one of two where both ends initiate at once. */
+#include "tests/story/story.h"
+
+#include <string.h>
+
+#define SEED    31
+#define SEEDS   50
+#define ANYBODY "remote_addrs = %%any\n mobike = no\n"
+
+static const char *const policies[] = { "unique = no\n", "unique = replace\n", "unique = keep\n",
+	"unique = never\n" };
+enum { NO, REPLACE, KEEP, NEVER, POLICIES };
+
+static unsigned laddered(const struct story *s, const char *words)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < s->w->ladder_count; i++)
+		count += strstr(s->w->ladder[i], words) != NULL;
+	return count;
+}
+
+/* Another host with ALICE's identity and secret, elsewhere. `says`: its policy, by which it says
+ * INITIAL_CONTACT or not. */
+static struct host *elsewhere(struct story *s, const char *says)
+{
+	struct story_config c = { .alice_address = "192.0.2.77", .connection = says };
+	char text[8192];
+
+	return world_host(
+		s->w, "carol", c.alice_address, story_text(&c, true, text, sizeof(text)), NULL);
+}
+
+static struct story bob_with(const char *policy)
+{
+	static char lines[200];
+	struct story_config c = { .bob_connection = lines, .alice_connection = "mobike = no\n" };
+
+	snprintf(lines, sizeof(lines), ANYBODY "%s", policy);
+	return story_established(SEED, &c);
+}
+
+static void initial_contact_ends_what_the_peer_has_forgotten(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < POLICIES; i++) {
+		struct story_config c = { .bob_connection = policies[i] };
+		struct story s = story_established(SEED, &c);
+
+		host_crash(s.alice);
+		host_restart(s.alice);
+		host_initiate(s.alice, "net");
+		world_run(s.w, 5 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_sas(s.alice), 1);
+		STORY_EQUAL(s, host_sas(s.bob), i == NEVER ? 2 : 1);
+		STORY_EQUAL(s, host_children(s.bob), i == NEVER ? 2 : 1);
+		story_end(&s);
+	}
+}
+
+static void never_says_no_initial_contact(void **state)
+{
+	struct story_config c = { .alice_connection = "unique = never\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, laddered(&s, "INITIAL_CONTACT"), 0);
+	story_end(&s);
+}
+
+static void a_second_connection_of_the_same_identities_is_no_initial_contact(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "}\n other {\n local_addrs = " STORY_ALICE
+					  "\n remote_addrs = " STORY_BOB
+					  "\n proposals = aes128gcm16-prfsha256-x25519\n"
+					  "local {\n auth = psk\n id = alice.example\n }\n"
+					  "remote {\n auth = psk\n id = bob.example\n }\n",
+		.alice_child = "" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_initiate_ike(s.alice, "net");
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	host_initiate_ike(s.alice, "other");
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.alice), 2);
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	story_end(&s);
+}
+
+/* Without INITIAL_CONTACT. */
+static void a_client_that_comes_from_elsewhere_meets_the_policy(void **state)
+{
+	static const size_t sas[POLICIES] = { 2, 1, 1, 2 };
+
+	(void)state;
+	for (unsigned i = 0; i < POLICIES; i++) {
+		struct story s = bob_with(policies[i]);
+		struct host *carol = elsewhere(&s, policies[NEVER]);
+
+		host_initiate(carol, "net");
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_sas(s.bob), sas[i]);
+		STORY_EQUAL(s, host_children(s.bob), sas[i]);
+		STORY_EQUAL(s, host_sas(carol), i == KEEP ? 0 : 1);
+		STORY_EQUAL(s, host_sas(s.alice), i == REPLACE ? 0 : 1);
+		if (i == KEEP)
+			STORY_TRUE(s, strstr(s.bob->last_failure, "unique = keep"));
+		story_end(&s);
+	}
+}
+
+static void keep_yields_to_initial_contact(void **state)
+{
+	struct story s = bob_with(policies[KEEP]);
+	struct host *carol = elsewhere(&s, policies[NO]);
+
+	(void)state;
+	host_crash(s.alice);
+	host_initiate(carol, "net");
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(carol), 1);
+	STORY_EQUAL(s, host_sas(s.bob), 1);
+	story_end(&s);
+}
+
+static void keep_yields_where_nobody_answers_any_more(void **state)
+{
+	struct story s = bob_with(policies[KEEP]);
+	struct host *carol = elsewhere(&s, policies[NEVER]);
+
+	(void)state;
+	host_crash(s.alice);
+	host_initiate(carol, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(carol), 0);
+	host_initiate(carol, "net");
+	world_run(s.w, 2 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(carol), 1);
+	STORY_EQUAL(s, host_sas(s.bob), 1);
+	STORY_EQUAL(s, host_children(s.bob), 1);
+	story_end(&s);
+}
+
+static void keep_stays_where_somebody_answers(void **state)
+{
+	struct story s = bob_with(policies[KEEP]);
+	struct host *carol = elsewhere(&s, policies[NEVER]);
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		host_initiate(carol, "net");
+		world_run(s.w, 10 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_sas(carol), 0);
+	}
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void reauthentication_passes_every_policy(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * POLICIES; i++) {
+		struct story_config c = { .connection = policies[i / 2] };
+		struct story s = story_established(SEED, &c);
+
+		host_reauthenticate(i % 2 ? s.bob : s.alice, "net");
+		for (unsigned packets = 0; packets < 100; packets++) {
+			host_packet(s.alice, "10.1.0.1", "10.2.0.1");
+			host_packet(s.bob, "10.2.0.1", "10.1.0.1");
+			world_run(s.w, 5 * NS_PER_MS);
+		}
+		world_run(s.w, 20 * NS_PER_SECOND);
+		story_up(&s, 1);
+		STORY_EQUAL(s, s.alice->ike_replaced + s.bob->ike_replaced, 1);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		STORY_EQUAL(s, laddered(&s, "N(AUTHENTICATION_FAILED)"), 0);
+		story_end(&s);
+	}
+}
+
+/* Both initiate within what a message takes; a packet each way every 20 ms. */
+static struct story both_at_once(uint64_t seed, const char *policy, bool bad)
+{
+	struct story_config c = { .connection = policy,
+		.child = "start_action = none\n close_action = start\n dpd_action = start\n" };
+	struct story s = story_begin(seed, &c, NULL);
+
+	s.w->faults.delay_ns = (5 + seed % 4 * 60) * NS_PER_MS;
+	s.w->faults.loss_percent = bad ? 20 : 0;
+	s.w->faults.reorder_percent = bad ? 30 : 0;
+	s.w->faults.answer_delay_ns = seed % 3 * 40 * NS_PER_MS;
+	host_initiate(s.alice, "net");
+	world_run(s.w, seed % 5 * 7 * NS_PER_MS);
+	host_initiate(s.bob, "net");
+	return s;
+}
+
+static void traffic(struct story *s, unsigned packets)
+{
+	for (unsigned i = 0; i < packets; i++) {
+		host_packet(s->alice, "10.1.0.1", "10.2.0.1");
+		host_packet(s->bob, "10.2.0.1", "10.1.0.1");
+		world_run(s->w, 20 * NS_PER_MS);
+	}
+}
+
+static void one_of_two_stays_and_no_packet_is_lost(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3 * SEEDS; seed++) {
+		struct story s = both_at_once(seed, policies[seed % 3], false);
+
+		while (!host_sas(s.alice) || !host_sas(s.bob) ||
+			host_half_open(s.alice) + host_half_open(s.bob))
+			world_run(s.w, 10 * NS_PER_MS);
+		traffic(&s, 300);
+		world_run(s.w, 10 * NS_PER_SECOND);
+		story_up(&s, 1);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		STORY_EQUAL(s, laddered(&s, "started afresh"), 0);
+		world_run(s.w, 300 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+static void one_of_two_stays_though_messages_get_lost(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3 * SEEDS; seed++) {
+		struct story s = both_at_once(seed, policies[seed % 3], true);
+
+		world_run(s.w, 60 * NS_PER_SECOND);
+		s.w->faults.loss_percent = s.w->faults.reorder_percent = 0;
+		world_run(s.w, 240 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+static void never_leaves_both(void **state)
+{
+	struct story s = both_at_once(SEED, policies[NEVER], false);
+
+	(void)state;
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.alice), 2);
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	story_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(initial_contact_ends_what_the_peer_has_forgotten),
+		cmocka_unit_test(never_says_no_initial_contact),
+		cmocka_unit_test(a_second_connection_of_the_same_identities_is_no_initial_contact),
+		cmocka_unit_test(a_client_that_comes_from_elsewhere_meets_the_policy),
+		cmocka_unit_test(keep_yields_to_initial_contact),
+		cmocka_unit_test(keep_yields_where_nobody_answers_any_more),
+		cmocka_unit_test(keep_stays_where_somebody_answers),
+		cmocka_unit_test(reauthentication_passes_every_policy),
+		cmocka_unit_test(one_of_two_stays_and_no_packet_is_lost),
+		cmocka_unit_test(one_of_two_stays_though_messages_get_lost),
+		cmocka_unit_test(never_leaves_both),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
