@@ -18,7 +18,6 @@ struct totals {
 static const char *const known[] = {
 	"a child is duplicated",
 	"the ends don't agree on their children",
-	"the plane refused an outbound SA: File exists",
 };
 
 static bool is_known(const char *why)

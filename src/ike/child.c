@@ -732,10 +732,19 @@ void child_announce(struct child_sa *c)
 
 void child_use_outbound(struct child_sa *c)
 {
-	if (c->installed_out)
+	if (c->installed_out || c->sent_enough)
 		return;
 	c->installed_out = true;
 	child_operate(c, IKE_OPERATE_INSTALL_OUT, false);
+}
+
+void child_stop_outbound(struct child_sa *c, bool rekeyed)
+{
+	c->sent_enough = true;
+	if (!c->installed_out)
+		return;
+	c->installed_out = false;
+	child_operate(c, IKE_OPERATE_REMOVE_OUT, rekeyed);
 }
 
 struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)

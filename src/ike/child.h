@@ -69,6 +69,9 @@ uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool wi
  * SA is used only after, when rekeying); the initiator when it has the answer. Returns the child,
  * or NULL. */
 struct child_sa *deal_install(struct exchange *x, struct child_deal *deal);
-void child_use_outbound(struct child_sa *c); /* from now on it sends */
-void child_announce(struct child_sa *c);     /* CHILD_UP or CHILD_REKEYED, once */
+void child_use_outbound(struct child_sa *c); /* from now on it sends; not where it stopped before */
+/* It sends no more: an outbound SA that came again would repeat its sequence numbers. `rekeyed`:
+ * another sends in its place. */
+void child_stop_outbound(struct child_sa *c, bool rekeyed);
+void child_announce(struct child_sa *c); /* CHILD_UP or CHILD_REKEYED, once */
 void child_operate(struct child_sa *c, enum ike_operation_kind kind, bool rekeyed);

@@ -93,11 +93,11 @@ bool heir_takes_over(struct child_sa *c)
 {
 	struct child_sa *heir = heir_of(c), *old = bequeather(c);
 
-	if (heir && heir->installed_in) {
+	if (heir && heir->installed_in && !heir->sent_enough) {
 		child_use_outbound(heir);
 		return true;
 	}
-	if (!old || !child_carries(old))
+	if (!old || !child_carries(old) || old->sent_enough)
 		return false;
 	/* The other way round: the data plane has the old one still, and goes back to it. */
 	old->heir_id = 0;

@@ -43,10 +43,7 @@ void child_expired(struct child_sa *c)
 		child_tell(c, IKE_EVENT_NOTE, 1, "replaced, but the peer did not delete it");
 	else
 		child_tell(c, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
-	if (c->installed_out) {
-		c->installed_out = false;
-		child_operate(c, IKE_OPERATE_REMOVE_OUT, false);
-	}
+	child_stop_outbound(c, false);
 	intent_add(c->sa,
 		&(struct intent){ .kind = INTENT_DELETE_CHILD,
 			.child_id = c->id,
@@ -76,9 +73,7 @@ void child_retire(struct child_sa *c, enum sa_end end, const char *why)
 		child_free(c);
 		return;
 	}
-	if (c->installed_out)
-		child_operate(c, IKE_OPERATE_REMOVE_OUT, true);
-	c->installed_out = false;
+	child_stop_outbound(c, true);
 	c->state = IKE_CHILD_DELETED;
 	timer_clear(&e->timers, &c->rekey_timer);
 	timer_clear(&e->timers, &c->inactivity_timer);

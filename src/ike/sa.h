@@ -131,6 +131,7 @@ struct child_sa {
 	struct timer rekey_timer, expire_timer, inactivity_timer;
 	ike_time used_at; /* as far as the plane was asked */
 	bool installed_in, installed_out, announced;
+	bool sent_enough;     /* it stopped sending, for good */
 	uint32_t successor;   /* what replaced it, or 0 */
 	uint32_t predecessor; /* what it replaces, or 0 */
 	unsigned rekey_tries; /* rekeyings that failed, in a row */

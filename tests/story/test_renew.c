@@ -222,6 +222,23 @@ static void a_child_that_the_peer_refuses_now_keeps_the_old_sa(void **state)
 	story_end(&s);
 }
 
+/* Seed 240: both children's lifetimes end while nothing gets through; then the old SA is given up. */
+static void an_heir_that_stopped_sending_does_not_begin_again(void **state)
+{
+	struct story_config c = { .child = "rekey_time = 0\nlife_time = 80" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	while (s.alice->ike_up < 2)
+		world_run(s.w, NS_PER_MS);
+	s.w->faults.partition = true;
+	world_run(s.w, 400 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "not rekeyed before its lifetime ended") >= 2);
+	story_down(&s);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +251,7 @@ int main(void)
 		cmocka_unit_test(the_old_sa_stays_where_the_new_one_fails_and_it_is_tried_again),
 		cmocka_unit_test(over_time_ends_what_is_never_authenticated_again),
 		cmocka_unit_test(a_child_that_the_peer_refuses_now_keeps_the_old_sa),
+		cmocka_unit_test(an_heir_that_stopped_sending_does_not_begin_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
