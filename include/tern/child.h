@@ -34,6 +34,7 @@ struct child_spec {
 	struct ike_path path;
 	uint32_t spi_in;  /* ours: what the peer puts into packets to us */
 	uint32_t spi_out; /* the peer's */
+	bool answered;    /* the peer asked for it: its inbound half comes a moment after ours */
 	struct child_keys keys_in;
 	struct child_keys keys_out;
 	struct selectors local;  /* what this side may send from */

@@ -307,7 +307,12 @@ static void print_trap(const char *name, const struct tree_node *trap)
 	print_paint(BOLD, name);
 	printf("  ");
 	print_paint(state_paint(text(trap, "state")), text(trap, "state"));
-	printf(", a packet brings it up\n");
+	printf(", a packet brings it up");
+	if (strcmp(text(trap, "kept-packets"), "0") != 0)
+		printf(", %s wait", text(trap, "kept-packets"));
+	if (strcmp(text(trap, "dropped"), "0") != 0)
+		printf(", %s were dropped", text(trap, "dropped"));
+	putchar('\n');
 	print_list(4, "local", tree_child(trap, "local-ts"));
 	print_list(4, "remote", tree_child(trap, "remote-ts"));
 }

@@ -41,6 +41,13 @@ static int child_stats(void *context, uint32_t child_id, struct esp_child_stats 
 	return esp_stats(plane_esp(h->plane), child_id, ret_stats);
 }
 
+static int trap_stats(void *context, uint32_t reqid, struct esp_trap_stats *ret_stats)
+{
+	struct host *h = context;
+
+	return esp_trap_stats(plane_esp(h->plane), reqid, ret_stats);
+}
+
 static void log_line(void *context, const struct log_line *line)
 {
 	struct host *h = context;
@@ -71,6 +78,7 @@ int control_open(struct host *h)
 		.reload = reload,
 		.reload_settings = reload_settings,
 		.child_stats = child_stats,
+		.trap_stats = trap_stats,
 	};
 	char problem[300] = "";
 	int r = vici_server_open(

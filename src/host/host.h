@@ -66,7 +66,7 @@ struct host {
 		size_t count;
 		struct keepalive *all;
 	} keepalives;
-	uv_timer_t deadline, end_deadline, keepalive;
+	uv_timer_t deadline, end_deadline, keepalive, release;
 	uv_signal_t signals[3];
 	uv_poll_t polls[UDP_SOCKETS + 3];
 	size_t poll_count;

@@ -165,7 +165,8 @@ int loop_watch(struct host *h)
 
 	uv_timer_init(&h->loop, &h->deadline);
 	uv_timer_init(&h->loop, &h->end_deadline);
-	h->deadline.data = h->end_deadline.data = h;
+	uv_timer_init(&h->loop, &h->release);
+	h->deadline.data = h->end_deadline.data = h->release.data = h;
 	for (size_t i = 0; r == 0 && i < UDP_SOCKETS; i++)
 		r = watch(h, i, h->udp.sockets[i].fd, on_udp);
 	for (size_t i = 0; r == 0 && i < 2; i++)
@@ -200,6 +201,7 @@ void loop_unwatch(struct host *h)
 	close_handle((uv_handle_t *)&h->deadline);
 	close_handle((uv_handle_t *)&h->end_deadline);
 	close_handle((uv_handle_t *)&h->keepalive);
+	close_handle((uv_handle_t *)&h->release);
 	keepalive_stop(h);
 	for (size_t i = 0; i < sizeof(h->signals) / sizeof(h->signals[0]); i++)
 		close_handle((uv_handle_t *)&h->signals[i]);

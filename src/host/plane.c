@@ -17,6 +17,11 @@
 #define NARROW_KEPT_NS (10 * 60 * NS_PER_SECOND)
 #define NARROW_MAX     64
 
+/* A peer that asked for a child installs it when our response has come. What waited in a trap goes this
+ * much later, put off by further ones up to a limit. */
+#define ANSWERED_MS     50
+#define ANSWERED_MS_MAX 200
+
 struct narrow_path {
 	struct address remote;
 	ike_time until;
@@ -25,7 +30,8 @@ struct narrow_path {
 struct plane {
 	struct host *host;
 	struct esp *esp;
-	bool release; /* an outbound SA came: packets may have waited for it */
+	bool release;         /* an outbound SA came: packets may have waited for it */
+	ike_time answered_at; /* the first that the peer asked for since; 0: none */
 	size_t narrow_count;
 	struct narrow_path narrow[NARROW_MAX];
 	struct esp_out out[OUTPUTS];
@@ -63,6 +69,28 @@ const struct esp *plane_esp(const struct plane *p)
 
 /* Operations. */
 
+static void on_release(uv_timer_t *timer)
+{
+	struct host *h = timer->data;
+
+	h->plane->answered_at = 0;
+	plane_release(h->plane, host_now(h));
+}
+
+static void wait_for_peer(struct plane *p, ike_time now)
+{
+	uint64_t waited;
+
+	if (!p->answered_at)
+		p->answered_at = now;
+	waited = (now - p->answered_at) / NS_PER_MS;
+	uv_timer_start(&p->host->release, on_release,
+		waited + ANSWERED_MS < ANSWERED_MS_MAX ? ANSWERED_MS
+			: waited < ANSWERED_MS_MAX     ? ANSWERED_MS_MAX - waited
+						       : 0,
+		0);
+}
+
 static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
 {
 	int r;
@@ -73,6 +101,8 @@ static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
 	case IKE_OPERATE_INSTALL_OUT:
 		r = esp_install_out(p->esp, now, o->spec);
 		p->release = p->release || r == 0;
+		if (r == 0 && o->spec->answered)
+			wait_for_peer(p, now);
 		return r;
 	case IKE_OPERATE_UPDATE_PATH:
 		return esp_update_path(p->esp, o->spec);
@@ -279,7 +309,7 @@ void plane_release(struct plane *p, ike_time now)
 {
 	size_t used;
 
-	if (!p || !p->release)
+	if (!p || !p->release || p->answered_at)
 		return;
 	p->release = false;
 	do {

@@ -27,7 +27,8 @@ void plane_receive(
 void plane_read(struct plane *p, ike_time now);
 
 /* Sends what waited in traps for an outbound SA that has been installed since: when the engine's
- * outputs are all carried out, so that the peer hears of the SA first. */
+ * outputs are all carried out, so that the peer hears of the SA first; a moment later where the peer asked
+ * for it. */
 void plane_release(struct plane *p, ike_time now);
 
 /* A path became narrower. A datagram_narrow_fn with the host as its context. */

@@ -702,6 +702,7 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 		heir_link(c, old);
 	c->made_in = x->sa->id;
 	c->made_by = x->initiator ? 0 : x->message_id + 1;
+	c->spec.answered = !x->initiator;
 	c->rekey_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_REKEY };
 	c->expire_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_EXPIRE };
 	c->inactivity_timer = (struct timer){ .owner = c, .kind = TIMER_CHILD_INACTIVE };

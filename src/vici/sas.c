@@ -272,6 +272,20 @@ struct policy_view {
 	bool trap, acquiring;
 };
 
+/* What waits in a trap for its child, and what became of what met it. */
+static void write_trap(struct vici *v, struct vici_buffer *b, const struct policy_view *p)
+{
+	struct esp_trap_stats stats = { 0 };
+
+	(void)v->host.trap_stats(v->host.context, p->spec->reqid, &stats);
+	vici_text(b, "state", p->acquiring ? "ACQUIRING" : "ROUTED");
+	vici_printf(b, "kept-packets", "%zu", stats.kept_packets);
+	vici_printf(b, "kept-bytes", "%zu", stats.kept_bytes);
+	vici_printf(b, "acquired", "%llu", (unsigned long long)stats.acquired);
+	vici_printf(b, "released", "%llu", (unsigned long long)stats.released);
+	vici_printf(b, "dropped", "%llu", (unsigned long long)stats.dropped);
+}
+
 static void list_policy(
 	struct vici_session *s, const struct tree_node *request, const struct policy_view *p)
 {
@@ -290,7 +304,7 @@ static void list_policy(
 	vici_text(&b, "mode", p->spec->mode == CHILD_TRANSPORT ? "TRANSPORT" : "TUNNEL");
 	vici_printf(&b, "reqid", "%u", p->spec->reqid);
 	if (p->trap)
-		vici_text(&b, "state", p->acquiring ? "ACQUIRING" : "ROUTED");
+		write_trap(s->vici, &b, p);
 	write_ts(&b, "local-ts", &p->spec->local);
 	write_ts(&b, "remote-ts", &p->spec->remote);
 	vici_section_end(&b);

@@ -28,6 +28,7 @@ struct vici_host {
 	int (*reload)(void *context);          /* the directory: 0 or a negative errno */
 	int (*reload_settings)(void *context); /* likewise */
 	int (*child_stats)(void *context, uint32_t child_id, struct esp_child_stats *ret_stats);
+	int (*trap_stats)(void *context, uint32_t reqid, struct esp_trap_stats *ret_stats);
 	void *later_context;
 	void (*later)(void *later_context); /* to call vici_run() soon, from the loop */
 };

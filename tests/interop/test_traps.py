@@ -1,10 +1,15 @@
 """Traps of ternd on moon towards charon on sun: the packet that brings the tunnel up isn't lost, nothing leaves in the
 clear, and what `tern` and swanctl show of it."""
 
+import json
+import os
 import re
+import signal
 import time
 
-from lab import INNER, NETWORKS, Tunnel, assert_agreement
+import pytest
+
+from lab import INNER, NETWORKS, Tunnel, assert_agreement, wait_for
 
 TRAP = {'children.net.start_action': 'trap'}
 
@@ -81,3 +86,89 @@ def test_a_busy_tunnel_is_not_probed(bench):
     with bench.wire() as wire:
         time.sleep(2.5)
     assert len(wire.ike('INFORMATIONAL')) >= 4
+
+
+# A peer that dies: dpd_action says what is left. charon is stopped, so that it doesn't even say that it is gone.
+
+QUICK = {'retransmit_timeout': 0.3, 'retransmit_tries': 2, 'retry_wait': 1, 'retry_wait_max': 2}
+
+
+@pytest.mark.parametrize('how', [signal.SIGSTOP, signal.SIGKILL], ids=['stopped', 'killed'])
+@pytest.mark.parametrize('action', ['clear', 'trap', 'start'])
+def test_a_dead_peer_is_noticed(bench, action, how):
+    tunnel = Tunnel('dead-peer', moon={'dpd_delay': '1s', 'children.net.dpd_action': action}, moon_settings=QUICK)
+    moon, sun = bench.start(tunnel, moon='tern', sun='charon')
+    moon.up()
+    bench.ping_both_ways()
+    os.kill(charon_pid(sun), how)
+    try:
+        moon.wait_log('gave no answer to INFORMATIONAL')
+        left_by(action, moon)
+    finally:
+        if how == signal.SIGSTOP:
+            os.kill(charon_pid(sun), signal.SIGCONT)
+    if how == signal.SIGKILL:
+        sun.end()
+        sun.start()
+    if action == 'clear':
+        time.sleep(1)
+        assert not moon.sas()
+        return
+    wait_for(lambda: bench.lab.ping('alice', INNER['bob', 4], count=1).returncode == 0, 'the tunnel to be back', 20)
+    assert len(moon.children()) == 1
+
+
+def charon_pid(sun):
+    return sun.process.pid   # the shell and setpriv before it became charon by exec
+
+
+def left_by(action, moon):
+    wait_for(lambda: not moon.children(), 'the child to go')
+    assert ('ROUTED' in moon.status()) == (action == 'trap'), moon.status()
+    if action == 'start':
+        wait_for(lambda: any(sa['state'] == 'CONNECTING' for sa in moon.sas()), 'another attempt')
+
+
+# The other way round: charon has the trap, ternd answers.
+
+def test_charon_has_the_trap(bench):
+    """kernel-libipsec (5.9.8) drops what meets its trap and tells nobody: there the child has to be asked for. A charon
+    whose plane acquires must bring the tunnel up for the first ping."""
+    tunnel = Tunnel('charons-trap', sun={'children.net.start_action': 'trap'})
+    moon, sun = bench.start(tunnel, moon='tern', sun='charon')
+    assert re.search(r'net, TUNNEL', sun.swanctl('--list-pols').stdout)
+    with bench.wire() as wire:
+        first = bench.lab.ping('bob', INNER['alice', 4], count=1)
+    assert not wire.of('plain')
+    if first.returncode:
+        assert 'could not find an outbound IPsec SA for reqid {1}, dropping packet' in sun.output()
+        assert not wire.ike() and not moon.sas()
+        sun.up()
+    assert sun.the_child()['reqid'] == '1'
+    assert_agreement(moon, sun)
+    bench.ping_both_ways()
+
+
+def test_what_the_peer_brings_up_gets_what_waited(bench):
+    """Packets that wait in ternd's trap while the peer initiates the child go over it, without loss."""
+    tunnel = Tunnel('trap-meets-peer', moon=TRAP, moon_settings={'retransmit_timeout': 0.3})
+    moon, sun = bench.start(tunnel, moon='tern', sun='charon')
+    bench.lab['router'].run('nft', '-f', '-', input="""
+        table inet cut {
+            chain forward {
+                type filter hook forward priority filter;
+                iifname "moon" udp dport 500 @th,216,8 & 0x20 == 0 counter drop
+            }
+        }""")
+    ping = bench.lab['alice'].start('ping', '-n', '-c', 5, '-i', '0.1', '-W', '6', INNER['bob', 4],
+                                    log=bench.lab.fresh_log('ping'))
+    bench.lab.helpers.append(ping)
+    moon.wait_log('sent IKE_SA_INIT request')
+    policy = wait_for(lambda: next((p for p in json.loads(moon.tern('status', '--json').stdout)
+                                    if int(p.get('kept-packets', 0)) > 1), None), 'packets to wait')
+    assert policy['state'] == 'ACQUIRING' and policy['dropped'] == '0', policy
+    assert re.search(r'ACQUIRING, a packet brings it up, \d+ wait', moon.status())
+    sun.up()
+    assert bench.lab.lost_pings(ping) == 0, ping.output()
+    policy, = (p for p in json.loads(moon.tern('status', '--json').stdout) if 'kept-packets' in p)
+    assert (policy['kept-packets'], policy['dropped']) == ('0', '0') and int(policy['released']) > 1, policy

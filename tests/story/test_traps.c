@@ -206,6 +206,38 @@ static void a_child_that_is_there_takes_the_trap(void **state)
 	story_end(&s);
 }
 
+static void a_reload_keeps_the_trap_and_what_waits_in_it(void **state)
+{
+	static const char *const networks[] = { "10.2.0.0/16", "10.2.0.0/24" };
+	struct story s = trapped(NULL);
+	uint32_t reqid = s.alice->traps[0].spec.reqid;
+	char text[8192], *ts;
+
+	(void)state;
+	s.w->faults.partition = true;
+	host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+	for (size_t i = 0; i < 2; i++) { /* the same, then narrower */
+		story_text(&(struct story_config){ .alice_child = i ? "hostaccess = yes" : "" },
+			true, text, sizeof(text));
+		ts = strstr(text, "remote_ts = ") + strlen("remote_ts = ");
+		memcpy(ts, networks[i], strlen(networks[i]));
+		host_reload(s.alice, text);
+		STORY_EQUAL(s, s.alice->traps[0].spec.reqid, reqid);
+	}
+	s.w->faults.partition = false;
+	world_run(s.w, 10 * NS_PER_SECOND);
+	host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->children[0].spec.reqid, reqid);
+	STORY_TRUE(s, s.bob->traffic.delivered >= 1);
+	STORY_EQUAL(s, s.alice->traffic.clear, 0);
+	/* A configuration without that child has no trap either. */
+	host_reload(s.alice, "secrets { ike-1 { secret = sharks } }\n");
+	STORY_EQUAL(s, s.alice->traps[0].spec.reqid, 0);
+	story_end(&s);
+}
+
 static void nobody_to_initiate_to_is_no_trap(void **state)
 {
 	struct story_config c = { .alice_connection = "remote_addrs = %any" };
@@ -231,6 +263,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_is_told_and_the_next_packets_wait),
 		cmocka_unit_test(a_silent_peer_fails_and_the_trap_tries_again),
 		cmocka_unit_test(a_child_that_is_there_takes_the_trap),
+		cmocka_unit_test(a_reload_keeps_the_trap_and_what_waits_in_it),
 		cmocka_unit_test(nobody_to_initiate_to_is_no_trap),
 	};
 
