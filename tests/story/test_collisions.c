@@ -542,9 +542,38 @@ static void a_reauthentication_while_a_rekeying_is_under_way(void **state)
 			reauthenticates_and_rekeys(what, ms, false);
 }
 
+#define SECOND(local, remote)                                                                      \
+	"children {\n two {\n local_ts = " local "\n remote_ts = " remote                          \
+	"\n esp_proposals = aes128gcm16\n }\n }\n"
+
+static void both_create_the_same_child_at_once_and_one_stays(void **state)
+{
+	struct story_config c = { .alice_connection = SECOND("10.8.0.0/16", "10.9.0.0/16"),
+		.bob_connection = SECOND("10.9.0.0/16", "10.8.0.0/16") };
+
+	(void)state;
+	for (unsigned late = 0; late < 20; late++) {
+		struct story s = story_established(SEED + late, &c);
+
+		host_initiate(s.alice, "two");
+		world_run(s.w, late * NS_PER_MS); /* some cross, some don't */
+		host_initiate(s.bob, "two");
+		world_run(s.w, 5 * NS_PER_SECOND);
+		host_packet(s.alice, "10.8.0.1", "10.9.0.1");
+		host_packet(s.bob, "10.9.0.1", "10.8.0.1");
+		world_run(s.w, 5 * NS_PER_SECOND);
+		story_up(&s, 2);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		STORY_EQUAL(s, s.alice->done_failed + s.bob->done_failed, 0);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),
 		cmocka_unit_test(
 			rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant),
 		cmocka_unit_test(

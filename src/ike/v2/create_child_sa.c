@@ -35,7 +35,7 @@ static const struct message_rule response = { "CREATE_CHILD_SA response", reques
 struct create_data {
 	struct child_deal deal;
 	uint16_t error;           /* the peer's refusal */
-	uint32_t rival;           /* what the peer's rekeying of the same child made; 0: none */
+	uint32_t rival;           /* what the peer's exchange for the same child made; 0: none */
 	struct bytes rival_nonce; /* the lower one of that exchange */
 	size_t deleted_count;     /* SPIs that the peer deleted before we could know them */
 	uint32_t deleted[DELETED_MAX];
@@ -54,6 +54,22 @@ static struct child_sa *child_here(struct exchange *x, uint32_t id)
 	struct child_sa *c = id ? child_find(x->engine, id) : NULL;
 
 	return c && c->sa == x->sa && c->state != IKE_CHILD_DELETED ? c : NULL;
+}
+
+/* A new child of the same configuration may turn out to be another than ours. */
+static bool is_twin(const struct child_deal *ours, const struct child_sa *theirs)
+{
+	return ours->rekeys_id ||
+		(selectors_equal(&ours->local, &theirs->spec.local) &&
+			selectors_equal(&ours->remote, &theirs->spec.remote));
+}
+
+static struct child_sa *rival(struct exchange *x)
+{
+	struct create_data *d = x->data;
+	struct child_sa *theirs = child_here(x, d->rival);
+
+	return theirs && is_twin(&d->deal, theirs) ? theirs : NULL;
 }
 
 /* The child being rekeyed may have gone since. */
@@ -139,6 +155,8 @@ static enum step build_request(struct exchange *x)
 
 	if (d->deal.rekeys_id && (!rekeyed_child(x) || d->deal.rekeys->successor))
 		return STEP_END; /* gone while we asked, or rekeyed by the peer */
+	if (!d->deal.rekeys_id && d->rival && !(x->intent->command & TRAP_COMMAND))
+		return STEP_END; /* made by the peer while we asked */
 	if (d->deal.rekeys)
 		exchange_notify_spi(
 			x, REKEY_SA, PROTOCOL_ESP, d->deal.rekeys->spec.spi_in, BYTES_EMPTY);
@@ -208,13 +226,6 @@ static enum step finish_group(struct exchange *x)
 	return agreement_finish(x, &d->deal.ke);
 }
 
-static struct child_sa *rival(struct exchange *x)
-{
-	struct create_data *d = x->data;
-
-	return child_here(x, d->rival);
-}
-
 static bool lost_to_rival(struct exchange *x)
 {
 	struct create_data *d = x->data;
@@ -262,6 +273,24 @@ static void settle_rekey(struct exchange *x, struct child_sa *made)
 	delete_replaced(x, old);
 }
 
+/* Both created the same child at once: the nonces say here, too, whose goes. RFC 7296 has no rule for
+ * it; whoever doesn't know ours deletes nothing, and we delete the peer's after a while. */
+static void settle_new(struct exchange *x, struct child_sa *made)
+{
+	struct create_data *d = x->data;
+	struct child_sa *theirs = rival(x);
+
+	if (!theirs && d->deal.redundant) {
+		intent_add(x->sa,
+			&(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = made->id });
+	} else if (lost_to_rival(x)) {
+		child_replaced(made, theirs);
+		delete_replaced(x, made);
+	} else if (theirs) {
+		child_replaced(theirs, made);
+	}
+}
+
 /* The peer was faster to delete the new child than its response was to reach us. */
 static bool deleted_already(const struct create_data *d)
 {
@@ -291,22 +320,23 @@ static bool covered_already(struct exchange *x)
 static enum step install(struct exchange *x)
 {
 	struct create_data *d = x->data;
-	struct child_sa *made;
+	struct child_sa *made, *theirs = rival(x);
 
 	if (deleted_already(d)) {
 		if (rekeyed_child(x))
 			delete_replaced(x, d->deal.rekeys);
 		return exchange_reject(x, 0, "the peer has deleted the new child already");
 	}
+	if (theirs)
+		d->deal.reqid = theirs->spec.reqid; /* the same policies */
 	d->deal.redundant = lost_to_rival(x) || covered_already(x);
 	made = deal_install(x, &d->deal);
 	if (!made)
 		return exchange_reject(x, 0, "the child could not be installed");
 	if (d->deal.rekeys_id)
 		settle_rekey(x, made);
-	else if (d->deal.redundant)
-		intent_add(x->sa,
-			&(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = made->id });
+	else
+		settle_new(x, made);
 	return STEP_NEXT;
 }
 
@@ -316,7 +346,9 @@ static void created(struct exchange *x)
 {
 	struct create_data *d = x->data;
 	struct child_sa *old = rekeyed_child(x);
-	bool done = d->deal.made || (old && old->successor);
+	bool done = d->deal.made || (old && old->successor) ||
+		(x->intent->kind == INTENT_CREATE_CHILD &&
+			child_live(x->sa, x->intent->config->name));
 
 	if (!d->deal.made && rival(x))
 		rival_wins(x, old);
@@ -585,7 +617,17 @@ static void note_rival(struct exchange *x, struct child_sa *old, struct child_sa
 
 	od->rival = made->id;
 	od->rival_nonce = exchange_keep(ours, lower_nonce(d->deal.ni, d->deal.nr));
-	old->successor = made->id;
+	if (old)
+		old->successor = made->id;
+}
+
+/* Ours is out for a new child of the same configuration. */
+static bool creates_too(const struct ike_sa *sa, const struct child_deal *deal)
+{
+	const struct create_data *od = ours_is(sa, &create_child_initiator) ? sa->ours->data : NULL;
+
+	return od && !od->rival && od->deal.config && !deal->rekeys_id &&
+		strcmp(od->deal.config->name, deal->config->name) == 0;
 }
 
 static enum step build_response(struct exchange *x)
@@ -606,7 +648,7 @@ static enum step build_response(struct exchange *x)
 	made = deal_install(x, &d->deal);
 	if (!made)
 		return exchange_reject(x, TEMPORARY_FAILURE, "the child could not be installed");
-	if (verdict == COLLISION_COMPARE)
+	if (verdict == COLLISION_COMPARE || creates_too(x->sa, &d->deal))
 		note_rival(x, old, made);
 	else if (old)
 		child_replaced(old, made);
