@@ -351,8 +351,7 @@ static void send_on_heirs(struct ike_sa *old)
 
 		if (!c->installed_out || !heir || !heir->installed_out)
 			continue;
-		child_operate(c, IKE_OPERATE_REMOVE_OUT, true);
-		c->installed_out = false;
+		child_stop_outbound(c, true);
 	}
 }
 

@@ -96,9 +96,7 @@ static void move_traffic(struct ike_sa *loser, const struct ike_sa *survivor)
 		if (!to)
 			continue;
 		child_use_outbound(to);
-		if (c->installed_out)
-			child_operate(c, IKE_OPERATE_REMOVE_OUT, true);
-		c->installed_out = false;
+		child_stop_outbound(c, true);
 	}
 }
 
