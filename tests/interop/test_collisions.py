@@ -12,7 +12,6 @@ from lab import INNER, Tunnel, Vici, assert_agreement, wait_for
 
 PSK = Tunnel('psk')
 PFS = Tunnel('pfs', esp='aes128gcm16-x25519')
-CHILD_ROUNDS, IKE_ROUNDS, BOTH_ROUNDS = 200, 30, 20
 
 
 class Rekeyer(threading.Thread):
@@ -105,12 +104,3 @@ def test_both_rekey_the_ike_sa_at_once(bench):
     assert traffic.lost() == []
     spis = wait_for(lambda: keys(ends), 'one tunnel at the end')[1]
     assert child['spi-in'] in spis, 'the child must move to the new IKE SA as it is'
-
-
-def test_both_rekey_everything_at_once(bench):
-    ends = bench.start(PSK, moon='tern', sun='charon')
-    ends[0].up()
-    traffic = Traffic(bench, 'alice', 'bob')
-    rekey_at_once(ends, BOTH_ROUNDS, {'child': 'net'}, {'ike': 'site'})
-    assert traffic.lost() == []
-    assert wait_for(lambda: keys(ends), 'one tunnel at the end')
