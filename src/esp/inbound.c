@@ -218,7 +218,8 @@ static enum esp_reason inbound_transport(struct inbound *x)
 	if (x->payload.size > UINT16_MAX - header || destination.family != source.family)
 		return ESP_REASON_MALFORMED;
 
-	x->packet += payload_offset(x->child) - header;
+	x->packet += payload_offset(x->child);
+	x->packet -= header; /* which may be longer: inbound_open() left room */
 	write_header(x, &source, &destination);
 	if (!flow_read(BYTES(x->packet, header + x->payload.size), &x->flow))
 		return ESP_REASON_MALFORMED;
