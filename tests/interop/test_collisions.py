@@ -12,6 +12,7 @@ from lab import INNER, Tunnel, Vici, assert_agreement, wait_for
 
 PSK = Tunnel('psk')
 PFS = Tunnel('pfs', esp='aes128gcm16-x25519')
+CHILD_ROUNDS, IKE_ROUNDS = 200, 30
 
 
 class Rekeyer(threading.Thread):
