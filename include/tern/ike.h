@@ -300,6 +300,7 @@ enum ike_event_kind {
 struct ike_event {
 	enum ike_event_kind kind;
 	uint8_t level; /* 0 always, 1 normal, 2 detail */
+	uint8_t version; /* of the IKE SA that it is of; 0 where it is of none */
 	uint32_t ike_id, child_id, old_id;
 	const char *ike_name, *child_name; /* "" where unknown */
 	const char *text;                  /* without secrets; "" where none */
@@ -351,6 +352,7 @@ enum ike_child_state {
 
 struct ike_sa_view {
 	uint32_t id;
+	uint8_t version; /* 1 or 2 */
 	const struct connection *connection;
 	enum ike_state state;
 	bool initiator;

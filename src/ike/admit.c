@@ -6,11 +6,12 @@
 #include "ike/cookie.h"
 #include "ike/exchange.h"
 #include "ike/liveness.h"
+#include "ike/protocol.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/qcd.h"
 #include "ike/v2/send.h"
 
-static void drop(struct ike_engine *e, const struct ike_path *path, size_t size, const char *why)
+void admit_drop(struct ike_engine *e, const struct ike_path *path, size_t size, const char *why)
 {
 	char from[ENDPOINT_TEXT_MAX], text[200];
 
@@ -63,6 +64,14 @@ void half_open_add(struct ike_sa *sa, const struct ike_path *path, uint64_t spi_
 	sa->half_open_counted = true;
 	sa->engine->half_open++;
 	half_open_count(sa->engine, &path->remote.address, 1);
+}
+
+struct ike_sa *half_open_find(
+	const struct ike_engine *e, const struct ike_path *path, uint64_t spi_i)
+{
+	uint8_t key[INIT_KEY_BYTES];
+
+	return table_find(e->by_init, init_key(path, spi_i, key));
 }
 
 void half_open_remove(struct ike_sa *sa)
@@ -125,7 +134,7 @@ static bool cookie_passed(struct ike_engine *e, const struct ike_path *path,
 }
 
 /* Why no request of this address is taken now; NULL where one is. */
-static const char *closed_to(const struct ike_engine *e, const struct address *from)
+const char *admit_closed_to(const struct ike_engine *e, const struct address *from)
 {
 	const struct ike_options *o = &e->options;
 
@@ -145,7 +154,7 @@ static void admit_new(struct ike_engine *e, const struct ike_path *path,
 {
 	struct bytes body =
 		BYTES(datagram.data + IKE_HEADER_BYTES, datagram.size - IKE_HEADER_BYTES);
-	const char *why = closed_to(e, &path->remote.address);
+	const char *why = admit_closed_to(e, &path->remote.address);
 	struct payload_chain chain;
 	struct opened *message;
 	struct arena *arena;
@@ -156,7 +165,7 @@ static void admit_new(struct ike_engine *e, const struct ike_path *path,
 			!chain_well_formed(&chain) || !chain_count(&chain, PAYLOAD_NONCE)))
 		why = "IKE_SA_INIT is malformed";
 	if (why) {
-		drop(e, path, datagram.size, why);
+		admit_drop(e, path, datagram.size, why);
 		return;
 	}
 	if (!cookie_passed(e, path, header, &chain))
@@ -209,17 +218,17 @@ static void admit_unprotected(struct ike_sa *sa, const struct ike_path *path,
 
 	if (!sa->initiator || !sa->ours || !(header->flags & FLAG_RESPONSE) ||
 		header->exchange != sa->ours->kind->type || sa->ours->question_id) {
-		drop(sa->engine, path, datagram.size, "not expected before there are keys");
+		admit_drop(sa->engine, path, datagram.size, "not expected before there are keys");
 		return;
 	}
 	if (window_judge(&sa->window, header) != WINDOW_NEW) {
-		drop(sa->engine, path, datagram.size, "a response to nothing that we asked");
+		admit_drop(sa->engine, path, datagram.size, "a response to nothing that we asked");
 		return;
 	}
 	arena = arena_new(2 * datagram.size + sizeof(struct opened) + 1024);
 	message = arena ? opened_without_integrity(path, header, datagram, arena) : NULL;
 	if (!message || message->malformed || message->critical_unknown) {
-		drop(sa->engine, path, datagram.size, "IKE_SA_INIT response is malformed");
+		admit_drop(sa->engine, path, datagram.size, "IKE_SA_INIT response is malformed");
 		arena_free(arena);
 		return;
 	}
@@ -255,7 +264,7 @@ static void admit_protected(struct ike_sa *sa, const struct ike_path *path,
 
 	if (verdict <= 0) {
 		if (verdict < 0)
-			drop(sa->engine, path, datagram.size, why);
+			admit_drop(sa->engine, path, datagram.size, why);
 		arena_free(arena);
 		return;
 	}
@@ -275,11 +284,11 @@ static void admit_known(struct ike_sa *sa, const struct ike_path *path,
 	const struct ike_header *header, struct bytes datagram)
 {
 	if (((header->flags & FLAG_INITIATOR) != 0) == sa->initiator) {
-		drop(sa->engine, path, datagram.size, "the initiator flag is ours");
+		admit_drop(sa->engine, path, datagram.size, "the initiator flag is ours");
 		return;
 	}
 	if (begins_sa(header) && sa->keys.in) {
-		drop(sa->engine, path, datagram.size, "IKE_SA_INIT within an SA");
+		admit_drop(sa->engine, path, datagram.size, "IKE_SA_INIT within an SA");
 		return;
 	}
 	if (!sa->keys.in) {
@@ -288,7 +297,7 @@ static void admit_known(struct ike_sa *sa, const struct ike_path *path,
 	}
 	if (header->next_payload == PAYLOAD_NOTIFY) {
 		if (!qcd_presented(sa, header, datagram))
-			drop(sa->engine, path, datagram.size, "in the clear, within an SA");
+			admit_drop(sa->engine, path, datagram.size, "in the clear, within an SA");
 		return;
 	}
 
@@ -297,7 +306,7 @@ static void admit_known(struct ike_sa *sa, const struct ike_path *path,
 		if ((header->flags & FLAG_RESPONSE) &&
 			(!sa->ours || sa->ours->question_id ||
 				sa->ours->kind->type != header->exchange))
-			drop(sa->engine, path, datagram.size,
+			admit_drop(sa->engine, path, datagram.size,
 				"a response to nothing that we wait for");
 		else
 			admit_protected(sa, path, header, datagram);
@@ -310,7 +319,7 @@ static void admit_known(struct ike_sa *sa, const struct ike_path *path,
 		break;
 	case WINDOW_STALE:
 	case WINDOW_AHEAD:
-		drop(sa->engine, path, datagram.size, "its message ID is outside the window");
+		admit_drop(sa->engine, path, datagram.size, "its message ID is outside the window");
 		break;
 	}
 }
@@ -332,47 +341,52 @@ static void admit_stray(struct ike_engine *e, const struct ike_path *path,
 static void admit_unknown(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *header, struct bytes datagram)
 {
-	uint8_t key[INIT_KEY_BYTES];
 	struct ike_sa *sa;
 
 	if (!sane_init(header)) {
 		admit_stray(e, path, header, datagram);
-		drop(e, path, datagram.size, "no SA has its SPI");
+		admit_drop(e, path, datagram.size, "no SA has its SPI");
 		return;
 	}
-	sa = table_find(e->by_init, init_key(path, header->spi_i, key));
+	sa = half_open_find(e, path, header->spi_i);
 	if (!sa)
 		admit_new(e, path, header, datagram);
-	else if (sa->window.response.count && sa->setup &&
+	else if (sa->protocol == &protocol_v2 && sa->window.response.count && sa->setup &&
 		bytes_equal(octets_bytes(&sa->setup->peer_message), datagram))
 		window_repeat_response(sa, path);
+}
+
+void admit_v2(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header,
+	struct bytes datagram)
+{
+	uint64_t spi = header->flags & FLAG_INITIATOR ? header->spi_r : header->spi_i;
+	struct ike_sa *sa = spi ? table_find(e->by_spi, BYTES(&spi, sizeof(spi))) : NULL;
+
+	if (sa && !sa->doomed && sa->protocol == &protocol_v2)
+		admit_known(sa, path, header, datagram);
+	else
+		admit_unknown(e, path, header, datagram);
 }
 
 void admit(struct ike_engine *e, const struct ike_path *path, struct bytes datagram)
 {
 	struct ike_header header;
-	struct ike_sa *sa;
-	uint64_t spi;
 
 	if (!header_decode(datagram, &header) || header.length != datagram.size ||
 		datagram.size > e->options.message_bytes_max) {
-		drop(e, path, datagram.size, "not an IKE message");
+		admit_drop(e, path, datagram.size, "not an IKE message");
 		return;
 	}
-	if (header.version >> 4 != 2) {
+	if (header.version >> 4 == 1 && protocol_v1) {
+		protocol_v1->admit(e, path, &header, datagram);
+	} else if (header.version >> 4 == 2) {
+		admit_v2(e, path, &header, datagram);
+	} else {
 		/* RFC 7296 §2.5: tell a newer major version what we speak; say nothing to a
 		 * response. */
 		if (header.version >> 4 > 2 && !(header.flags & FLAG_RESPONSE))
 			send_stray_response(e, path, &header,
 				&(struct notify){ .type = INVALID_MAJOR_VERSION }, 1);
-		drop(e, path, datagram.size, "its IKE version is not one that we speak");
-		return;
+		admit_drop(e, path, datagram.size, "its IKE version is not one that we speak");
 	}
-
-	spi = header.flags & FLAG_INITIATOR ? header.spi_r : header.spi_i;
-	sa = spi ? table_find(e->by_spi, BYTES(&spi, sizeof(spi))) : NULL;
-	if (sa && !sa->doomed)
-		admit_known(sa, path, &header, datagram);
-	else
-		admit_unknown(e, path, &header, datagram);
 }

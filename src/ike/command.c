@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ike/child.h"
+#include "ike/protocol.h"
 #include "ike/exchange.h"
 #include "ike/renew.h"
 #include "ike/supervise.h"
@@ -101,9 +102,10 @@ static void done_unknown(struct ike_engine *e, const struct ike_command *command
 
 static bool speaks(struct ike_engine *e, const struct connection *c, uint64_t command)
 {
-	if (c->version == 1)
-		command_done(e, command, false, 0, "version = 1: this build speaks IKEv2 only");
-	return c->version != 1;
+	if (!protocol_of(c))
+		command_done(e, command, false, 0,
+			"version = 1: this tern was built without IKEv1 (-Dikev1=false)");
+	return protocol_of(c);
 }
 
 static void initiate(struct ike_engine *e, const struct ike_command *command)

@@ -9,6 +9,7 @@
 #include "ike/command.h"
 #include "ike/exchange.h"
 #include "ike/liveness.h"
+#include "ike/protocol.h"
 #include "ike/supervise.h"
 #include "ike/ticket.h"
 #include "ike/trap.h"
@@ -294,6 +295,9 @@ static void timer_fired(struct timer *t)
 		break;
 	case TIMER_SHUTDOWN:
 		shutdown_late(t->owner);
+		break;
+	case TIMER_PROTOCOL:
+		((struct ike_sa *)t->owner)->protocol->timer_due(t->owner, t);
 		break;
 	case TIMER_CHILD_REKEY:
 	case TIMER_CHILD_EXPIRE:

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ike/v2/send.h"
+#include "ike/protocol.h"
 
 #define EXCHANGE_ARENA_CAP (1024 * 1024) /* IKE_AUTH of many rounds, each with certificates */
 #define EXCHANGE_OUT_BYTES (48 * 1024)
@@ -47,16 +47,27 @@ static void question_forget(struct exchange *x)
 	timer_clear(&x->engine->timers, &x->question_timer);
 }
 
+/* Off its SA; what is not on it stays off. */
+static void exchange_detach(struct exchange *x)
+{
+	struct exchange **link = &x->sa->theirs;
+
+	if (x->sa->ours == x)
+		x->sa->ours = NULL;
+	while (*link && *link != x)
+		link = &(*link)->next;
+	if (*link)
+		*link = x->next;
+	x->next = NULL;
+}
+
 void exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
 
 	question_forget(x);
-	if (x->sa->ours == x)
-		x->sa->ours = NULL;
-	if (x->sa->theirs == x)
-		x->sa->theirs = NULL;
+	exchange_detach(x);
 	if (!x->initiator)
 		x->sa->window.working = false;
 	if (x->kind->cleanup)
@@ -81,7 +92,7 @@ static const struct payload_rule *rule_of(const struct message_rule *rule, uint8
 
 /* RFC 7296 §3.1: payloads that have no business in a message are ignored; too few or too many are
  * an error. */
-static const char *rule_broken(const struct message_rule *rule, const struct payload_chain *chain)
+const char *rule_broken(const struct message_rule *rule, const struct payload_chain *chain)
 {
 	for (const struct payload_rule *p = rule->payloads; p->type; p++) {
 		size_t count = chain_count(chain, p->type);
@@ -93,23 +104,24 @@ static const char *rule_broken(const struct message_rule *rule, const struct pay
 	return NULL;
 }
 
-static void assert_rule_kept(const struct message_rule *rule, struct bytes body, uint8_t first)
+static void assert_rule_kept(const struct exchange *x, const struct message_rule *rule)
 {
+	const struct protocol *p = x->sa->protocol;
 	struct payload_chain chain;
 	uint8_t critical;
-	enum wire_verdict verdict = chain_decode(first, body, &chain, &critical);
+	enum wire_verdict verdict =
+		p->decode(x->chain.first, writer_bytes(&x->out), &chain, &critical);
 
 	assert(verdict == WIRE_OK);
 	assert(!rule_broken(rule, &chain));
 	for (size_t i = 0; i < chain.count; i++)
-		assert(chain.payloads[i].type == PAYLOAD_NOTIFY ||
-			chain.payloads[i].type == PAYLOAD_VENDOR ||
+		assert(chain.payloads[i].type == p->notify || chain.payloads[i].type == p->vendor ||
 			rule_of(rule, chain.payloads[i].type));
 }
 
 /* Building. */
 
-static void out_begin(struct exchange *x)
+void exchange_out_begin(struct exchange *x)
 {
 	uint8_t *memory = x->out.start ? x->out.start : exchange_take(x, EXCHANGE_OUT_BYTES);
 
@@ -243,10 +255,7 @@ static void exchange_finish(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 
-	if (x->initiator)
-		sa->ours = NULL; /* finished() may begin the next */
-	else
-		sa->theirs = NULL;
+	exchange_detach(x); /* finished() may begin the next */
 	if (x->kind->finished)
 		x->kind->finished(x);
 	exchange_free(x);
@@ -257,10 +266,7 @@ static void exchange_finish(struct exchange *x)
 /* Takes the exchange off its SA and lets its kind say what follows from its failure. */
 static void exchange_fail(struct exchange *x, const char *why)
 {
-	if (x->initiator)
-		x->sa->ours = NULL;
-	else
-		x->sa->theirs = NULL;
+	exchange_detach(x);
 	if (x->kind->failed)
 		x->kind->failed(x, why);
 }
@@ -278,12 +284,11 @@ void exchange_abandon(struct exchange *x, const char *why)
 /* The SA ends with the refusal, but repeats of the request still get it. */
 static void refuse_for_good(struct exchange *x, const char *why)
 {
-	x->sa->theirs = NULL; /* its own end is the caller's */
+	exchange_detach(x); /* its own end is the caller's */
 	sa_linger(x->sa, SA_END_FAILED, why);
 }
 
-/* A refusal: as responder the notify goes out as the whole response; as initiator the exchange
- * failed. */
+/* A refusal: the exchange has failed, and the peer is told as its version of IKE has it. */
 static void exchange_refuse(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -291,16 +296,7 @@ static void exchange_refuse(struct exchange *x)
 	bool doom;
 
 	snprintf(why, sizeof(why), "%s", x->reject.text);
-	/* INVALID_SYNTAX is fatal at both ends, §2.21.3. */
-	if (x->reject.notify == INVALID_SYNTAX && !x->initiator && sa->keys.in)
-		x->reject.doom = true;
-	if (!x->initiator && x->reject.notify) {
-		out_begin(x);
-		exchange_notify_spi(x, x->reject.notify, x->reject.protocol, x->reject.spi,
-			x->reject.more.size ? x->reject.more
-					    : BYTES(x->reject.data, x->reject.data_size));
-		send_message(x);
-	}
+	sa->protocol->refuse(x);
 	if (why[0])
 		sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", why);
 	if (x->reject.doom && !x->initiator)
@@ -319,7 +315,7 @@ static void exchange_dropped(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 
-	if (x->initiator)
+	if (x->initiator || (x->round > 0 && sa->protocol->both_wait))
 		return; /* keep waiting: the window retransmits */
 	exchange_free(x);
 	if (!sa->setup || sa->keys.in)
@@ -339,10 +335,12 @@ static bool round_emit(struct exchange *x)
 {
 	const struct round *round = &x->kind->rounds[x->round];
 
+	if (round->expect && x->sa->protocol->accepted)
+		x->sa->protocol->accepted(x);
 	if (round->emit) {
 		assert(writer_ok(&x->out));
-		assert_rule_kept(round->emit, writer_bytes(&x->out), x->chain.first);
-		send_message(x);
+		assert_rule_kept(x, round->emit);
+		x->sa->protocol->send(x);
 	}
 	if (x->last)
 		x->round = x->kind->round_count;
@@ -371,7 +369,7 @@ static void exchange_run(struct exchange *x)
 				exchange_finish(x);
 				return;
 			}
-			out_begin(x);
+			exchange_out_begin(x);
 			break;
 		case STEP_WAIT:
 			return;
@@ -383,9 +381,11 @@ static void exchange_run(struct exchange *x)
 			return;
 		case STEP_AGAIN:
 			x->round = x->step = 0;
-			out_begin(x);
+			exchange_out_begin(x);
 			break;
 		case STEP_END:
+			if (round->expect && x->sa->protocol->accepted)
+				x->sa->protocol->accepted(x);
 			exchange_finish(x);
 			return;
 		}
@@ -410,7 +410,7 @@ struct exchange *exchange_begin(
 
 void exchange_start(struct exchange *x)
 {
-	out_begin(x);
+	exchange_out_begin(x);
 	exchange_run(x);
 }
 
@@ -419,32 +419,6 @@ void exchange_again(struct exchange *x)
 	assert(x->initiator && !x->question_id);
 	x->round = x->step = 0;
 	exchange_start(x);
-}
-
-/* A message that is authentic but broken: RFC 7296 §2.21. */
-static bool message_refused(struct exchange *x, const struct message_rule *rule)
-{
-	const struct opened *m = x->in;
-	const char *broken = m->malformed ? "a payload is malformed"
-		: m->critical_unknown     ? NULL
-					  : rule_broken(rule, &m->chain);
-	struct notify error;
-
-	if (m->critical_unknown) {
-		x->reject.data[0] = m->critical_type;
-		x->reject.data_size = 1;
-		exchange_reject(x, UNSUPPORTED_CRITICAL_PAYLOAD,
-			"%s: payload type %u is critical and unknown to us", rule->name,
-			m->critical_type);
-	} else if (broken && x->initiator && !m->malformed && chain_error(&m->chain, &error)) {
-		return false; /* an error response has fewer payloads: its exchange reads it */
-	} else if (broken) {
-		exchange_reject(x, INVALID_SYNTAX, "%s: %s", rule->name, broken);
-		x->reject.doom = m->authenticated;
-	} else {
-		return false;
-	}
-	return true;
 }
 
 static void message_take(struct exchange *x, struct arena *message_arena, struct opened *message)
@@ -458,33 +432,20 @@ static void message_take(struct exchange *x, struct arena *message_arena, struct
 		x->path = (struct ike_path){ message->path.local, message->path.remote };
 }
 
-/* The peer could make nothing of our request: its end of the IKE SA is gone. */
-static bool fatal_for_peer(struct exchange *x)
-{
-	struct notify n;
-	char name[NAME_TEXT_MAX];
-
-	if (!x->initiator || !x->sa->established_at || !x->in->authenticated ||
-		!chain_notify(&x->in->chain, INVALID_SYNTAX, &n))
-		return false;
-	exchange_reject(x, 0,
-		"the peer found our %s request malformed (INVALID_SYNTAX), which ends the IKE SA",
-		exchange_name(x->kind->type, name));
-	x->reject.doom = true;
-	return true;
-}
-
 static void message_run(struct exchange *x)
 {
-	out_begin(x);
-	if (message_refused(x, x->kind->rounds[x->round].expect) || fatal_for_peer(x)) {
-		if (x->unprotected && !x->initiator)
-			exchange_dropped(x);
-		else
-			exchange_refuse(x);
-		return;
+	exchange_out_begin(x);
+	switch (x->sa->protocol->judge(x, x->kind->rounds[x->round].expect)) {
+	case STEP_NEXT:
+		exchange_run(x);
+		break;
+	case STEP_DROP:
+		exchange_dropped(x);
+		break;
+	default:
+		exchange_refuse(x);
+		break;
 	}
-	exchange_run(x);
 }
 
 void exchange_respond(struct ike_sa *sa, const struct exchange_kind *kind,
@@ -496,7 +457,7 @@ void exchange_respond(struct ike_sa *sa, const struct exchange_kind *kind,
 		arena_free(message_arena);
 		return;
 	}
-	assert(!sa->theirs);
+	x->next = sa->theirs;
 	sa->theirs = x;
 	sa->window.working = true;
 	message_take(x, message_arena, message);

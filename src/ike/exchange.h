@@ -67,6 +67,7 @@ struct rejection {
 };
 
 struct exchange {
+	struct exchange *next; /* of the peer's: of the same SA */
 	struct ike_engine *engine;
 	struct ike_sa *sa;
 	const struct exchange_kind *kind;
@@ -118,7 +119,11 @@ struct bytes exchange_keep(struct exchange *x, struct bytes from);
 /* Keeps the message of this round until the exchange ends; once. */
 const struct opened *exchange_keep_message(struct exchange *x);
 
+/* What a message has too few or too many of; NULL where it keeps the rule. */
+const char *rule_broken(const struct message_rule *rule, const struct payload_chain *chain);
+
 /* Building the message of this round. */
+void exchange_out_begin(struct exchange *x); /* anew */
 struct writer *exchange_payload(struct exchange *x, uint8_t type);
 void exchange_payload_end(struct exchange *x);
 void exchange_notify(struct exchange *x, uint16_t type, struct bytes data);

@@ -3,16 +3,14 @@
 #include <stdlib.h>
 
 #include "ike/exchange.h"
+#include "ike/protocol.h"
 #include "ike/renew.h"
 #include "ike/twins.h"
-#include "ike/v2/exchanges.h"
-#include "ike/v2/mobike.h"
-#include "ike/v2/qcd.h"
-#include "ike/v2/redirect.h"
 
 static bool intent_same(const struct intent *a, const struct intent *b)
 {
 	return a->kind == b->kind && a->child_id == b->child_id && a->config == b->config &&
+		a->pair == b->pair &&
 		(!a->command || !b->command || a->command == b->command);
 }
 
@@ -41,7 +39,7 @@ void intent_add(struct ike_sa *sa, const struct intent *want)
 	struct intent **link = &sa->intents;
 	struct intent *i;
 
-	if (sa->doomed)
+	if (sa->doomed || (sa->protocol->diverts && sa->protocol->diverts(sa, want)))
 		return;
 	for (i = sa->intents; i; i = i->next) {
 		if (!intent_same(i, want))
@@ -62,41 +60,6 @@ void intent_add(struct ike_sa *sa, const struct intent *want)
 	i->next = *link;
 	*link = i;
 	intent_pump(sa);
-}
-
-static const struct exchange_kind *intent_exchange(enum intent_kind kind)
-{
-	switch (kind) {
-	case INTENT_CREATE_CHILD:
-		return &create_child_initiator;
-	case INTENT_REKEY_CHILD:
-		return &rekey_child_initiator;
-	case INTENT_REKEY_IKE:
-		return &rekey_ike_initiator;
-	case INTENT_DELETE_CHILD:
-		return &delete_child_initiator;
-	case INTENT_DELETE_IKE:
-		return &delete_ike_initiator;
-	case INTENT_LIVENESS:
-		return &liveness_initiator;
-	case INTENT_TICKET:
-		return &ticket_initiator;
-	case INTENT_QCD_TOKEN:
-		return &qcd_initiator;
-	case INTENT_UPDATE_ADDRESSES:
-	case INTENT_ANNOUNCE_ADDRESSES:
-	case INTENT_VERIFY_PATH:
-		return &addresses_initiator;
-	case INTENT_REDIRECT:
-		return &redirect_initiator;
-	case INTENT_INVALID_SELECTORS:
-		return &invalid_selectors_initiator;
-	case INTENT_INVALID_SPI:
-		return &invalid_spi_initiator;
-	case INTENT_ASK_REAUTH:
-		return &auth_lifetime_initiator;
-	}
-	return NULL;
 }
 
 /* The IKE SA is not rekeyed while the peer's request for a child or for a rekeying is worked on: what
@@ -139,7 +102,7 @@ void intent_pump(struct ike_sa *sa)
 		}
 		*link = i->next;
 		i->next = NULL;
-		x = exchange_begin(sa, intent_exchange(i->kind), i);
+		x = exchange_begin(sa, sa->protocol->serves(i), i);
 		if (x)
 			exchange_start(x);
 		return;

@@ -5,6 +5,7 @@
 
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/protocol.h"
 #include "ike/renew.h"
 #include "ike/v2/mobike.h"
 
@@ -50,7 +51,7 @@ void path_move(struct ike_sa *sa, const struct ike_path *path, bool verify)
 			verify ? ", traffic when that has answered" : "");
 	sa->path = *path;
 	m->moves++;
-	window_resend(sa);
+	sa->protocol->resend(sa);
 }
 
 void path_settle(struct ike_sa *sa)

@@ -9,8 +9,8 @@
 
 #include "ike/heir.h"
 #include "ike/peers.h"
+#include "ike/protocol.h"
 #include "ike/supervise.h"
-#include "ike/v2/exchanges.h"
 #include "ike/v2/redirect.h"
 
 #define RETRY_NS_MIN  (5 * NS_PER_SECOND)
@@ -142,6 +142,7 @@ static struct ike_sa *replacement_new(struct ike_sa *old, const struct renew_ord
 
 	if (!sa)
 		return NULL;
+	sa->protocol = old->protocol;
 	sa->renewal = calloc(1, sizeof(*sa->renewal));
 	sa->spi_i = engine_new_spi(e);
 	if (!sa->renewal || sa_register(sa) < 0) {
@@ -151,7 +152,7 @@ static struct ike_sa *replacement_new(struct ike_sa *old, const struct renew_ord
 	*sa->renewal = (struct renewal){ .command = order->command, .word = order->word };
 	sa->replaces = old->id;
 	old->replacement = sa->id;
-	sa->setup->child = first_child(old, sa);
+	sa->setup->child = sa->protocol->adopts ? NULL : first_child(old, sa);
 	sa->redirects = old->redirects;
 	choose_path(sa, old);
 	if (order->gateway)
@@ -164,7 +165,7 @@ bool renew_begin(struct ike_sa *old, const struct renew_order *order)
 	bool stands = old->established_at && !old->gone && !old->delete_sent &&
 		(old->state == IKE_ESTABLISHED || old->state == IKE_REKEYING);
 	struct ike_sa *sa = stands && !replacement_of(old) ? replacement_new(old, order) : NULL;
-	struct exchange *x = sa ? exchange_begin(sa, &ike_sa_init_initiator, NULL) : NULL;
+	struct exchange *x = sa ? exchange_begin(sa, sa->protocol->first(sa), NULL) : NULL;
 
 	if (!x) {
 		if (sa)
@@ -310,10 +311,11 @@ bool renew_redirected(struct ike_sa *old, const struct child_config *child, cons
 
 	if (!sa)
 		return false;
+	sa->protocol = old->protocol;
 	sa->spi_i = engine_new_spi(old->engine);
 	sa->setup->child = child;
 	redirect_toward(sa, old, g);
-	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, &ike_sa_init_initiator, NULL))) {
+	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, sa->protocol->first(sa), NULL))) {
 		sa_doom(sa, SA_END_REPLACED, "out of memory");
 		return false;
 	}

@@ -9,12 +9,12 @@
 #include "ike/exchange.h"
 #include "ike/liveness.h"
 #include "ike/peers.h"
+#include "ike/protocol.h"
 #include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/ticket.h"
 #include "ike/unique.h"
 #include "ike/v2/configuration.h"
-#include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
 #include "ike/v2/redirect.h"
 #include "ike/v2/session_resume.h"
@@ -59,6 +59,7 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	sa->setup->timer.owner = sa;
 	sa->setup->timer.kind = TIMER_HALF_OPEN;
 	sa->engine = e;
+	sa->protocol = protocol_of(c);
 	sa->id = ++e->last_ike_id;
 	sa->begun_at = e->now;
 	sa->initiator = sa->original_initiator = initiator;
@@ -138,7 +139,6 @@ struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
 	const struct child_config *child, uint64_t command)
 {
 	struct ike_sa *sa = sa_new(e, c, true);
-	const struct exchange_kind *first;
 	struct exchange *x;
 
 	if (!sa) {
@@ -149,8 +149,7 @@ struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
 	sa->spi_i = engine_new_spi(e);
 	sa->setup->child = child;
 	sa->attempt = supervise_attempt(e, c->name);
-	first = ticket_present(sa) ? &ike_session_resume_initiator : &ike_sa_init_initiator;
-	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, first, NULL))) {
+	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, sa->protocol->first(sa), NULL))) {
 		sa_doom(sa, SA_END_FAILED, "out of memory");
 		return NULL;
 	}
@@ -197,7 +196,8 @@ void sa_free(struct ike_sa *sa)
 	if (table_find(e->by_spi, BYTES(&spi, sizeof(spi))) == sa)
 		table_take(e->by_spi, BYTES(&spi, sizeof(spi)));
 	exchange_free(sa->ours);
-	exchange_free(sa->theirs);
+	while (sa->theirs)
+		exchange_free(sa->theirs);
 	while (sa->children)
 		child_free(sa->children);
 	vips_free(sa);
@@ -208,7 +208,7 @@ void sa_free(struct ike_sa *sa)
 	free(sa->redirect_to);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_clear(&e->timers, timers[i]);
-	window_clear(sa);
+	sa->protocol->end(sa);
 	path_forget(sa);
 	keys_clear_ike(&sa->keys);
 	octets_clear(&sa->local_id.value);
@@ -248,7 +248,7 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 	intents_clear(sa, why);
 	if (sa->ours)
 		exchange_abandon(sa->ours, why);
-	if (sa->theirs)
+	while (sa->theirs)
 		exchange_abandon(sa->theirs, why);
 	if (sa->command) {
 		command_done(sa->engine, sa->command, false, 0, why);
@@ -270,13 +270,14 @@ void sa_doom(struct ike_sa *sa, enum sa_end end, const char *why)
 void sa_linger(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
-		&sa->intent_timer, &sa->unique_timer, &sa->window.retransmit };
+		&sa->intent_timer, &sa->unique_timer };
 
 	if (sa->gone)
 		return;
 	sa_over(sa, end, why);
 	sa_setup_end(sa);
 	renew_disarm(sa);
+	sa->protocol->quiet(sa);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_clear(&sa->engine->timers, timers[i]);
 	timer_set(&sa->engine->timers, &sa->linger_timer,
@@ -405,6 +406,7 @@ void sa_tell(struct ike_sa *sa, enum ike_event_kind kind, uint8_t level, const c
 	engine_tell(sa->engine,
 		&(struct ike_event){ .kind = kind,
 			.level = level,
+			.version = sa->protocol->version,
 			.ike_id = sa->id,
 			.ike_name = sa_name(sa),
 			.text = text,
@@ -424,6 +426,7 @@ void child_tell(
 	engine_tell(child->sa->engine,
 		&(struct ike_event){ .kind = kind,
 			.level = level,
+			.version = child->sa->protocol->version,
 			.ike_id = child->sa->id,
 			.child_id = child->id,
 			.ike_name = sa_name(child->sa),

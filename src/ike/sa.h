@@ -112,6 +112,7 @@ struct intent {
 	enum intent_kind kind;
 	uint32_t child_id;
 	const struct child_config *config;
+	uint32_t pair; /* CREATE_CHILD in IKEv1: which pair of selectors, of `config` */
 	uint64_t command;
 	ike_time not_before;
 	unsigned tries;
@@ -166,10 +167,16 @@ enum sa_timer {
 	TIMER_AUTH_END,
 	TIMER_RENEW,
 	TIMER_UNIQUE,
-	TIMER_PATH
+	TIMER_PATH,
+	TIMER_PROTOCOL /* owner: the SA; struct protocol's timer_due() */
 };
 
+struct protocol;
+struct ikev1;
+
 struct ike_sa {
+	const struct protocol *protocol;
+	struct ikev1 *v1; /* owned; NULL: it is of IKEv2 */
 	struct ike_sa *next, **link; /* of all; what points to this one */
 	struct ike_sa *next_doomed;
 	struct ike_sa *next_named, **link_named; /* of the same name */
@@ -199,7 +206,8 @@ struct ike_sa {
 	struct ike_id local_id, remote_id;
 	struct ike_setup *setup; /* NULL once established */
 	struct window window;
-	struct exchange *ours, *theirs; /* under way: begun by us, by the peer */
+	struct exchange *ours, *theirs; /* under way: begun by us; by the peer: a list, which has
+					   at most one in IKEv2 */
 	struct child_sa *children;
 	struct intent *intents;
 	ike_time established_at, rekey_at, over_at, last_heard;
@@ -242,6 +250,7 @@ static inline uint64_t sa_spi_local(const struct ike_sa *sa)
 	return sa->initiator ? sa->spi_i : sa->spi_r;
 }
 
+/* Of the version that `c` initiates with, IKEv2 where it is NULL; the caller may change that. */
 struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool initiator);
 void sa_free(struct ike_sa *sa);    /* engine_reap() only */
 int sa_register(struct ike_sa *sa); /* under its local SPI */

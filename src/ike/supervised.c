@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ike/child.h"
+#include "ike/protocol.h"
 #include "ike/trap.h"
 
 /* The operator. */
@@ -97,7 +98,7 @@ static struct supervised *supervised_new(struct ike_engine *e, const struct conn
 	for (size_t i = 0; i < c->child_count; i++)
 		s->children[i] = (struct supervised_child){
 			.config = &c->children[i],
-			.wanted = c->version != 1 &&
+			.wanted = protocol_of(c) &&
 				(c->children[i].start_action & CHILD_ACTION_START),
 			.down_since = e->now,
 		};
@@ -200,7 +201,7 @@ void supervise_load(struct ike_engine *e, const struct connection *connection)
 		return;
 	supervised_add(s);
 	for (size_t i = 0; i < connection->child_count; i++)
-		if (connection->version != 1 &&
+		if (protocol_of(connection) &&
 			(connection->children[i].start_action & CHILD_ACTION_TRAP))
 			supervised_lay_trap(s, &s->children[i]);
 }

@@ -2,6 +2,7 @@
 
 #include "ike/heir.h"
 #include "ike/peers.h"
+#include "ike/protocol.h"
 #include "ike/renew.h"
 
 /* What was sent over the children of the one that goes is to arrive before they do. */
@@ -23,7 +24,7 @@ static bool stands(const struct ike_sa *sa)
 
 static bool are_twins(const struct ike_sa *ours, const struct ike_sa *theirs)
 {
-	return stands(ours) && stands(theirs) && ours->original_initiator &&
+	return !ours->protocol->adopts && stands(ours) && stands(theirs) && ours->original_initiator &&
 		!theirs->original_initiator && ours->connection->unique != UNIQUE_NEVER &&
 		!ours->vips && !theirs->vips && !ours->renewal &&
 		strcmp(sa_name(ours), sa_name(theirs)) == 0 && crossed(ours, theirs);

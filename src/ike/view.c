@@ -1,6 +1,7 @@
 /* Reading the engine: views for list-sas, status and the checkers of the simulator. */
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/protocol.h"
 #include "ike/v2/configuration.h"
 
 static bool shown(const struct ike_sa *sa)
@@ -12,6 +13,7 @@ static struct ike_sa_view sa_view(const struct ike_sa *sa)
 {
 	return (struct ike_sa_view){
 		.id = sa->id,
+		.version = sa->protocol->version,
 		.connection = sa->connection,
 		.state = sa->delete_sent ? IKE_DELETING : sa->state,
 		.initiator = sa->initiator,

@@ -16,7 +16,7 @@ static void open_ike(struct vici *v, struct vici_buffer *b, const struct ike_eve
 	}
 	vici_section(b, event->ike_name && *event->ike_name ? event->ike_name : "(unnamed)");
 	vici_printf(b, "uniqueid", "%u", event->ike_id);
-	vici_text(b, "version", "2");
+	vici_printf(b, "version", "%u", event->version == 1 ? 1 : 2);
 }
 
 static void write_child(

@@ -90,7 +90,7 @@ static void write_vips(
 void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa)
 {
 	vici_printf(b, "uniqueid", "%u", sa->id);
-	vici_text(b, "version", "2");
+	vici_printf(b, "version", "%u", sa->version);
 	vici_text(b, "state", ike_state_name(sa->state));
 	write_end(b, "local", &sa->path.local, &sa->local_id);
 	write_end(b, "remote", &sa->path.remote, &sa->remote_id);
