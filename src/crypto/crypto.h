@@ -84,6 +84,26 @@ int hash_sha1(
 int hash_sha256(
 	struct crypto *c, const struct bytes *parts, size_t part_count, uint8_t out[static 32]);
 
+/* The same by number (enum hash_id): SHA-1 and SHA-2. `out` has hash_output_bytes(). Returns 0 or
+ * -EIO. */
+size_t hash_output_bytes(uint8_t hash); /* 0 where unknown */
+int hash_parts(
+	struct crypto *c, uint8_t hash, const struct bytes *parts, size_t part_count, uint8_t *out);
+
+/* CBC alone, without padding and without integrity, as IKEv1 encrypts its messages (RFC 2409
+ * appendix B): nothing else may want it. One for each phase 1, of both directions. */
+struct cbc;
+
+/* `encr`: ENCR_AES_CBC with 16, 24 or 32 octets of key, or ENCR_3DES with 24. NULL where OpenSSL
+ * refuses, or for another cipher or size. */
+struct cbc *cbc_new(struct crypto *c, uint16_t encr, struct bytes key);
+void cbc_free(struct cbc *cbc);
+size_t cbc_block_bytes(const struct cbc *cbc); /* and of the IV: 16 or 8 */
+
+/* In place, whole blocks (asserted). Returns 0 or -EIO. */
+int cbc_encrypt(struct cbc *cbc, const uint8_t *iv, uint8_t *text, size_t size);
+int cbc_decrypt(struct cbc *cbc, const uint8_t *iv, uint8_t *text, size_t size);
+
 /* Key exchange. Slow: run from questions only. Shaped so that a KEM fits: the initiator begins and
  * finishes, the responder does its part in one step. Values and secrets always have the group's
  * full length (leading zeros kept). */

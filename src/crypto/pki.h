@@ -62,6 +62,18 @@ int signature_make(struct crypto *c, const struct private_key *k, const struct s
 int signature_check(struct crypto *c, const struct public_key *k, uint8_t method, struct bytes data,
 	const struct bytes *parts, size_t part_count, struct signature_form *ret_form);
 
+/* Signatures of IKEv1: of HASH_I or HASH_R itself, which is not hashed again. RSA: PKCS#1 block type
+ * 1 of the hash without a DigestInfo (RFC 2409 §5.1); ECDSA: r | s in the curve's size (RFC 4754
+ * §7). P-256, P-384 and P-521 only. `out` has room for SIGNATURE_BYTES_MAX. Returns 0, -ENOTSUP
+ * where the key is of another kind, or -EIO. */
+int hash_sign(struct crypto *c, const struct private_key *k, struct bytes hash, uint8_t *out,
+	size_t *ret_size);
+
+/* Returns 0, -EBADMSG where the signature is wrong or malformed, -ENOTSUP or -EIO. The hash is at
+ * least 20 octets (asserted). */
+int hash_verify(
+	struct crypto *c, const struct public_key *k, struct bytes hash, struct bytes signature);
+
 /* Certificates. Decoded once; reference counted (atomic). DER or PEM (the first certificate). */
 int certificate_load(struct crypto *c, struct bytes data, struct certificate **ret_cert);
 struct certificate *certificate_hold(struct certificate *cert);

@@ -84,3 +84,9 @@ struct bytes algorithm_der(const struct scheme *s);
 /* What a peer's AlgorithmIdentifier asks for. Returns 0, -EBADMSG where it is malformed, -ENOTSUP
  * where unknown. */
 int algorithm_parse(struct bytes der, struct scheme *ret_scheme);
+
+/* ECDSA between r | s, each of half_bytes, and the DER that OpenSSL speaks (signature.c). Return 0 or
+ * -EIO. */
+#define ECDSA_DER_BYTES_MAX 160
+int ecdsa_raw_from_der(struct bytes der, size_t half_bytes, uint8_t *out);
+int ecdsa_der_from_raw(struct bytes raw, uint8_t *out, size_t *ret_size);

@@ -122,7 +122,7 @@ static int check(struct crypto *c, const struct key *k, const struct scheme *s, 
 /* ECDSA between r | s of fixed size, as the old methods have it, and the DER that OpenSSL speaks.
  */
 
-static int raw_from_der(struct bytes der, size_t half_bytes, uint8_t *out)
+int ecdsa_raw_from_der(struct bytes der, size_t half_bytes, uint8_t *out)
 {
 	const unsigned char *at = der.data;
 	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)der.size);
@@ -134,7 +134,7 @@ static int raw_from_der(struct bytes der, size_t half_bytes, uint8_t *out)
 	return done ? 0 : -EIO;
 }
 
-static int der_from_raw(struct bytes raw, uint8_t *out, size_t *ret_size)
+int ecdsa_der_from_raw(struct bytes raw, uint8_t *out, size_t *ret_size)
 {
 	int half = (int)(raw.size / 2), size = 0;
 	ECDSA_SIG *sig = ECDSA_SIG_new();
@@ -177,7 +177,7 @@ static int ecdsa_make(struct crypto *c, const struct key *k, const struct ecdsa_
 	uint8_t hash, struct bytes text, struct writer *out)
 {
 	struct scheme s = { KEY_ECDSA, m->hash, false, 0 };
-	uint8_t der[160];
+	uint8_t der[ECDSA_DER_BYTES_MAX];
 	size_t size = sizeof(der);
 	int r;
 
@@ -187,7 +187,8 @@ static int ecdsa_make(struct crypto *c, const struct key *k, const struct ecdsa_
 	r = sign(c, k, &s, text, der, &size);
 	if (r < 0)
 		return r;
-	return raw_from_der(BYTES(der, size), m->half_bytes, write_room(out, 2 * m->half_bytes));
+	return ecdsa_raw_from_der(
+		BYTES(der, size), m->half_bytes, write_room(out, 2 * m->half_bytes));
 }
 
 /* RFC 7427 §3: the length of the AlgorithmIdentifier in an octet, the AlgorithmIdentifier, the
@@ -305,7 +306,7 @@ static int ecdsa_check(struct crypto *c, const struct key *k, const struct ecdsa
 	struct bytes data, struct bytes text)
 {
 	struct scheme s = { KEY_ECDSA, m->hash, false, 0 };
-	uint8_t der[160];
+	uint8_t der[ECDSA_DER_BYTES_MAX];
 	size_t size;
 	int r;
 
@@ -314,7 +315,7 @@ static int ecdsa_check(struct crypto *c, const struct key *k, const struct ecdsa
 	if (data.size != 2 * m->half_bytes)
 		return -EBADMSG;
 
-	r = der_from_raw(data, der, &size);
+	r = ecdsa_der_from_raw(data, der, &size);
 	return r < 0 ? r : check(c, k, &s, text, BYTES(der, size));
 }
 

@@ -52,7 +52,7 @@ static bool cbc_start(struct xcbc *x, const uint8_t *key)
 		EVP_CIPHER_CTX_set_padding(x->cbc, 0) == 1;
 }
 
-static bool cbc_encrypt(struct xcbc *x, const uint8_t *in, size_t size, uint8_t *out)
+static bool xcbc_encrypt(struct xcbc *x, const uint8_t *in, size_t size, uint8_t *out)
 {
 	int written;
 
@@ -65,7 +65,7 @@ static bool derive_key(struct xcbc *x, uint8_t number, uint8_t out[BLOCK])
 	uint8_t block[BLOCK];
 
 	memset(block, number, sizeof(block));
-	return cbc_start(x, NULL) && cbc_encrypt(x, block, sizeof(block), out);
+	return cbc_start(x, NULL) && xcbc_encrypt(x, block, sizeof(block), out);
 }
 
 int xcbc_set_key(struct xcbc *x, struct bytes key)
@@ -88,7 +88,7 @@ static bool chain(struct xcbc *x, const uint8_t *from, size_t size)
 	while (size > 0) {
 		size_t piece = size < sizeof(scratch) ? size : sizeof(scratch);
 
-		if (!cbc_encrypt(x, from, piece, scratch))
+		if (!xcbc_encrypt(x, from, piece, scratch))
 			return false;
 		from += piece;
 		size -= piece;
@@ -134,7 +134,7 @@ static bool finish(struct xcbc *x, uint8_t out[BLOCK])
 	}
 	for (size_t i = 0; i < BLOCK; i++)
 		x->held[i] ^= mix[i];
-	return cbc_encrypt(x, x->held, BLOCK, out);
+	return xcbc_encrypt(x, x->held, BLOCK, out);
 }
 
 int xcbc_compute(
