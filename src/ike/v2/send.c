@@ -244,7 +244,7 @@ void send_cookie(struct ike_engine *e, const struct ike_path *path,
 }
 
 /* A bucket: bursts pass, a flood does not. */
-static bool stray_allowed(struct ike_engine *e)
+bool stray_allowed(struct ike_engine *e)
 {
 	uint64_t gained = e->stray_filled_at ? (e->now - e->stray_filled_at) / STRAY_INTERVAL_NS
 					     : STRAY_BURST;

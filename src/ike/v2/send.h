@@ -13,7 +13,10 @@ void send_message(struct exchange *x);
 void send_cookie(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *request, struct bytes cookie);
 
-/* Errors, RFC 7296 §1.5 and §2.21.4: 50 a second, and as many at once. */
+/* Whether another message may go out that no SA is responsible for: 50 a second, and as many at once. */
+bool stray_allowed(struct ike_engine *e);
+
+/* Errors, RFC 7296 §1.5 and §2.21.4: limited as that. */
 void send_stray_response(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *request, const struct notify *notifies, size_t count);
 

@@ -1,0 +1,184 @@
+/* What an IKEv1 SA (an ISAKMP SA) has beyond struct ike_sa, and how the files of this directory get
+ * to each other. docs/ikev1.md follows a message through them. The cookies are sa->spi_i and
+ * spi_r. */
+#pragma once
+
+#include "ike/child.h"
+#include "ike/exchange.h"
+#include "ike/protocol.h"
+#include "ike/v1/keys.h"
+#include "ike/v1/window.h"
+#include "wire/isakmp.h"
+#include "wire/isakmp_transforms.h"
+
+#define V1_TROUBLE_MAX 300
+#define V1_METHODS_MAX 4
+
+/* Which numbers the peer has for NAT traversal: those of RFC 3947, or the drafts' 02 and 03. */
+enum v1_nat_t { V1_NAT_T_NONE, V1_NAT_T_RFC, V1_NAT_T_DRAFT };
+
+/* RFC 3706. */
+struct v1_dpd {
+	uint32_t sent;     /* the sequence number of our last R-U-THERE; 0: none yet */
+	uint32_t received; /* of the peer's last */
+	bool seen;         /* there was one */
+	bool waiting;      /* `sent` is unanswered */
+	unsigned tries;
+	ike_time since; /* when it was sent first */
+	struct timer timer;
+};
+
+/* What lives until phase 1 is over: bodies of payloads that the hashes cover, RFC 2409 §5. The nonces
+ * are in sa->setup. */
+struct v1_setup {
+	struct octets sa_i;       /* SAi_b */
+	struct octets ke_i, ke_r; /* g^xi, g^xr */
+	struct octets id_i, id_r; /* IDii_b, IDir_b */
+};
+
+struct ikev1 {
+	struct v1_keys keys;               /* once `keyed` */
+	struct v1_iv iv;                   /* the last of phase 1: IVs of phase 2 come of it */
+	struct v1_ike_transform transform; /* agreed */
+	uint32_t vendors;                  /* of the peer: 1 << enum v1_vendor */
+	enum v1_nat_t nat_t;
+	bool keyed; /* phase 1 goes on encrypted */
+	struct v1_flight *flights;
+	size_t flight_count;
+	struct v1_message_ids message_ids;
+	struct v1_dpd dpd;
+	struct v1_setup setup;
+	char trouble[V1_TROUBLE_MAX]; /* what was heard that may be why the peer is silent; not
+					 authentic, for people only */
+};
+
+static inline bool v1_peer_has(const struct ike_sa *sa, enum v1_vendor vendor)
+{
+	return sa->v1->vendors & (1u << vendor);
+}
+
+static inline bool v1_is_phase1(uint8_t exchange)
+{
+	return exchange == V1_IDENTITY_PROTECTION || exchange == V1_AGGRESSIVE;
+}
+
+bool v1_state_new(struct ike_sa *sa); /* sa->v1; false where memory ran out */
+void v1_state_free(struct ike_sa *sa);
+
+/* A datagram with what is known of it. */
+struct v1_datagram {
+	const struct ike_path *path;
+	const struct ike_header *header;
+	struct bytes octets;
+};
+
+/* admit.c */
+
+void v1_admit(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header,
+	struct bytes datagram);
+
+void v1_tell_received(struct ike_sa *sa, const struct opened *m, size_t size);
+
+/* receive.c, the only maker of messages. Each returns NULL and a word why where the datagram is to be
+ * dropped; what its flight's progress becomes with the message goes to *ret_after. */
+
+/* Phase 1: decrypted where it is encrypted. Authentic only after its exchange has checked HASH or
+ * SIG. `sa` is NULL for the first message of all, and ret_after isn't used then. */
+struct opened *v1_opened_without_integrity(struct ike_sa *sa, const struct v1_datagram *d,
+	struct arena *arena, struct v1_progress *ret_after, const char **ret_why);
+
+/* Phase 2: decrypted, and its HASH payload checked and taken out of the chain. `f` is the flight of
+ * its exchange, NULL for the first message of one. */
+struct opened *v1_receive_open(struct ike_sa *sa, const struct v1_flight *f,
+	const struct v1_datagram *d, struct arena *arena, struct v1_progress *ret_after,
+	const char **ret_why);
+
+/* send.c */
+
+void v1_send(struct exchange *x);
+void v1_refuse(struct exchange *x);
+/* A message of its own that nobody answers, with one notification: protected where there are keys
+ * for that, else in the clear and limited in rate. */
+void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n);
+void v1_put(struct exchange *x, uint8_t type, struct bytes body);
+void v1_put_notify(struct exchange *x, const struct v1_notify *n);
+
+/* negotiate.c */
+
+/* What a responder chose: the transform as it came, in the proposal that it came in. */
+struct v1_choice {
+	uint8_t number, protocol;
+	struct bytes spi;
+	struct v1_transform raw;
+};
+
+/* The methods by which a connection authenticates in phase 1, as initiator or responder, the
+ * preferred first. Returns how many; 0: it can't in IKEv1, or not yet. */
+size_t v1_methods(
+	const struct connection *c, bool initiator, uint16_t ret_methods[static V1_METHODS_MAX]);
+
+/* The SA payload's body of phase 1. */
+void v1_offer_ike(struct writer *w, const struct connection *c);
+/* As responder. False where they have nothing in common. */
+bool v1_choose_ike(struct bytes theirs, const struct connection *c, bool prefer_ours,
+	struct v1_choice *ret_choice, struct v1_ike_transform *ret_transform);
+/* As initiator: false where the answer isn't one of what we offered. */
+bool v1_chosen_ike(struct bytes answer, const struct connection *c, struct v1_ike_transform *ret);
+/* Whether a transform that was agreed on would also have been acceptable to another connection. */
+bool v1_acceptable_ike(const struct connection *c, const struct v1_ike_transform *t);
+/* "they offer A, B; we want C (file:line)" */
+void v1_explain(struct bytes theirs, const struct proposal_list *ours, const struct where *where,
+	char *out, size_t out_size);
+
+/* Phase 2: what of a child's configuration one quick mode can offer, since all its transforms share a
+ * key exchange (RFC 2409 §5.5). */
+struct v1_esp_terms {
+	const struct child_config *config;
+	uint16_t group; /* 0: no PFS */
+	uint16_t encapsulation;
+	uint32_t spi; /* ours */
+};
+void v1_offer_esp(struct writer *w, const struct v1_esp_terms *terms);
+bool v1_choose_esp(struct bytes theirs, const struct v1_esp_terms *terms, bool prefer_ours,
+	struct v1_choice *ret_choice, struct v1_esp_transform *ret_transform);
+bool v1_chosen_esp(struct bytes answer, const struct v1_esp_terms *terms, uint32_t *ret_spi,
+	struct v1_esp_transform *ret_transform);
+/* The answer's body: the choice as it came, with our SPI. */
+void v1_answer_encode(struct writer *w, const struct v1_choice *choice, struct bytes spi);
+
+/* Key exchanges as in agree.h, with IKEv1's KE payload. */
+enum step v1_agreement_respond(struct exchange *x, struct agreement *a);
+enum step v1_agreement_finish(struct exchange *x, struct agreement *a);
+
+/* main_mode.c */
+
+extern const struct exchange_kind v1_main_mode_initiator, v1_main_mode_responder;
+
+/* quick_mode.c */
+
+extern const struct exchange_kind v1_quick_mode_initiator, v1_quick_mode_rekey,
+	v1_quick_mode_responder;
+
+/* informational.c, dpd.c */
+
+extern const struct exchange_kind v1_informational_responder, v1_delete_child, v1_delete_ike,
+	v1_dpd_probe;
+/* Before there are keys, or in the clear: nothing changes on it, but people hear of it. */
+void v1_informational_unprotected(struct ike_sa *sa, const struct opened *message);
+void v1_dpd_due(struct ike_sa *sa);
+void v1_dpd_read(struct exchange *x, const struct v1_notify *n);
+
+/* nat.c: RFC 3947. */
+
+void v1_nat_put(struct exchange *x);
+void v1_nat_detect(struct exchange *x);
+step_fn v1_nat_float;
+uint16_t v1_encapsulation(const struct ike_sa *sa, enum child_mode mode);
+
+/* adopt.c: children outlive the ISAKMP SA that made them. */
+
+/* The newest ISAKMP SA with the same peer: what children are under, and what is wanted is asked in. */
+struct ike_sa *v1_newest(struct ike_sa *sa);
+void v1_adopt(struct ike_sa *sa); /* it stands: children of the ones before are its own from now */
+/* A child by its SPI on any ISAKMP SA with the same peer. */
+struct child_sa *v1_child_by_spi_out(struct ike_sa *sa, uint32_t spi);

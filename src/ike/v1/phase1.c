@@ -1,0 +1,632 @@
+/* What main and aggressive mode share: agreeing on a proposal, a key exchange, SKEYID and what comes
+ * of it, identities and their proofs. RFC 2409 §5. */
+#include "ike/v1/phase1.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/admit.h"
+#include "ike/peers.h"
+#include "ike/unique.h"
+#include "ike/v2/auth.h"
+#include "ike/v2/init.h"
+#include "ike/v2/keys.h"
+
+/* State. */
+
+bool v1_state_new(struct ike_sa *sa)
+{
+	if (!sa->v1)
+		sa->v1 = calloc(1, sizeof(*sa->v1));
+	if (!sa->v1)
+		return false;
+	sa->v1->dpd.timer = (struct timer){ .owner = sa, .kind = TIMER_PROTOCOL };
+	return true;
+}
+
+static void setup_clear(struct v1_setup *s)
+{
+	octets_clear(&s->sa_i);
+	octets_clear(&s->ke_i);
+	octets_clear(&s->ke_r);
+	octets_clear(&s->id_i);
+	octets_clear(&s->id_r);
+}
+
+void v1_state_free(struct ike_sa *sa)
+{
+	if (!sa->v1)
+		return;
+	v1_window_clear(sa);
+	timer_clear(&sa->engine->timers, &sa->v1->dpd.timer);
+	setup_clear(&sa->v1->setup);
+	v1_keys_clear(&sa->v1->keys);
+	bytes_wipe(sa->v1, sizeof(*sa->v1));
+	free(sa->v1);
+	sa->v1 = NULL;
+}
+
+void v1_phase1_said(const struct ike_sa *sa, struct v1_phase1 *ret)
+{
+	const struct v1_setup *s = &sa->v1->setup;
+	struct bytes ours = octets_bytes(&sa->setup->our_nonce),
+		     theirs = octets_bytes(&sa->setup->peer_nonce);
+
+	*ret = (struct v1_phase1){ .cookie_i = sa->spi_i,
+		.cookie_r = sa->spi_r,
+		.ke_i = octets_bytes(&s->ke_i),
+		.ke_r = octets_bytes(&s->ke_r),
+		.ni = sa->initiator ? ours : theirs,
+		.nr = sa->initiator ? theirs : ours,
+		.sa_i = octets_bytes(&s->sa_i) };
+}
+
+/* Vendor IDs. */
+
+static void put_vendor(struct exchange *x, enum v1_vendor vendor)
+{
+	v1_put(x, V1_PAYLOAD_VENDOR, v1_vendor_octets(vendor));
+}
+
+static void put_nat_vendors(struct exchange *x)
+{
+	static const enum v1_vendor all[] = { V1_VENDOR_RFC_3947, V1_VENDOR_NAT_T_03,
+		V1_VENDOR_NAT_T_02_N, V1_VENDOR_NAT_T_02 };
+
+	if (!x->engine->options.nat_traversal)
+		return;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (!x->initiator && !v1_peer_has(x->sa, all[i]))
+			continue;
+		put_vendor(x, all[i]);
+		if (!x->initiator)
+			return;
+	}
+}
+
+void v1_put_vendors(struct exchange *x)
+{
+	put_nat_vendors(x);
+	put_vendor(x, V1_VENDOR_DPD);
+}
+
+void v1_read_vendors(struct exchange *x)
+{
+	struct ikev1 *v1 = x->sa->v1;
+	const struct payload *p;
+
+	for (size_t i = 0; (p = chain_find(exchange_in(x), V1_PAYLOAD_VENDOR, i)); i++)
+		v1->vendors |= 1u << v1_vendor_find(p->body);
+	if (!x->engine->options.nat_traversal)
+		return;
+	if (v1_peer_has(x->sa, V1_VENDOR_RFC_3947))
+		v1->nat_t = V1_NAT_T_RFC;
+	else if (v1_peer_has(x->sa, V1_VENDOR_NAT_T_03) ||
+		v1_peer_has(x->sa, V1_VENDOR_NAT_T_02) || v1_peer_has(x->sa, V1_VENDOR_NAT_T_02_N))
+		v1->nat_t = V1_NAT_T_DRAFT;
+}
+
+/* Proposals. */
+
+static enum step take_transform(struct exchange *x, const struct v1_ike_transform *t)
+{
+	struct v1_phase1_data *d = x->data;
+	struct ike_sa *sa = x->sa;
+
+	sa->v1->transform = *t;
+	d->ke.group = t->group;
+	if (!v1_ike_transform_to_proposal(t, &sa->chosen))
+		return exchange_reject(x, 0, "a transform that we don't have was agreed on");
+	return STEP_NEXT;
+}
+
+/* The connection whose addresses fit best among those that share a transform. Which one it really is,
+ * the identity says. */
+enum step v1_choose_proposal(struct exchange *x)
+{
+	struct v1_phase1_data *d = x->data;
+	struct conf_facts facts = { .local = x->path.local.address,
+		.remote = x->path.remote.address };
+	struct bytes theirs = exchange_body(x, V1_PAYLOAD_SA);
+	const struct connection *best = NULL, *refused = NULL;
+	struct v1_ike_transform transform = { 0 };
+	unsigned best_fit = 0;
+	char text[REJECT_TEXT_MAX - 100];
+	struct where where;
+
+	for (size_t i = 0; i < x->engine->connection_count; i++) {
+		const struct connection *c = x->engine->connections[i];
+		unsigned fit = c->version == 2 ? 0 : conf_match(c, &facts, NULL, 0);
+
+		if (fit <= best_fit)
+			continue;
+		if (!v1_choose_ike(theirs, c, x->engine->options.prefer_configured_proposals,
+			    &d->choice, &transform)) {
+			refused = c;
+			continue;
+		}
+		best_fit = fit;
+		best = c;
+	}
+	if (best) {
+		sa_connect(x->sa, best);
+		x->sa->state = IKE_CONNECTING;
+		return take_transform(x, &transform);
+	}
+	if (!refused)
+		return STEP_DROP;
+	where = where_said(refused->where_proposals, refused->where);
+	v1_explain(theirs, &refused->proposals, &where, text, sizeof(text));
+	return exchange_reject(x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for connection %s: %s",
+		refused->name, text);
+}
+
+enum step v1_read_proposal(struct exchange *x)
+{
+	struct v1_ike_transform t;
+
+	if (!v1_chosen_ike(exchange_body(x, V1_PAYLOAD_SA), x->sa->connection, &t))
+		return exchange_reject(x, 0, "the peer chose a transform that we did not offer");
+	x->sa->spi_r = x->in->header.spi_r;
+	v1_read_vendors(x);
+	return take_transform(x, &t);
+}
+
+/* The key exchange. */
+
+enum step v1_agree_begin(struct exchange *x)
+{
+	struct v1_phase1_data *d = x->data;
+
+	return agreement_begin(x, &d->ke);
+}
+
+enum step v1_agree_respond(struct exchange *x)
+{
+	struct v1_phase1_data *d = x->data;
+
+	return v1_agreement_respond(x, &d->ke);
+}
+
+enum step v1_agree_finish(struct exchange *x)
+{
+	struct v1_phase1_data *d = x->data;
+
+	return v1_agreement_finish(x, &d->ke);
+}
+
+enum step v1_agreement_respond(struct exchange *x, struct agreement *a)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+
+	if (!a->group)
+		return STEP_NEXT;
+	if (!answer)
+		return exchange_ask(x,
+			&(struct ike_question){ .kind = IKE_ASK_KE_RESPOND,
+				.group = a->group,
+				.peer = exchange_body(x, V1_PAYLOAD_KE) });
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(x, INVALID_KE_PAYLOAD,
+			"the peer's key exchange value is invalid: %s", answer->reason);
+	a->value = exchange_keep(x, answer->public);
+	a->shared = exchange_keep(x, answer->secret);
+	return STEP_NEXT;
+}
+
+enum step v1_agreement_finish(struct exchange *x, struct agreement *a)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+
+	if (!a->group)
+		return STEP_NEXT;
+	if (!answer)
+		return exchange_ask(x,
+			&(struct ike_question){ .kind = IKE_ASK_KE_FINISH,
+				.group = a->group,
+				.private = a->private,
+				.peer = exchange_body(x, V1_PAYLOAD_KE) });
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(x, INVALID_KE_PAYLOAD,
+			"the peer's key exchange value is invalid: %s", answer->reason);
+	a->shared = exchange_keep(x, answer->secret);
+	return STEP_NEXT;
+}
+
+void v1_put_ke_and_nonce(struct exchange *x)
+{
+	struct v1_phase1_data *d = x->data;
+	struct v1_setup *s = &x->sa->v1->setup;
+
+	init_make_nonce(x);
+	octets_set(x->initiator ? &s->ke_i : &s->ke_r, d->ke.value);
+	v1_put(x, V1_PAYLOAD_KE, d->ke.value);
+	v1_put(x, V1_PAYLOAD_NONCE, octets_bytes(&x->sa->setup->our_nonce));
+}
+
+void v1_read_ke_and_nonce(struct exchange *x)
+{
+	struct v1_setup *s = &x->sa->v1->setup;
+
+	octets_set(x->initiator ? &s->ke_r : &s->ke_i, exchange_body(x, V1_PAYLOAD_KE));
+	octets_set(&x->sa->setup->peer_nonce, exchange_body(x, V1_PAYLOAD_NONCE));
+}
+
+/* SKEYID. With a pre-shared key it comes from who holds that. */
+
+static struct id_payload address_id(const struct address *a)
+{
+	return (struct id_payload){ a->family == 4 ? ID_IPV4_ADDR : ID_IPV6_ADDR,
+		address_bytes(a) };
+}
+
+static struct id_payload named_or(const struct identity *id, const struct address *a)
+{
+	return id->type && !id->wildcard ? (struct id_payload){ id->type, id->value }
+					 : address_id(a);
+}
+
+/* Main mode has no identity of the peer yet: who it should be by configuration, else its address, RFC
+ * 2409 §5.4. */
+static enum step ask_skeyid(struct exchange *x, const struct id_payload *remote)
+{
+	struct v1_phase1_data *d = x->data;
+	struct ike_sa *sa = x->sa;
+	struct v1_phase1 said;
+	struct ike_question q = { .kind = IKE_ASK_SKEYID,
+		.connection = sa->connection,
+		.prf = proposal_id(&sa->chosen, TRANSFORM_PRF) };
+
+	v1_phase1_said(sa, &said);
+	q.parts[0] = said.ni;
+	q.parts[1] = said.nr;
+	q.local_id = named_or(&sa->connection->local[0].id, &sa->path.local.address);
+	q.remote_id = *remote;
+	if (d->by_address) {
+		q.local_id = address_id(&sa->path.local.address);
+		q.remote_id = address_id(&sa->path.remote.address);
+	}
+	return exchange_ask(x, &q);
+}
+
+static int derive(struct exchange *x, struct bytes skeyid)
+{
+	struct v1_phase1_data *d = x->data;
+	struct ikev1 *v1 = x->sa->v1;
+	struct v1_flight *f = v1_flight_find(x->sa, 0);
+	struct v1_phase1 said;
+	struct v1_iv iv;
+	int error;
+
+	v1_phase1_said(x->sa, &said);
+	said.shared = d->ke.shared;
+	said.skeyid = skeyid;
+	error = v1_keys_derive(x->engine->options.crypto, &x->sa->chosen, &said, &v1->keys);
+	if (!error)
+		error = v1_iv_phase1(&v1->keys, &said, &iv);
+	if (error || !f)
+		return -1;
+	f->progress.iv = f->after.iv = iv;
+	v1->keyed = true;
+	return 0;
+}
+
+enum step v1_ask_skeyid(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+	struct v1_phase1_data *d = x->data;
+	struct id_payload remote =
+		named_or(&x->sa->connection->remote[0].id, &x->sa->path.remote.address);
+
+	if (!answer)
+		return ask_skeyid(x, &remote);
+	if (answer->status != IKE_ANSWER_OK && !d->by_address) {
+		d->by_address = true;
+		return ask_skeyid(x, &remote);
+	}
+	x->reject.doom = true;
+	if (answer->status != IKE_ANSWER_OK)
+		return exchange_reject(x, AUTHENTICATION_FAILED,
+			"no pre-shared key for the peer: %s", answer->reason);
+	if (derive(x, answer->secret) < 0)
+		return exchange_reject(x, 0, "key derivation failed");
+	x->reject.doom = false;
+	return STEP_NEXT;
+}
+
+/* The key was chosen before the peer said who it is. Whoever has a key of its own can't be claimed by
+ * somebody with another. */
+enum step v1_confirm_skeyid(struct exchange *x)
+{
+	const struct ike_answer *answer = exchange_take_answer(x);
+	struct v1_phase1_data *d = x->data;
+	struct id_payload remote = ike_id_payload(&x->sa->remote_id);
+	char text[200];
+
+	if (!answer) {
+		d->by_address = false;
+		return ask_skeyid(x, &remote);
+	}
+	if (answer->status != IKE_ANSWER_OK && !d->by_address) {
+		d->by_address = true;
+		return ask_skeyid(x, &remote);
+	}
+	if (answer->status == IKE_ANSWER_OK &&
+		bytes_equal_secret(answer->secret, secret_bytes(&x->sa->v1->keys.skeyid)))
+		return STEP_NEXT;
+	x->reject.doom = true;
+	return exchange_reject(x, AUTHENTICATION_FAILED,
+		"the peer says that it is %s, whose pre-shared key is another than the one that its address led to: see the secrets",
+		id_print(&remote, text, sizeof(text)));
+}
+
+/* Identities. */
+
+void v1_make_local_id(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct v1_setup *s = &sa->v1->setup;
+	uint8_t *memory;
+	struct writer w;
+	struct v1_id id;
+
+	auth_set_local_id(sa, 0);
+	id = (struct v1_id){ .type = sa->local_id.type, .value = octets_bytes(&sa->local_id.value) };
+	memory = exchange_take(x, id.value.size + 4);
+	w = writer_of(memory, id.value.size + 4);
+	v1_id_encode(&w, &id);
+	octets_set(x->initiator ? &s->id_i : &s->id_r, writer_bytes(&w));
+}
+
+void v1_put_id(struct exchange *x)
+{
+	struct v1_setup *s = &x->sa->v1->setup;
+
+	v1_make_local_id(x);
+	v1_put(x, V1_PAYLOAD_ID, octets_bytes(x->initiator ? &s->id_i : &s->id_r));
+}
+
+static bool is_identity(uint8_t type)
+{
+	return type != V1_ID_IPV4_ADDR_SUBNET && type != V1_ID_IPV6_ADDR_SUBNET &&
+		type != V1_ID_IPV4_ADDR_RANGE && type != V1_ID_IPV6_ADDR_RANGE;
+}
+
+enum step v1_read_id(struct exchange *x)
+{
+	struct v1_setup *s = &x->sa->v1->setup;
+	struct bytes body = exchange_body(x, V1_PAYLOAD_ID);
+	struct v1_id id;
+
+	if (!v1_id_decode(body, &id) || !is_identity(id.type))
+		return exchange_reject(
+			x, TS_UNACCEPTABLE, "the peer's identity is none that a host can have");
+	octets_set(x->initiator ? &s->id_r : &s->id_i, body);
+	auth_set_id(&x->sa->remote_id, &(struct id_payload){ id.type, id.value });
+	return STEP_NEXT;
+}
+
+static bool has_method(const struct connection *c, bool initiator, uint16_t method)
+{
+	uint16_t methods[V1_METHODS_MAX];
+	size_t count = v1_methods(c, initiator, methods);
+
+	for (size_t i = 0; i < count; i++)
+		if (methods[i] == method)
+			return true;
+
+	return false;
+}
+
+enum step v1_settle_connection(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct id_payload id = ike_id_payload(&sa->remote_id);
+	struct conf_facts facts = { .local = sa->init_path.local.address,
+		.remote = sa->init_path.remote.address,
+		.remote_id = &id };
+	const struct connection *best = NULL;
+	unsigned best_fit = 0;
+	char why[300] = "", reasons[600] = "", text[200];
+	size_t used = 0;
+
+	for (size_t i = 0; i < x->engine->connection_count; i++) {
+		const struct connection *c = x->engine->connections[i];
+		unsigned fit;
+
+		if (c->version == 2 || !has_method(c, false, sa->v1->transform.method) ||
+			!v1_acceptable_ike(c, &sa->v1->transform))
+			continue;
+		fit = conf_match(c, &facts, why, sizeof(why));
+		if (fit > best_fit) {
+			best_fit = fit;
+			best = c;
+		} else if (!fit && used < sizeof(reasons)) {
+			used += (size_t)snprintf(reasons + used, sizeof(reasons) - used, "%s%s",
+				used ? "; " : "", why);
+		}
+	}
+	if (best) {
+		sa_connect(sa, best);
+		return STEP_NEXT;
+	}
+	x->reject.doom = true;
+	return exchange_reject(x, AUTHENTICATION_FAILED,
+		"AUTHENTICATION_FAILED: no connection for the peer %s: %s",
+		id_print(&id, text, sizeof(text)), used ? reasons : "none fits");
+}
+
+enum step v1_check_peer_id(struct exchange *x)
+{
+	const struct auth_round *r = &x->sa->connection->remote[0];
+	struct id_payload id = ike_id_payload(&x->sa->remote_id);
+	struct where where = auth_id_where(r);
+	char text[200];
+
+	if (conf_id_match(&r->id, &id))
+		return STEP_NEXT;
+	x->reject.doom = true;
+	return exchange_reject(x, AUTHENTICATION_FAILED,
+		"the peer says that it is %s, connection %s wants %s (%s:%u)",
+		id_print(&id, text, sizeof(text)), sa_name(x->sa), r->id.text, where.file,
+		where.line);
+}
+
+/* Proofs. */
+
+static int hash_of(const struct exchange *x, bool initiator, uint8_t out[static V1_HASH_BYTES_MAX])
+{
+	const struct ikev1 *v1 = x->sa->v1;
+	struct v1_hash_of whose = { .initiator = initiator,
+		.prf_id = v1->keys.prf,
+		.id = octets_bytes(initiator ? &v1->setup.id_i : &v1->setup.id_r) };
+	struct v1_phase1 said;
+
+	v1_phase1_said(x->sa, &said);
+	return v1_hash_phase1(&v1->keys, &said, &whose, out);
+}
+
+enum step v1_put_proof(struct exchange *x)
+{
+	uint8_t hash[V1_HASH_BYTES_MAX];
+
+	if (hash_of(x, x->initiator, hash) < 0)
+		return exchange_reject(x, 0, "computing our HASH failed");
+	v1_put(x, V1_PAYLOAD_HASH, BYTES(hash, v1_keys_hash_bytes(&x->sa->v1->keys)));
+	return STEP_NEXT;
+}
+
+enum step v1_check_proof(struct exchange *x)
+{
+	uint8_t hash[V1_HASH_BYTES_MAX];
+	struct bytes got = exchange_body(x, V1_PAYLOAD_HASH);
+
+	if (hash_of(x, !x->initiator, hash) < 0)
+		return exchange_reject(x, 0, "computing the peer's HASH failed");
+	if (bytes_equal_secret(got, BYTES(hash, v1_keys_hash_bytes(&x->sa->v1->keys)))) {
+		sa_tell(x->sa, IKE_EVENT_NOTE, 1, "authenticated the peer by pre-shared key");
+		sa_heard(x->sa);
+		return STEP_NEXT;
+	}
+	x->reject.doom = true;
+	return exchange_reject(x, AUTHENTICATION_FAILED,
+		"AUTHENTICATION_FAILED: the peer's HASH is not what its identity and our pre-shared key make: compare the secrets");
+}
+
+enum step v1_admit_peer(struct exchange *x)
+{
+	struct v1_notify n;
+
+	return unique_admit(x, v1_chain_notify(exchange_in(x), V1_INITIAL_CONTACT, &n))
+		? STEP_NEXT
+		: STEP_REJECT;
+}
+
+void v1_put_initial_contact(struct exchange *x)
+{
+	uint8_t spi[16];
+
+	if (!unique_first_contact(x->sa))
+		return;
+	store_u64(spi, x->sa->spi_i);
+	store_u64(spi + 8, x->sa->spi_r);
+	v1_put_notify(x,
+		&(struct v1_notify){ .doi = V1_DOI_IPSEC,
+			.protocol = V1_PROTOCOL_ISAKMP,
+			.type = V1_INITIAL_CONTACT,
+			.spi = BYTES_OF(spi) });
+}
+
+/* The end. */
+
+void v1_phase1_cleanup(struct exchange *x)
+{
+	struct v1_phase1_data *d = x->data;
+
+	agreement_clear(&d->ke);
+}
+
+void v1_phase1_failed(struct exchange *x, const char *why)
+{
+	auth_failed(x, why);
+}
+
+/* Both ends go by the shorter life of what was agreed and what is configured. */
+static void heed_lifetime(struct ike_sa *sa)
+{
+	uint64_t life = sa->v1->transform.life_seconds;
+	ike_time at = sa->engine->now + (life - life / 10) * NS_PER_SECOND;
+
+	if (!life || life > UINT32_MAX || at >= sa->rekey_at)
+		return;
+	sa->rekey_at = at;
+	timer_set(&sa->engine->timers, &sa->rekey_timer, at);
+	if (sa->engine->now + life * NS_PER_SECOND < sa->over_at) {
+		sa->over_at = sa->engine->now + life * NS_PER_SECOND;
+		timer_set(&sa->engine->timers, &sa->over_timer, sa->over_at);
+	}
+}
+
+static void ask_for_child(struct ike_sa *sa, const struct child_config *child, uint64_t command)
+{
+	if (child)
+		intent_add(sa,
+			&(struct intent){ .kind = INTENT_CREATE_CHILD,
+				.config = child,
+				.command = command });
+	else
+		command_done(sa->engine, command, true, 0, "");
+}
+
+void v1_phase1_done(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	const struct connection *c = sa->connection;
+	const struct child_config *child = sa->setup->child;
+	uint64_t command = sa->command;
+
+	sa->command = 0;
+	sa->v1->trouble[0] = '\0';
+	auth_established(x);
+	setup_clear(&sa->v1->setup);
+	heed_lifetime(sa);
+	v1_adopt(sa);
+	unique_established(sa);
+	if (!sa->initiator || sa->renewal)
+		return;
+	if (!child && c->child_count)
+		child = &c->children[0];
+	ask_for_child(sa, child, command);
+}
+
+void v1_respond(struct ike_engine *e, const struct exchange_kind *kind, struct arena *arena,
+	struct opened *message)
+{
+	struct ike_sa *sa = sa_new(e, NULL, false);
+	struct v1_flight *f;
+
+	if (!sa) {
+		arena_free(arena);
+		return;
+	}
+	sa->protocol = protocol_v1;
+	sa->spi_i = message->header.spi_i;
+	sa->spi_r = engine_new_spi(e);
+	sa->path = message->path;
+	sa->path_known = true;
+	f = v1_state_new(sa) && sa_register(sa) == 0 ? v1_flight_new(sa, 0) : NULL;
+	if (!f) {
+		sa_doom(sa, SA_END_FAILED, "out of memory");
+		arena_free(arena);
+		return;
+	}
+	f->after.messages = 1;
+	v1_digest(sa, message->raw, f->after.digest);
+	octets_set(&sa->v1->setup.sa_i, chain_find(&message->chain, V1_PAYLOAD_SA, 0)
+			? chain_find(&message->chain, V1_PAYLOAD_SA, 0)->body
+			: BYTES_EMPTY);
+	half_open_add(sa, &message->path, sa->spi_i);
+	timer_set(&e->timers, &sa->setup->timer, e->now + e->options.half_open_timeout_ns);
+	v1_tell_received(sa, message, message->raw.size);
+	exchange_respond(sa, kind, arena, message);
+}

@@ -1,0 +1,298 @@
+#include "ike/v1/window.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ike/v1/ikev1.h"
+
+/* A flight whose exchange is over answers repeats for this long: the peer's retransmissions of a
+ * message whose answer was lost take that. */
+#define OVER_KEPT_NS (60 * NS_PER_SECOND)
+
+/* Message IDs. */
+
+bool v1_message_id_used(const struct ike_sa *sa, uint32_t id)
+{
+	const struct v1_message_ids *m = &sa->v1->message_ids;
+
+	for (size_t i = 0; i < m->count; i++)
+		if (m->ids[i] == id)
+			return true;
+
+	return false;
+}
+
+void v1_message_id_note(struct ike_sa *sa, uint32_t id)
+{
+	struct v1_message_ids *m = &sa->v1->message_ids;
+
+	m->ids[m->at] = id;
+	m->at = (m->at + 1) % V1_MESSAGE_IDS_MAX;
+	if (m->count < V1_MESSAGE_IDS_MAX)
+		m->count++;
+}
+
+uint32_t v1_message_id_new(struct ike_sa *sa)
+{
+	uint32_t id;
+
+	do
+		random_fill(&sa->engine->options.random, &id, sizeof(id));
+	while (id == 0 || v1_message_id_used(sa, id) || v1_flight_find(sa, id));
+
+	return id;
+}
+
+/* Flights. */
+
+struct v1_flight *v1_flight_find(const struct ike_sa *sa, uint32_t message_id)
+{
+	for (struct v1_flight *f = sa->v1->flights; f; f = f->next)
+		if (f->message_id == message_id)
+			return f;
+
+	return NULL;
+}
+
+static void flight_free(struct v1_flight *f)
+{
+	struct v1_flight **link = &f->sa->v1->flights;
+
+	while (*link != f)
+		link = &(*link)->next;
+	*link = f->next;
+	f->sa->v1->flight_count--;
+	timer_clear(&f->sa->engine->timers, &f->timer);
+	frozen_clear(&f->sent);
+	bytes_wipe(f, sizeof(*f));
+	free(f);
+}
+
+/* The oldest of those whose exchange is over: new ones come first in the list. */
+static struct v1_flight *dispensable(const struct ike_sa *sa)
+{
+	struct v1_flight *found = NULL;
+
+	for (struct v1_flight *f = sa->v1->flights; f; f = f->next)
+		if (f->over && f->message_id)
+			found = f;
+
+	return found;
+}
+
+struct v1_flight *v1_flight_new(struct ike_sa *sa, uint32_t message_id)
+{
+	struct v1_flight *spare =
+		sa->v1->flight_count >= V1_FLIGHTS_MAX ? dispensable(sa) : NULL;
+	struct v1_flight *f;
+
+	if (spare)
+		flight_free(spare);
+	if (sa->v1->flight_count >= V1_FLIGHTS_MAX)
+		return NULL;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->sa = sa;
+	f->message_id = message_id;
+	f->timer = (struct timer){ .owner = sa, .kind = TIMER_PROTOCOL };
+	f->next = sa->v1->flights;
+	sa->v1->flights = f;
+	sa->v1->flight_count++;
+	return f;
+}
+
+struct v1_flight *v1_flight_of(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct v1_flight *f;
+
+	if (!v1_is_phase1(x->kind->type) && !x->message_id) {
+		x->message_id = v1_message_id_new(sa);
+		f = v1_flight_new(sa, x->message_id);
+		if (f && v1_iv_phase2(&sa->v1->keys, &sa->v1->iv, x->message_id, &f->progress.iv) <
+			0)
+			return NULL;
+		return f;
+	}
+	f = v1_flight_find(sa, x->message_id);
+	return f ? f : v1_flight_new(sa, x->message_id);
+}
+
+struct exchange *v1_exchange_find(const struct ike_sa *sa, uint32_t message_id)
+{
+	bool phase1 = message_id == 0;
+
+	if (sa->ours && sa->ours->message_id == message_id &&
+		v1_is_phase1(sa->ours->kind->type) == phase1)
+		return sa->ours;
+	for (struct exchange *x = sa->theirs; x; x = x->next)
+		if (x->message_id == message_id && v1_is_phase1(x->kind->type) == phase1)
+			return x;
+
+	return NULL;
+}
+
+void v1_digest(const struct ike_sa *sa, struct bytes datagram, uint8_t out[static V1_DIGEST_BYTES])
+{
+	hash_sha256(sa->engine->options.crypto, &datagram, 1, out);
+}
+
+bool v1_flight_repeats(const struct v1_flight *f, struct bytes datagram)
+{
+	uint8_t digest[V1_DIGEST_BYTES];
+
+	v1_digest(f->sa, datagram, digest);
+	return memcmp(digest, f->progress.digest, sizeof(digest)) == 0;
+}
+
+/* Sending. */
+
+static void flight_emit(struct v1_flight *f)
+{
+	struct ike_sa *sa = f->sa;
+
+	if (f->sent.count)
+		sa->sent_at = sa->engine->now;
+	for (size_t i = 0; i < f->sent.count; i++)
+		engine_send(sa->engine, &sa->path, f->sent.datagrams[i]);
+}
+
+static uint64_t retransmit_after_ns(const struct v1_flight *f)
+{
+	const struct ike_options *o = &f->sa->engine->options;
+	double after = (double)o->retransmit_timeout_ns * pow(o->retransmit_base, f->tries);
+	uint64_t ns = after > (double)INT64_MAX ? INT64_MAX : (uint64_t)after;
+
+	if (o->retransmit_limit_ns && ns > o->retransmit_limit_ns)
+		ns = o->retransmit_limit_ns;
+	if (o->retransmit_jitter_percent)
+		ns -= ns / 100 *
+			random_below(&f->sa->engine->options.random, o->retransmit_jitter_percent + 1);
+	return ns;
+}
+
+static void flight_wait(struct v1_flight *f)
+{
+	struct ike_engine *e = f->sa->engine;
+
+	timer_set(&e->timers, &f->timer, e->now + retransmit_after_ns(f));
+}
+
+void v1_flight_send(struct v1_flight *f, const struct bytes *datagrams, size_t count, bool waiting)
+{
+	frozen_take(&f->sent, datagrams, count);
+	f->waiting = waiting;
+	f->tries = 0;
+	flight_emit(f);
+	if (waiting)
+		flight_wait(f);
+}
+
+void v1_flight_again(struct v1_flight *f)
+{
+	flight_emit(f);
+	f->sa->engine->stats.retransmitted++;
+}
+
+void v1_flight_accepted(struct v1_flight *f)
+{
+	f->progress = f->after;
+	if (!f->message_id)
+		f->sa->v1->iv = f->progress.iv;
+	f->waiting = false;
+	timer_clear(&f->sa->engine->timers, &f->timer);
+}
+
+void v1_flight_over(struct v1_flight *f)
+{
+	struct ike_engine *e = f->sa->engine;
+
+	f->over = true;
+	f->waiting = false;
+	timer_set(&e->timers, &f->timer, e->now + OVER_KEPT_NS);
+}
+
+/* Timers. */
+
+/* Phase 1 ends with its SA; an exchange of phase 2 alone, but a peer that is silent may be gone. */
+static void give_up(struct v1_flight *f)
+{
+	struct ike_sa *sa = f->sa;
+	struct exchange *x = v1_exchange_find(sa, f->message_id);
+	char why[200], remote[ENDPOINT_TEXT_MAX];
+
+	snprintf(why, sizeof(why), "%s gave no answer to our message of %s, sent %u times%s%s",
+		endpoint_print(&sa->path.remote, remote), x ? x->kind->name : "an exchange",
+		f->tries + 1, sa->v1->trouble[0] ? ": " : "", sa->v1->trouble);
+	sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", why);
+	v1_flight_over(f);
+	if (!sa->established_at) {
+		sa_doom(sa, SA_END_PEER_GONE, why);
+		return;
+	}
+	if (x)
+		exchange_abandon(x, why);
+	intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
+}
+
+static void flight_due(struct v1_flight *f)
+{
+	struct ike_sa *sa = f->sa;
+
+	if (f->over) {
+		flight_free(f);
+		return;
+	}
+	if (!f->waiting)
+		return;
+	if (f->tries >= sa->engine->options.retransmit_tries) {
+		give_up(f);
+		return;
+	}
+	f->tries++;
+	sa->engine->stats.retransmitted++;
+	sa_tell(sa, IKE_EVENT_RETRANSMIT, 1, "retransmit %u of the message with ID %08x", f->tries,
+		f->message_id);
+	flight_emit(f);
+	flight_wait(f);
+}
+
+void v1_window_due(struct ike_sa *sa, struct timer *t)
+{
+	if (sa->doomed)
+		return;
+	for (struct v1_flight *f = sa->v1->flights; f; f = f->next) {
+		if (&f->timer == t) {
+			flight_due(f);
+			return;
+		}
+	}
+	v1_dpd_due(sa);
+}
+
+void v1_window_resend(struct ike_sa *sa)
+{
+	for (struct v1_flight *f = sa->v1->flights; f; f = f->next) {
+		if (!f->waiting)
+			continue;
+		f->tries = 0;
+		flight_emit(f);
+		flight_wait(f);
+	}
+}
+
+void v1_window_quiet(struct ike_sa *sa)
+{
+	for (struct v1_flight *f = sa->v1->flights; f; f = f->next)
+		if (f->waiting)
+			v1_flight_over(f);
+	timer_clear(&sa->engine->timers, &sa->v1->dpd.timer);
+}
+
+void v1_window_clear(struct ike_sa *sa)
+{
+	while (sa->v1->flights)
+		flight_free(sa->v1->flights);
+}

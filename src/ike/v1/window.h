@@ -1,0 +1,73 @@
+/* The window of IKEv1. Each exchange is a flight: the last message that we sent in it, frozen, with
+ * its timer, and what is needed to know a repeat of the last message that we took. Both ends
+ * retransmit while they wait; whoever gets a repeat of what it took sends its frozen message again,
+ * and nobody else sees that. Message IDs of phase 2 are never taken twice. RFC 2408 §3.1, RFC 2409
+ * §5.5. */
+#pragma once
+
+#include "base/timer.h"
+#include "ike/v1/keys.h"
+#include "ike/v2/window.h"
+
+struct exchange;
+struct ike_sa;
+
+#define V1_DIGEST_BYTES    32
+#define V1_FLIGHTS_MAX     64  /* of one SA: what comes beyond is dropped */
+#define V1_MESSAGE_IDS_MAX 256 /* of the peer that are remembered */
+
+/* How far an exchange is: what the next message depends on. */
+struct v1_progress {
+	unsigned messages;               /* so far, of both sides */
+	struct v1_iv iv;                 /* of the next message */
+	uint8_t digest[V1_DIGEST_BYTES]; /* of the last datagram that we took */
+};
+
+struct v1_flight {
+	struct v1_flight *next;
+	struct ike_sa *sa;
+	uint32_t message_id; /* 0: phase 1 */
+	struct v1_progress progress;
+	struct v1_progress after; /* what that will be when the message that is worked on has been
+				     accepted: a forged one must not break the chain of IVs */
+	struct bytes ni, nr; /* of quick mode, in the exchange's arena: HASH(2) and (3) cover them */
+	struct frozen sent;
+	bool waiting; /* retransmits `sent` until the next message is accepted */
+	bool over;    /* the exchange is: kept for repeats until the timer ends it */
+	unsigned tries;
+	struct timer timer;
+};
+
+/* Message IDs that the peer used, the latest. */
+struct v1_message_ids {
+	size_t count, at;
+	uint32_t ids[V1_MESSAGE_IDS_MAX];
+};
+
+bool v1_message_id_used(const struct ike_sa *sa, uint32_t id);
+void v1_message_id_note(struct ike_sa *sa, uint32_t id);
+uint32_t v1_message_id_new(struct ike_sa *sa); /* random, of no exchange that we know */
+
+struct v1_flight *v1_flight_find(const struct ike_sa *sa, uint32_t message_id);
+/* NULL where there are too many, or memory ran out. */
+struct v1_flight *v1_flight_new(struct ike_sa *sa, uint32_t message_id);
+/* That of an exchange; one of ours that has none yet gets it, with a message ID. NULL as above. */
+struct v1_flight *v1_flight_of(struct exchange *x);
+
+/* The exchange that is under way with this message ID, of either side; NULL: none. */
+struct exchange *v1_exchange_find(const struct ike_sa *sa, uint32_t message_id);
+
+void v1_digest(const struct ike_sa *sa, struct bytes datagram, uint8_t out[static V1_DIGEST_BYTES]);
+/* Whether a datagram is a repeat of the last that was taken. */
+bool v1_flight_repeats(const struct v1_flight *f, struct bytes datagram);
+
+/* Sends and freezes; `waiting`: until the next message is here. */
+void v1_flight_send(struct v1_flight *f, const struct bytes *datagrams, size_t count, bool waiting);
+void v1_flight_again(struct v1_flight *f);    /* for a repeat */
+void v1_flight_accepted(struct v1_flight *f); /* `after` counts now */
+void v1_flight_over(struct v1_flight *f);
+
+void v1_window_resend(struct ike_sa *sa);
+void v1_window_due(struct ike_sa *sa, struct timer *t);
+void v1_window_quiet(struct ike_sa *sa);
+void v1_window_clear(struct ike_sa *sa);
