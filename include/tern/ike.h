@@ -156,6 +156,8 @@ enum ike_question_kind {
 	IKE_ASK_KE_RESPOND,   /* group, peer -> public, secret */
 	IKE_ASK_AUTHENTICATE, /* our AUTH */
 	IKE_ASK_VERIFY,       /* the peer's AUTH */
+	IKE_ASK_SKEYID,       /* IKEv1: what the PSK of the two identities makes of the nonces, parts[0]
+				 and [1]: prf(PSK, Ni_b | Nr_b) -> secret */
 	IKE_ASK_SPI,          /* an inbound ESP SPI -> spi */
 	IKE_ASK_PATH, /* connection -> path: names resolved, source address chosen; and our other
 			 addresses. With `current`: the path of an SA that stands, which stays where

@@ -120,9 +120,6 @@ static void load_options(struct loader *l, const struct tree_node *s, struct con
 	c->keyingtries = (uint32_t)schema_get_number(s, PATTERN_CONNECTION, "keyingtries");
 	c->dscp = load_dscp(l, s);
 	load_redirect(l, s, c);
-	if (c->version == 1)
-		problem_warning(l->problems, loader_where_of(l, s, "version"), "write 2",
-			"IKEv1 is not supported yet: '%s' won't come up", s->name);
 }
 
 static void load_children(struct loader *l, const struct tree_node *s, struct connection *c)

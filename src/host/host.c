@@ -249,6 +249,7 @@ static void carry_question(struct host *h, const struct ike_question *question)
 	case IKE_ASK_KE_BEGIN:
 	case IKE_ASK_KE_FINISH:
 	case IKE_ASK_KE_RESPOND:
+	case IKE_ASK_SKEYID:
 	case IKE_ASK_AUTHENTICATE:
 	case IKE_ASK_VERIFY:
 		answers_ask(h->answers, question);

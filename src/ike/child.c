@@ -205,7 +205,7 @@ static const struct address *dynamic_address(const struct ike_sa *sa, bool local
 	return local ? &sa->path.local.address : &sa->path.remote.address;
 }
 
-static void configured(const struct ike_sa *sa, const struct child_config *config, bool local,
+void child_configured(const struct ike_sa *sa, const struct child_config *config, bool local,
 	struct selectors *ret)
 {
 	struct selectors dynamic;
@@ -268,9 +268,9 @@ static bool single_pair(struct exchange *x, const struct child_deal *deal, struc
 	}
 	if (old || !trap_packet(x->sa, deal->config, &source, &destination))
 		return false;
-	configured(x->sa, deal->config, true, &all);
+	child_configured(x->sa, deal->config, true, &all);
 	only(&all, &source.first, local);
-	configured(x->sa, deal->config, false, &all);
+	child_configured(x->sa, deal->config, false, &all);
 	only(&all, &destination.first, remote);
 	return local->count && remote->count;
 }
@@ -289,8 +289,8 @@ static void request_selectors(struct exchange *x, const struct child_deal *deal,
 
 	if (deal->single && single_pair(x, deal, local, remote))
 		return;
-	configured(x->sa, deal->config, true, local);
-	configured(x->sa, deal->config, false, remote);
+	child_configured(x->sa, deal->config, true, local);
+	child_configured(x->sa, deal->config, false, remote);
 	if (deal->rekeys ||
 		!trap_packet(x->sa, deal->config, &source.list[0], &destination.list[0]))
 		return;
@@ -339,9 +339,9 @@ static unsigned child_fit(struct exchange *x, const struct child_config *config,
 
 	*ret = *asked;
 	ret->config = config;
-	configured(x->sa, config, true, &ours);
+	child_configured(x->sa, config, true, &ours);
 	selectors_intersect(&ours, &asked->local, &ret->local);
-	configured(x->sa, config, false, &ours);
+	child_configured(x->sa, config, false, &ours);
 	selectors_intersect(&ours, &asked->remote, &ret->remote);
 	if (!ret->local.count || !ret->remote.count)
 		return 0;
@@ -375,9 +375,9 @@ static void explain_selectors(struct exchange *x, const struct child_deal *asked
 			c->where.file, c->where.line);
 		return;
 	}
-	configured(x->sa, config, true, &s);
+	child_configured(x->sa, config, true, &s);
 	selectors_print(&s, ours_local, sizeof(ours_local));
-	configured(x->sa, config, false, &s);
+	child_configured(x->sa, config, false, &s);
 	selectors_print(&s, ours_remote, sizeof(ours_remote));
 	where = where_said(config->where_local_ts, config->where);
 	exchange_reject(x, TS_UNACCEPTABLE,
@@ -502,6 +502,12 @@ static uint16_t choose_through_nat(struct exchange *x, struct child_deal *deal)
 	return refused;
 }
 
+uint16_t deal_choose_selectors(struct exchange *x, struct child_deal *deal)
+{
+	return transport_through_nat(x, deal) ? choose_through_nat(x, deal)
+					      : choose_config(x, deal);
+}
+
 uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke)
 {
 	struct negotiation n;
@@ -518,8 +524,7 @@ uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke)
 		return refused;
 	deal->mode = chain_notify(exchange_in(x), USE_TRANSPORT_MODE, &transport) ? CHILD_TRANSPORT
 										  : CHILD_TUNNEL;
-	refused = transport_through_nat(x, deal) ? choose_through_nat(x, deal)
-						 : choose_config(x, deal);
+	refused = deal_choose_selectors(x, deal);
 	if (refused)
 		return vips_required(x, refused);
 
@@ -560,9 +565,9 @@ static uint16_t explain_error(struct exchange *x, const struct child_deal *deal,
 	struct selectors s;
 
 	if (error == TS_UNACCEPTABLE) {
-		configured(x->sa, c, true, &s);
+		child_configured(x->sa, c, true, &s);
 		selectors_print(&s, local, sizeof(local));
-		configured(x->sa, c, false, &s);
+		child_configured(x->sa, c, false, &s);
 		selectors_print(&s, remote, sizeof(remote));
 		snprintf(ours, sizeof(ours),
 			": we offered %.180s === %.180s (%s:%u); compare with the peer's selectors",
@@ -620,14 +625,14 @@ uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool wi
 		exchange_reject(x, 0, "traffic selectors of the response are malformed");
 		return INVALID_SYNTAX;
 	}
-	configured(x->sa, deal->config, true, &ours);
+	child_configured(x->sa, deal->config, true, &ours);
 	if (x->sa->vips)
 		narrow_to_vips(deal, &ours);
 	if (!deal->local.count || !selectors_within(&deal->local, &ours)) {
 		exchange_reject(x, 0, "the peer answered with selectors that we did not offer");
 		return TS_UNACCEPTABLE;
 	}
-	configured(x->sa, deal->config, false, &ours);
+	child_configured(x->sa, deal->config, false, &ours);
 	if (!deal->remote.count || !selectors_within(&deal->remote, &ours)) {
 		exchange_reject(x, 0, "the peer answered with selectors that we did not offer");
 		return TS_UNACCEPTABLE;
@@ -748,17 +753,8 @@ void child_stop_outbound(struct child_sa *c, bool rekeyed)
 	child_operate(c, IKE_OPERATE_REMOVE_OUT, rekeyed);
 }
 
-struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
+static struct child_sa *deal_made(struct exchange *x, struct child_deal *deal, struct child_sa *c)
 {
-	struct child_sa *c = child_new(x, deal);
-
-	if (!c)
-		return NULL;
-	if (keys_derive_child(x->sa, &c->spec, x->initiator, deal->ke.shared, deal->ni, deal->nr) <
-		0) {
-		child_free(c);
-		return NULL;
-	}
 	deal->made = c->id;
 	c->state = IKE_CHILD_INSTALLED;
 	c->installed_in = true;
@@ -774,4 +770,30 @@ struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
 		child_announce(c);
 	supervise_child_up(c);
 	return c;
+}
+
+struct child_sa *deal_install(struct exchange *x, struct child_deal *deal)
+{
+	struct child_sa *c = child_new(x, deal);
+
+	if (!c)
+		return NULL;
+	if (keys_derive_child(x->sa, &c->spec, x->initiator, deal->ke.shared, deal->ni, deal->nr) <
+		0) {
+		child_free(c);
+		return NULL;
+	}
+	return deal_made(x, deal, c);
+}
+
+struct child_sa *deal_install_keyed(struct exchange *x, struct child_deal *deal,
+	const struct child_keys *in, const struct child_keys *out)
+{
+	struct child_sa *c = child_new(x, deal);
+
+	if (!c)
+		return NULL;
+	c->spec.keys_in = *in;
+	c->spec.keys_out = *out;
+	return deal_made(x, deal, c);
 }

@@ -54,11 +54,16 @@ void deal_request(struct exchange *x, struct child_deal *deal, bool with_ke);
 /* The peer wants a single pair of addresses (SINGLE_PAIR_REQUIRED): whether there is one to ask for,
  * that of the packet which the child is wanted for, or of the child that is rekeyed. */
 bool deal_single_pair(struct exchange *x, const struct child_deal *deal);
+/* The selectors of a child as configured, with the SA's addresses for `dynamic`. */
+void child_configured(const struct ike_sa *sa, const struct child_config *config, bool local,
+	struct selectors *ret);
 uint16_t deal_first_group(const struct child_config *config);
 
 /* As responder: chooses the configuration, proposal, selectors and mode. Returns 0, or the notify
  * to refuse with, its explanation in x->reject.text. */
 uint16_t deal_choose(struct exchange *x, struct child_deal *deal, bool with_ke);
+/* Of that, the configuration, mode and selectors for what the deal has of the peer's. */
+uint16_t deal_choose_selectors(struct exchange *x, struct child_deal *deal);
 void deal_response(struct exchange *x, struct child_deal *deal); /* SA, TSi, TSr, N(transport) */
 
 /* As initiator: reads the response. Returns 0, or the error notify received or deserved, explained
@@ -69,6 +74,9 @@ uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool wi
  * SA is used only after, when rekeying); the initiator when it has the answer. Returns the child,
  * or NULL. */
 struct child_sa *deal_install(struct exchange *x, struct child_deal *deal);
+/* With keys that were derived already; copied. */
+struct child_sa *deal_install_keyed(struct exchange *x, struct child_deal *deal,
+	const struct child_keys *in, const struct child_keys *out);
 void child_use_outbound(struct child_sa *c); /* from now on it sends; not where it stopped before */
 /* It sends no more: an outbound SA that came again would repeat its sequence numbers. `rekeyed`:
  * another sends in its place. */

@@ -13,9 +13,10 @@
 #define EXCHANGE_OUT_BYTES (48 * 1024)
 #define QUESTION_LIMIT_NS  (20 * NS_PER_SECOND)
 
+/* NULL where memory ran out, also where `kind` is NULL because it did before. */
 static struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_kind *kind)
 {
-	struct exchange *x = calloc(1, sizeof(*x));
+	struct exchange *x = kind ? calloc(1, sizeof(*x)) : NULL;
 
 	if (!x)
 		return NULL;

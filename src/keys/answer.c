@@ -71,7 +71,7 @@ static void ke_responded(struct task *t)
 static void identified(struct task *t)
 {
 	const struct ike_question *q = t->question;
-	bool ours = q->kind == IKE_ASK_AUTHENTICATE;
+	bool ours = q->kind != IKE_ASK_VERIFY;
 
 	assert(q->round < (ours ? q->connection->local_count : q->connection->remote_count));
 	t->round = ours ? &q->connection->local[q->round] : &q->connection->remote[q->round];
@@ -79,7 +79,9 @@ static void identified(struct task *t)
 	id_print(&q->remote_id, t->remote, sizeof(t->remote));
 
 	pthread_rwlock_rdlock(&t->keys->lock);
-	if (ours)
+	if (q->kind == IKE_ASK_SKEYID)
+		skeyid(t);
+	else if (ours)
 		authenticate(t);
 	else
 		verify(t);
@@ -108,6 +110,7 @@ void keys_answer(struct keys *k, struct crypto *crypto, const struct ike_questio
 	case IKE_ASK_KE_RESPOND:
 		ke_responded(&t);
 		break;
+	case IKE_ASK_SKEYID:
 	case IKE_ASK_AUTHENTICATE:
 	case IKE_ASK_VERIFY:
 		identified(&t);

@@ -21,6 +21,23 @@ static void authenticate_by_psk(struct task *t)
 	}
 }
 
+/* IKEv1: SKEYID = prf(PSK, Ni_b | Nr_b), RFC 2409 §5. */
+void skeyid(struct task *t)
+{
+	const struct ike_question *q = t->question;
+	const struct shared_entry *s = shared_find(t->keys, &q->local_id, &q->remote_id);
+	uint8_t out[SECRET_BYTES_MAX];
+	size_t size = prf_output_bytes(q->prf);
+
+	if (!s)
+		task_no_psk(t);
+	else if (!size || prf(t->crypto, q->prf, BYTES(s->data, s->size), q->parts, 2, out) < 0)
+		task_no(t, "PRF %u is not supported, or the cryptographic library failed", q->prf);
+	else if (task_give(t, &t->answer->secret, BYTES(out, size)))
+		task_yes(t);
+	bytes_wipe(out, sizeof(out));
+}
+
 /* The end entity and what stands between it and its root. The root is the peer's to have. */
 static bool give_chain(struct task *t, struct certificate *end)
 {

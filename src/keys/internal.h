@@ -131,6 +131,7 @@ bool task_give(struct task *t, struct bytes *ret_place, struct bytes from);
 bool task_give_cert(struct task *t, uint8_t encoding, struct bytes data);
 
 void authenticate(struct task *t);
+void skeyid(struct task *t);
 void verify(struct task *t);
 void verify_certs(struct task *t);
 

@@ -159,12 +159,15 @@ extern const struct exchange_kind v1_main_mode_initiator, v1_main_mode_responder
 extern const struct exchange_kind v1_quick_mode_initiator, v1_quick_mode_rekey,
 	v1_quick_mode_responder;
 
-/* informational.c, dpd.c */
+/* informational.c */
 
-extern const struct exchange_kind v1_informational_responder, v1_delete_child, v1_delete_ike,
-	v1_dpd_probe;
+extern const struct exchange_kind v1_informational_responder, v1_delete_child, v1_delete_ike;
 /* Before there are keys, or in the clear: nothing changes on it, but people hear of it. */
 void v1_informational_unprotected(struct ike_sa *sa, const struct opened *message);
+
+/* dpd.c */
+
+void v1_dpd_begin(struct ike_sa *sa); /* the peer has been silent for long */
 void v1_dpd_due(struct ike_sa *sa);
 void v1_dpd_read(struct exchange *x, const struct v1_notify *n);
 
@@ -177,6 +180,8 @@ uint16_t v1_encapsulation(const struct ike_sa *sa, enum child_mode mode);
 
 /* adopt.c: children outlive the ISAKMP SA that made them. */
 
+/* The ISAKMP SAs with the same peer: start with NULL, which gives `sa` itself. */
+struct ike_sa *v1_peers_next(struct ike_sa *sa, struct ike_sa *last);
 /* The newest ISAKMP SA with the same peer: what children are under, and what is wanted is asked in. */
 struct ike_sa *v1_newest(struct ike_sa *sa);
 void v1_adopt(struct ike_sa *sa); /* it stands: children of the ones before are its own from now */

@@ -60,6 +60,12 @@ static int skeyid_first(struct v1_keys *k, const struct v1_phase1 *said)
 	struct bytes parts[] = { said->ni, said->nr };
 
 	k->skeyid.size = prf_output_bytes(k->prf);
+	if (said->skeyid.data) {
+		if (said->skeyid.size != k->skeyid.size)
+			return -EIO;
+		memcpy(k->skeyid.data, said->skeyid.data, said->skeyid.size);
+		return 0;
+	}
 	if (said->psk.data)
 		return prf(k->crypto, k->prf, said->psk, parts, 2, k->skeyid.data);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "ike/admit.h"
-#include "ike/peers.h"
+#include "ike/liveness.h"
 #include "ike/unique.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/init.h"
@@ -362,7 +362,7 @@ enum step v1_confirm_skeyid(struct exchange *x)
 
 /* Identities. */
 
-void v1_make_local_id(struct exchange *x)
+static void make_local_id(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 	struct v1_setup *s = &sa->v1->setup;
@@ -382,7 +382,7 @@ void v1_put_id(struct exchange *x)
 {
 	struct v1_setup *s = &x->sa->v1->setup;
 
-	v1_make_local_id(x);
+	make_local_id(x);
 	v1_put(x, V1_PAYLOAD_ID, octets_bytes(x->initiator ? &s->id_i : &s->id_r));
 }
 

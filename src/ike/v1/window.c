@@ -159,17 +159,17 @@ static void flight_emit(struct v1_flight *f)
 		engine_send(sa->engine, &sa->path, f->sent.datagrams[i]);
 }
 
-static uint64_t retransmit_after_ns(const struct v1_flight *f)
+uint64_t v1_retransmit_after_ns(const struct ike_sa *sa, unsigned tries)
 {
-	const struct ike_options *o = &f->sa->engine->options;
-	double after = (double)o->retransmit_timeout_ns * pow(o->retransmit_base, f->tries);
+	const struct ike_options *o = &sa->engine->options;
+	double after = (double)o->retransmit_timeout_ns * pow(o->retransmit_base, tries);
 	uint64_t ns = after > (double)INT64_MAX ? INT64_MAX : (uint64_t)after;
 
 	if (o->retransmit_limit_ns && ns > o->retransmit_limit_ns)
 		ns = o->retransmit_limit_ns;
 	if (o->retransmit_jitter_percent)
 		ns -= ns / 100 *
-			random_below(&f->sa->engine->options.random, o->retransmit_jitter_percent + 1);
+			random_below(&sa->engine->options.random, o->retransmit_jitter_percent + 1);
 	return ns;
 }
 
@@ -177,7 +177,7 @@ static void flight_wait(struct v1_flight *f)
 {
 	struct ike_engine *e = f->sa->engine;
 
-	timer_set(&e->timers, &f->timer, e->now + retransmit_after_ns(f));
+	timer_set(&e->timers, &f->timer, e->now + v1_retransmit_after_ns(f->sa, f->tries));
 }
 
 void v1_flight_send(struct v1_flight *f, const struct bytes *datagrams, size_t count, bool waiting)
@@ -274,7 +274,7 @@ void v1_window_due(struct ike_sa *sa, struct timer *t)
 
 void v1_window_resend(struct ike_sa *sa)
 {
-	for (struct v1_flight *f = sa->v1->flights; f; f = f->next) {
+	for (struct v1_flight *f = sa->v1 ? sa->v1->flights : NULL; f; f = f->next) {
 		if (!f->waiting)
 			continue;
 		f->tries = 0;
@@ -285,6 +285,8 @@ void v1_window_resend(struct ike_sa *sa)
 
 void v1_window_quiet(struct ike_sa *sa)
 {
+	if (!sa->v1)
+		return;
 	for (struct v1_flight *f = sa->v1->flights; f; f = f->next)
 		if (f->waiting)
 			v1_flight_over(f);

@@ -1,0 +1,291 @@
+/* Informational exchanges, RFC 2409 §5.7: one message that nobody answers, with deletes and
+ * notifications. Only protected ones change anything. A delete may get lost; what it was to delete ends
+ * by dead peer detection or by its lifetime then. */
+#include <stdio.h>
+
+#include "ike/lifetime.h"
+#include "ike/peers.h"
+#include "ike/renew.h"
+#include "ike/unique.h"
+#include "ike/v1/ikev1.h"
+
+static const struct payload_rule any_payloads[] = {
+	{ V1_PAYLOAD_DELETE, 0, 255 },
+	{ 0 },
+};
+static const struct message_rule any = { "informational", any_payloads };
+
+static void put_delete(struct exchange *x, uint8_t protocol, struct bytes spi)
+{
+	v1_delete_encode(exchange_payload(x, V1_PAYLOAD_DELETE),
+		&(struct v1_delete){ .doi = V1_DOI_IPSEC,
+			.protocol = protocol,
+			.spi_size = (uint8_t)spi.size,
+			.count = 1,
+			.spis = spi });
+	exchange_payload_end(x);
+}
+
+/* Deleting a child. Who wants an end of it means what was made in its place, too. */
+
+static struct child_sa *to_be_deleted(struct exchange *x)
+{
+	struct intent *i = x->intent;
+	struct child_sa *c = child_find(x->engine, i->child_id), *next;
+
+	while (i->end == SA_END_COMMAND && c && (next = child_find(x->engine, c->successor)) &&
+		next != c)
+		c = next;
+	if (!c || c->state == IKE_CHILD_DELETED)
+		return NULL;
+	i->child_id = c->id;
+	return c;
+}
+
+static enum step build_delete_child(struct exchange *x)
+{
+	struct child_sa *c = to_be_deleted(x);
+	uint8_t spi[4];
+
+	if (!c)
+		return STEP_END;
+	c->state = IKE_CHILD_DELETING;
+	store_u32(spi, c->spec.spi_in);
+	put_delete(x, V1_PROTOCOL_ESP, BYTES_OF(spi));
+	return STEP_NEXT;
+}
+
+static void delete_child_done(struct exchange *x)
+{
+	struct child_sa *c = child_find(x->engine, x->intent->child_id);
+
+	if (c && c->state != IKE_CHILD_DELETED)
+		child_retire(c, x->intent->end, "deleted");
+	command_done(x->engine, x->intent->command, true, c != NULL, "");
+}
+
+static void delete_child_failed(struct exchange *x, const char *why)
+{
+	(void)why;
+	delete_child_done(x);
+}
+
+static step_fn *const delete_child_begins[] = { build_delete_child, NULL };
+static const struct round delete_child_rounds[] = { { NULL, delete_child_begins, &any } };
+
+const struct exchange_kind v1_delete_child = {
+	.name = "informational",
+	.type = V1_INFORMATIONAL,
+	.rounds = delete_child_rounds,
+	.round_count = 1,
+	.failed = delete_child_failed,
+	.finished = delete_child_done,
+};
+
+/* Deleting the ISAKMP SA, and with it the children that no other has adopted. */
+
+static struct bytes cookies(const struct ike_sa *sa, uint8_t out[static 16])
+{
+	store_u64(out, sa->spi_i);
+	store_u64(out + 8, sa->spi_r);
+	return BYTES(out, 16);
+}
+
+static enum step build_delete_ike(struct exchange *x)
+{
+	uint8_t spi[16], child[4];
+
+	x->sa->delete_sent = true;
+	for (const struct child_sa *c = x->sa->children; c; c = c->next) {
+		if (c->state == IKE_CHILD_DELETED || !c->installed_in)
+			continue;
+		store_u32(child, c->spec.spi_in);
+		put_delete(x, V1_PROTOCOL_ESP, BYTES_OF(child));
+		if (x->out.used > 1000)
+			break;
+	}
+	put_delete(x, V1_PROTOCOL_ISAKMP, cookies(x->sa, spi));
+	return STEP_NEXT;
+}
+
+static void delete_ike_done(struct exchange *x)
+{
+	uint64_t command = x->intent->command;
+
+	sa_linger(x->sa, x->intent->end, "deleted");
+	command_done(x->engine, command, true, 1, "");
+}
+
+static void delete_ike_failed(struct exchange *x, const char *why)
+{
+	uint64_t command = x->intent->command;
+
+	sa_doom(x->sa, x->intent->end, why);
+	command_done(x->engine, command, true, 1, why);
+}
+
+static step_fn *const delete_ike_begins[] = { build_delete_ike, NULL };
+static const struct round delete_ike_rounds[] = { { NULL, delete_ike_begins, &any } };
+
+const struct exchange_kind v1_delete_ike = {
+	.name = "informational",
+	.type = V1_INFORMATIONAL,
+	.rounds = delete_ike_rounds,
+	.round_count = 1,
+	.failed = delete_ike_failed,
+	.finished = delete_ike_done,
+};
+
+/* What comes. */
+
+struct informational_data {
+	uint32_t delete_ike; /* the ISAKMP SA; 0: none */
+	bool initial_contact;
+};
+
+/* The peer deletes what it receives on: our outbound SA. A successor takes over before it goes. */
+static void delete_child(struct ike_sa *sa, uint32_t spi)
+{
+	struct child_sa *c = v1_child_by_spi_out(sa, spi);
+	struct child_sa *successor = c ? child_find(sa->engine, c->successor) : NULL;
+
+	if (!c)
+		return;
+	if (successor && successor->state != IKE_CHILD_DELETED) {
+		child_use_outbound(successor);
+		child_announce(successor);
+	}
+	child_retire(c, SA_END_PEER_DELETED, "deleted by the peer");
+}
+
+static struct ike_sa *sa_named(struct ike_sa *sa, struct bytes spi)
+{
+	uint8_t own[16];
+
+	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
+		if (bytes_equal(cookies(each, own), spi))
+			return each;
+
+	return NULL;
+}
+
+static void read_delete(struct exchange *x, const struct v1_delete *del)
+{
+	struct informational_data *d = x->data;
+	struct reader r = reader_of(del->spis);
+
+	for (uint16_t i = 0; i < del->count; i++) {
+		struct bytes spi = read_bytes(&r, del->spi_size);
+		struct ike_sa *named;
+
+		if (!reader_ok(&r))
+			return;
+		if (del->protocol == V1_PROTOCOL_ESP && spi.size == 4) {
+			delete_child(x->sa, load_u32(spi.data));
+		} else if (del->protocol == V1_PROTOCOL_ISAKMP && spi.size == 16) {
+			named = sa_named(x->sa, spi);
+			if (named)
+				d->delete_ike = named->id;
+		}
+	}
+}
+
+/* An error that ends what we have begun: it comes in an exchange of its own and names at most an
+ * SPI. */
+static void read_error(struct exchange *x, const struct v1_notify *n)
+{
+	struct exchange *ours = x->sa->ours;
+	char name[NAME_TEXT_MAX], why[REJECT_TEXT_MAX];
+	const struct connection *c = x->sa->connection;
+
+	snprintf(why, sizeof(why), "the peer refused with %s: compare with its configuration (%s:%u)",
+		v1_notify_name(n->type, name), c->where.file, c->where.line);
+	sa_tell(x->sa, IKE_EVENT_FAILED, 0, "%s", why);
+	if (ours && ours->kind->type == V1_QUICK_MODE && ours->round > 0 && !ours->question_id) {
+		struct v1_flight *f = v1_flight_find(x->sa, ours->message_id);
+
+		if (f)
+			v1_flight_over(f);
+		exchange_abandon(ours, why);
+	}
+}
+
+static void read_notify(struct exchange *x, const struct v1_notify *n)
+{
+	struct informational_data *d = x->data;
+	char name[NAME_TEXT_MAX];
+
+	if (n->type == V1_R_U_THERE || n->type == V1_R_U_THERE_ACK)
+		v1_dpd_read(x, n);
+	else if (n->type == V1_INITIAL_CONTACT)
+		d->initial_contact = true;
+	else if (n->type < V1_NOTIFY_STATUS_FIRST)
+		read_error(x, n);
+	else
+		sa_tell(x->sa, IKE_EVENT_NOTE, 2, "the peer says %s",
+			v1_notify_name(n->type, name));
+}
+
+static enum step handle(struct exchange *x)
+{
+	struct informational_data *d = x->data;
+	const struct payload *p;
+	struct v1_delete del;
+	struct v1_notify n;
+
+	for (size_t i = 0; (p = chain_find(exchange_in(x), V1_PAYLOAD_NOTIFY, i)); i++)
+		if (v1_notify_decode(p->body, &n))
+			read_notify(x, &n);
+	for (size_t i = 0; (p = chain_find(exchange_in(x), V1_PAYLOAD_DELETE, i)); i++)
+		if (v1_delete_decode(p->body, &del))
+			read_delete(x, &del);
+	if (d->initial_contact && x->sa->established_at)
+		unique_admit(x, true);
+	return STEP_NEXT;
+}
+
+static void handled(struct exchange *x)
+{
+	struct informational_data *d = x->data;
+	struct ike_sa *sa = d->delete_ike ? sa_find(x->engine, d->delete_ike) : NULL;
+	bool rekeyed;
+
+	if (!sa || sa->gone)
+		return;
+	rekeyed = sa->state == IKE_REKEYED || renew_succeeded(sa);
+	sa_linger(sa, rekeyed ? SA_END_REPLACED : SA_END_PEER_DELETED,
+		rekeyed ? "replaced" : "deleted by the peer");
+}
+
+static step_fn *const handle_steps[] = { handle, NULL };
+static const struct round handle_rounds[] = { { &any, handle_steps, NULL } };
+
+const struct exchange_kind v1_informational_responder = {
+	.name = "informational",
+	.type = V1_INFORMATIONAL,
+	.rounds = handle_rounds,
+	.round_count = 1,
+	.data_size = sizeof(struct informational_data),
+	.finished = handled,
+};
+
+/* In the clear: whoever sent it, nothing changes. But it may be the reason why the peer is silent. */
+void v1_informational_unprotected(struct ike_sa *sa, const struct opened *message)
+{
+	const struct payload *p = chain_find(&message->chain, V1_PAYLOAD_NOTIFY, 0);
+	char name[NAME_TEXT_MAX];
+	struct v1_notify n;
+
+	if (!p || !v1_notify_decode(p->body, &n))
+		return;
+	if (sa->established_at) {
+		sa_tell(sa, IKE_EVENT_NOTE, 1, "ignored %s, which is not authentic",
+			v1_notify_name(n.type, name));
+		return;
+	}
+	snprintf(sa->v1->trouble, sizeof(sa->v1->trouble),
+		"it seems to have refused with %s; compare both ends' IKE proposals, identities and secrets (%s:%u)",
+		v1_notify_name(n.type, name), sa->connection ? sa->connection->where.file : "",
+		sa->connection ? sa->connection->where.line : 0);
+	sa_tell(sa, IKE_EVENT_NOTE, 0, "%s", sa->v1->trouble);
+}

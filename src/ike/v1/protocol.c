@@ -1,0 +1,119 @@
+/* IKEv1 as the engine's shared parts see it. */
+#include "ike/v1/protocol.h"
+
+#include <stdio.h>
+
+#include "ike/renew.h"
+#include "ike/v1/ikev1.h"
+
+/* Messages. */
+
+static enum wire_verdict decode(uint8_t first, struct bytes body, struct payload_chain *ret_chain,
+	uint8_t *ret_unknown)
+{
+	return v1_chain_decode(first, body, ret_chain, ret_unknown, NULL);
+}
+
+/* What isn't authentic may be anybody's, and is dropped. But where it was encrypted and makes no sense,
+ * the keys differ, and with them the pre-shared keys. */
+static enum step judge(struct exchange *x, const struct message_rule *rule)
+{
+	const struct opened *m = x->in;
+	const char *broken = m->malformed ? "a payload is malformed"
+		: m->critical_unknown     ? "it has a payload of an unknown type"
+					  : rule_broken(rule, &m->chain);
+
+	if (!broken)
+		return STEP_NEXT;
+	if (m->authenticated)
+		return exchange_reject(x, INVALID_SYNTAX, "%s: %s", rule->name, broken);
+	if (m->header.flags & V1_FLAG_ENCRYPTION) {
+		snprintf(x->sa->v1->trouble, sizeof(x->sa->v1->trouble),
+			"%s can't be decrypted: the two ends have different pre-shared keys",
+			rule->name);
+		sa_tell(x->sa, IKE_EVENT_FAILED, 0, "%s", x->sa->v1->trouble);
+	}
+	return STEP_DROP;
+}
+
+static void accepted(struct exchange *x)
+{
+	struct v1_flight *f = v1_flight_find(x->sa, v1_is_phase1(x->kind->type) ? 0 : x->message_id);
+	const struct round *round = &x->kind->rounds[x->round];
+
+	if (!f)
+		return;
+	v1_flight_accepted(f);
+	if (!round->emit && x->round + 1 >= x->kind->round_count)
+		v1_flight_over(f);
+}
+
+/* Exchanges. */
+
+static const struct exchange_kind *first(struct ike_sa *sa)
+{
+	return v1_state_new(sa) && v1_flight_new(sa, 0) ? &v1_main_mode_initiator : NULL;
+}
+
+static const struct exchange_kind *serves(const struct intent *i)
+{
+	switch (i->kind) {
+	case INTENT_CREATE_CHILD:
+		return &v1_quick_mode_initiator;
+	case INTENT_REKEY_CHILD:
+		return &v1_quick_mode_rekey;
+	case INTENT_DELETE_CHILD:
+		return &v1_delete_child;
+	case INTENT_DELETE_IKE:
+		return &v1_delete_ike;
+	default:
+		return NULL;
+	}
+}
+
+/* Phase 1 has no rekeying: a new one takes its place. Where only the peer can begin one, its lifetime
+ * ends it. The rest is IKEv2's alone. */
+static bool diverts(struct ike_sa *sa, const struct intent *i)
+{
+	switch (i->kind) {
+	case INTENT_CREATE_CHILD:
+	case INTENT_REKEY_CHILD:
+	case INTENT_DELETE_CHILD:
+	case INTENT_DELETE_IKE:
+		return false;
+	case INTENT_LIVENESS:
+		v1_dpd_begin(sa);
+		return true;
+	case INTENT_REKEY_IKE:
+		if (renew_possible(sa))
+			renew_command(sa, i->command);
+		else
+			command_done(sa->engine, i->command, false, 0,
+				"IKEv1: only the peer can set up another phase 1");
+		return true;
+	default:
+		command_done(sa->engine, i->command, false, 0, "IKEv1 doesn't have that");
+		return true;
+	}
+}
+
+const struct protocol v1_protocol = {
+	.version = 1,
+	.notify = V1_PAYLOAD_NOTIFY,
+	.vendor = V1_PAYLOAD_VENDOR,
+	.both_wait = true,
+	.adopts = true,
+	.decode = decode,
+	.judge = judge,
+	.accepted = accepted,
+	.send = v1_send,
+	.refuse = v1_refuse,
+	.first = first,
+	.serves = serves,
+	.diverts = diverts,
+	.resend = v1_window_resend,
+	.timer_due = v1_window_due,
+	.quiet = v1_window_quiet,
+	.end = v1_state_free,
+	.admit = v1_admit,
+};
