@@ -156,10 +156,10 @@ enum ike_question_kind {
 	IKE_ASK_KE_RESPOND,   /* group, peer -> public, secret */
 	IKE_ASK_AUTHENTICATE, /* our AUTH */
 	IKE_ASK_VERIFY,       /* the peer's AUTH */
-	IKE_ASK_SKEYID,       /* IKEv1: what the PSK of the two identities makes of the nonces, parts[0]
+	IKE_ASK_SKEYID, /* IKEv1: what the PSK of the two identities makes of the nonces, parts[0]
 				 and [1]: prf(PSK, Ni_b | Nr_b) -> secret */
-	IKE_ASK_SPI,          /* an inbound ESP SPI -> spi */
-	IKE_ASK_PATH, /* connection -> path: names resolved, source address chosen; and our other
+	IKE_ASK_SPI,    /* an inbound ESP SPI -> spi */
+	IKE_ASK_PATH,   /* connection -> path: names resolved, source address chosen; and our other
 			 addresses. With `current`: the path of an SA that stands, which stays where
 			 it still works; else one to `current`'s remote address or one of `peers` */
 	IKE_ASK_USE, /* child_id -> in_at, out_at; the plane answers before the next input of another
@@ -301,7 +301,7 @@ enum ike_event_kind {
 
 struct ike_event {
 	enum ike_event_kind kind;
-	uint8_t level; /* 0 always, 1 normal, 2 detail */
+	uint8_t level;   /* 0 always, 1 normal, 2 detail */
 	uint8_t version; /* of the IKE SA that it is of; 0 where it is of none */
 	uint32_t ike_id, child_id, old_id;
 	const char *ike_name, *child_name; /* "" where unknown */

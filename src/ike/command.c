@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "ike/child.h"
-#include "ike/protocol.h"
 #include "ike/exchange.h"
+#include "ike/protocol.h"
 #include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"

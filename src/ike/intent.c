@@ -10,8 +10,7 @@
 static bool intent_same(const struct intent *a, const struct intent *b)
 {
 	return a->kind == b->kind && a->child_id == b->child_id && a->config == b->config &&
-		a->pair == b->pair &&
-		(!a->command || !b->command || a->command == b->command);
+		a->pair == b->pair && (!a->command || !b->command || a->command == b->command);
 }
 
 /* Deletes go first, then rekeying, then the rest, in order of arrival. */

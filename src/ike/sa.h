@@ -176,7 +176,7 @@ struct ikev1;
 
 struct ike_sa {
 	const struct protocol *protocol;
-	struct ikev1 *v1; /* owned; NULL: it is of IKEv2 */
+	struct ikev1 *v1;            /* owned; NULL: it is of IKEv2 */
 	struct ike_sa *next, **link; /* of all; what points to this one */
 	struct ike_sa *next_doomed;
 	struct ike_sa *next_named, **link_named; /* of the same name */

@@ -24,10 +24,11 @@ static bool stands(const struct ike_sa *sa)
 
 static bool are_twins(const struct ike_sa *ours, const struct ike_sa *theirs)
 {
-	return !ours->protocol->adopts && stands(ours) && stands(theirs) && ours->original_initiator &&
-		!theirs->original_initiator && ours->connection->unique != UNIQUE_NEVER &&
-		!ours->vips && !theirs->vips && !ours->renewal &&
-		strcmp(sa_name(ours), sa_name(theirs)) == 0 && crossed(ours, theirs);
+	return !ours->protocol->adopts && stands(ours) && stands(theirs) &&
+		ours->original_initiator && !theirs->original_initiator &&
+		ours->connection->unique != UNIQUE_NEVER && !ours->vips && !theirs->vips &&
+		!ours->renewal && strcmp(sa_name(ours), sa_name(theirs)) == 0 &&
+		crossed(ours, theirs);
 }
 
 static bool idle(const struct ike_sa *sa)

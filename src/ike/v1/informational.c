@@ -198,7 +198,8 @@ static void read_error(struct exchange *x, const struct v1_notify *n)
 	char name[NAME_TEXT_MAX], why[REJECT_TEXT_MAX];
 	const struct connection *c = x->sa->connection;
 
-	snprintf(why, sizeof(why), "the peer refused with %s: compare with its configuration (%s:%u)",
+	snprintf(why, sizeof(why),
+		"the peer refused with %s: compare with its configuration (%s:%u)",
 		v1_notify_name(n->type, name), c->where.file, c->where.line);
 	sa_tell(x->sa, IKE_EVENT_FAILED, 0, "%s", why);
 	if (ours && ours->kind->type == V1_QUICK_MODE && ours->round > 0 && !ours->question_id) {

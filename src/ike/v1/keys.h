@@ -32,7 +32,7 @@ struct v1_phase1 {
 	struct bytes ni, nr;
 	struct bytes sa_i;   /* the initiator's SA payload, as it was sent */
 	struct bytes shared; /* g^xy, as long as the group */
-	struct bytes psk;    /* its data is NULL: signatures (and hybrid), or the PSK is elsewhere: */
+	struct bytes psk; /* its data is NULL: signatures (and hybrid), or the PSK is elsewhere: */
 	struct bytes skeyid; /* what the holder of the PSK made of it; its data is NULL: none */
 };
 

@@ -19,8 +19,8 @@ static uint8_t hash_id(uint16_t v1_hash)
 }
 
 /* HASH(CKY-I | CKY-R | IP | Port), §3.2. Returns its size. */
-static size_t nat_hash(const struct exchange *x, const struct endpoint *of,
-	uint8_t out[static V1_HASH_BYTES_MAX])
+static size_t nat_hash(
+	const struct exchange *x, const struct endpoint *of, uint8_t out[static V1_HASH_BYTES_MAX])
 {
 	uint8_t hash = hash_id(x->sa->v1->transform.hash);
 	uint8_t cookies[16], port[2];
@@ -75,8 +75,8 @@ void v1_nat_detect(struct exchange *x)
 	size = nat_hash(x, &x->in->path.remote, hash);
 	for (size_t i = 1; i < count; i++)
 		seen = seen ||
-			bytes_equal(chain_find(exchange_in(x), nat_d(sa), i)->body,
-				BYTES(hash, size));
+			bytes_equal(
+				chain_find(exchange_in(x), nat_d(sa), i)->body, BYTES(hash, size));
 	sa->nat_remote = count > 1 && !seen;
 	sa->mobility.peer_nat_t = true;
 }

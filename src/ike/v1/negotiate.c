@@ -29,8 +29,8 @@ static uint64_t life_of(const struct connection *c)
 	return soft ? soft + c->over_time_s : LIFE_SECONDS_DEFAULT;
 }
 
-static uint8_t offer_method(struct v1_sa_writer *s, const struct connection *c, uint16_t method,
-	uint8_t number)
+static uint8_t offer_method(
+	struct v1_sa_writer *s, const struct connection *c, uint16_t method, uint8_t number)
 {
 	struct v1_ike_transform t;
 
@@ -125,8 +125,8 @@ bool v1_acceptable_ike(const struct connection *c, const struct v1_ike_transform
 }
 
 /* The only transform of the only proposal of an answer. */
-static bool only_transform(
-	struct bytes answer, uint8_t protocol, struct v1_proposal *ret_p, struct v1_transform *ret_t)
+static bool only_transform(struct bytes answer, uint8_t protocol, struct v1_proposal *ret_p,
+	struct v1_transform *ret_t)
 {
 	struct v1_sa_reader sa;
 	struct v1_proposal more;
@@ -171,8 +171,8 @@ static bool offered_together(const struct v1_esp_transform *t, const struct v1_e
 	return t->group == terms->group;
 }
 
-static bool nth_offered(const struct v1_esp_terms *terms, size_t proposal, size_t *n,
-	struct v1_esp_transform *ret)
+static bool nth_offered(
+	const struct v1_esp_terms *terms, size_t proposal, size_t *n, struct v1_esp_transform *ret)
 {
 	const struct proposal *p = &terms->config->esp_proposals.list[proposal].given;
 
@@ -263,9 +263,8 @@ bool v1_choose_esp(struct bytes theirs, const struct v1_esp_terms *terms, bool p
 			v1_proposal_in_bundle(theirs, &p))
 			continue;
 		while (v1_transforms_next(&reader, &raw) > 0) {
-			unsigned rank = !v1_esp_transform_decode(&raw, &t)
-				? esp_rank(&t, terms, true)
-				: 0;
+			unsigned rank =
+				!v1_esp_transform_decode(&raw, &t) ? esp_rank(&t, terms, true) : 0;
 
 			if (!rank || (best && (!prefer_ours || rank >= best)))
 				continue;
@@ -301,10 +300,9 @@ static size_t explain_one(
 	struct proposal as = { 0 };
 	char text[200];
 
-	if (p->protocol == V1_PROTOCOL_ISAKMP
-			? !v1_ike_transform_decode(raw, &ike) &&
+	if (p->protocol == V1_PROTOCOL_ISAKMP ? !v1_ike_transform_decode(raw, &ike) &&
 				v1_ike_transform_to_proposal(&ike, &as)
-			: !v1_esp_transform_decode(raw, &esp) &&
+					      : !v1_esp_transform_decode(raw, &esp) &&
 				v1_esp_transform_to_proposal(&esp, &as))
 		proposal_print(&as, text, sizeof(text));
 	else

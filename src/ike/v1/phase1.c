@@ -101,8 +101,8 @@ void v1_read_vendors(struct exchange *x)
 		return;
 	if (v1_peer_has(x->sa, V1_VENDOR_RFC_3947))
 		v1->nat_t = V1_NAT_T_RFC;
-	else if (v1_peer_has(x->sa, V1_VENDOR_NAT_T_03) ||
-		v1_peer_has(x->sa, V1_VENDOR_NAT_T_02) || v1_peer_has(x->sa, V1_VENDOR_NAT_T_02_N))
+	else if (v1_peer_has(x->sa, V1_VENDOR_NAT_T_03) || v1_peer_has(x->sa, V1_VENDOR_NAT_T_02) ||
+		v1_peer_has(x->sa, V1_VENDOR_NAT_T_02_N))
 		v1->nat_t = V1_NAT_T_DRAFT;
 }
 
@@ -371,7 +371,8 @@ static void make_local_id(struct exchange *x)
 	struct v1_id id;
 
 	auth_set_local_id(sa, 0);
-	id = (struct v1_id){ .type = sa->local_id.type, .value = octets_bytes(&sa->local_id.value) };
+	id = (struct v1_id){ .type = sa->local_id.type,
+		.value = octets_bytes(&sa->local_id.value) };
 	memory = exchange_take(x, id.value.size + 4);
 	w = writer_of(memory, id.value.size + 4);
 	v1_id_encode(&w, &id);
@@ -571,9 +572,8 @@ static void ask_for_child(struct ike_sa *sa, const struct child_config *child, u
 {
 	if (child)
 		intent_add(sa,
-			&(struct intent){ .kind = INTENT_CREATE_CHILD,
-				.config = child,
-				.command = command });
+			&(struct intent){
+				.kind = INTENT_CREATE_CHILD, .config = child, .command = command });
 	else
 		command_done(sa->engine, command, true, 0, "");
 }
@@ -622,7 +622,8 @@ void v1_respond(struct ike_engine *e, const struct exchange_kind *kind, struct a
 	}
 	f->after.messages = 1;
 	v1_digest(sa, message->raw, f->after.digest);
-	octets_set(&sa->v1->setup.sa_i, chain_find(&message->chain, V1_PAYLOAD_SA, 0)
+	octets_set(&sa->v1->setup.sa_i,
+		chain_find(&message->chain, V1_PAYLOAD_SA, 0)
 			? chain_find(&message->chain, V1_PAYLOAD_SA, 0)->body
 			: BYTES_EMPTY);
 	half_open_add(sa, &message->path, sa->spi_i);

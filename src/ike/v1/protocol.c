@@ -8,8 +8,8 @@
 
 /* Messages. */
 
-static enum wire_verdict decode(uint8_t first, struct bytes body, struct payload_chain *ret_chain,
-	uint8_t *ret_unknown)
+static enum wire_verdict decode(
+	uint8_t first, struct bytes body, struct payload_chain *ret_chain, uint8_t *ret_unknown)
 {
 	return v1_chain_decode(first, body, ret_chain, ret_unknown, NULL);
 }
@@ -38,7 +38,8 @@ static enum step judge(struct exchange *x, const struct message_rule *rule)
 
 static void accepted(struct exchange *x)
 {
-	struct v1_flight *f = v1_flight_find(x->sa, v1_is_phase1(x->kind->type) ? 0 : x->message_id);
+	struct v1_flight *f =
+		v1_flight_find(x->sa, v1_is_phase1(x->kind->type) ? 0 : x->message_id);
 	const struct round *round = &x->kind->rounds[x->round];
 
 	if (!f)

@@ -378,8 +378,8 @@ static void created(struct exchange *x)
 	struct intent next = *x->intent;
 	struct selector local, remote;
 	struct child_sa *old = rekeyed_child(x);
-	bool done = x->intent->kind == INTENT_CREATE_CHILD || d->deal.made ||
-		(old && old->successor);
+	bool done =
+		x->intent->kind == INTENT_CREATE_CHILD || d->deal.made || (old && old->successor);
 
 	if (old && old->state == IKE_CHILD_REKEYING && !old->successor)
 		old->state = IKE_CHILD_INSTALLED;
@@ -438,10 +438,9 @@ const struct exchange_kind v1_quick_mode_rekey = {
 
 static void host_selector(const struct address *a, struct selector *ret)
 {
-	*ret = (struct selector){ .family = a->family,
-		.port_last = 65535,
-		.first = *a,
-		.last = *a };
+	*ret = (struct selector){
+		.family = a->family, .port_last = 65535, .first = *a, .last = *a
+	};
 }
 
 /* Without identities the ends of the ISAKMP SA are meant, §5.5. */

@@ -7,8 +7,8 @@
 static bool take_inside(const struct ike_sa *sa, const struct v1_datagram *d, struct arena *arena,
 	struct v1_iv *iv, struct bytes *ret_inside)
 {
-	struct bytes body = BYTES(
-		d->octets.data + IKE_HEADER_BYTES, d->octets.size - IKE_HEADER_BYTES);
+	struct bytes body =
+		BYTES(d->octets.data + IKE_HEADER_BYTES, d->octets.size - IKE_HEADER_BYTES);
 	uint8_t *copy = arena_take(arena, body.size ? body.size : 1);
 
 	if (!copy)
@@ -128,7 +128,8 @@ struct opened *v1_receive_open(struct ike_sa *sa, const struct v1_flight *f,
 		return NULL;
 	*ret_after = f ? f->progress : (struct v1_progress){ 0 };
 	*ret_why = "it can't be decrypted";
-	if (!f && v1_iv_phase2(&sa->v1->keys, &sa->v1->iv, d->header->message_id, &ret_after->iv) < 0)
+	if (!f &&
+		v1_iv_phase2(&sa->v1->keys, &sa->v1->iv, d->header->message_id, &ret_after->iv) < 0)
 		return NULL;
 	if (!take_inside(sa, d, arena, &ret_after->iv, &inside))
 		return NULL;

@@ -31,7 +31,7 @@ struct outgoing {
 	struct bytes payloads; /* without HASH */
 	uint8_t first;         /* type of the first of them */
 	bool encrypted;
-	struct v1_iv *iv; /* where encrypted */
+	struct v1_iv *iv;    /* where encrypted */
 	const uint8_t *hash; /* phase 2; of v1_keys_hash_bytes() */
 };
 
@@ -97,8 +97,8 @@ static struct ike_header header_of(const struct ike_sa *sa, uint8_t exchange, ui
 }
 
 /* RFC 2409 §5.5 and §5.7: which HASH comes first depends on how far quick mode is. */
-static int hash_before(const struct exchange *x, const struct v1_flight *f,
-	uint8_t out[static V1_HASH_BYTES_MAX])
+static int hash_before(
+	const struct exchange *x, const struct v1_flight *f, uint8_t out[static V1_HASH_BYTES_MAX])
 {
 	const struct v1_keys *k = &x->sa->v1->keys;
 	unsigned before = f->progress.messages;

@@ -83,8 +83,7 @@ static struct v1_flight *dispensable(const struct ike_sa *sa)
 
 struct v1_flight *v1_flight_new(struct ike_sa *sa, uint32_t message_id)
 {
-	struct v1_flight *spare =
-		sa->v1->flight_count >= V1_FLIGHTS_MAX ? dispensable(sa) : NULL;
+	struct v1_flight *spare = sa->v1->flight_count >= V1_FLIGHTS_MAX ? dispensable(sa) : NULL;
 	struct v1_flight *f;
 
 	if (spare)
@@ -111,8 +110,9 @@ struct v1_flight *v1_flight_of(struct exchange *x)
 	if (!v1_is_phase1(x->kind->type) && !x->message_id) {
 		x->message_id = v1_message_id_new(sa);
 		f = v1_flight_new(sa, x->message_id);
-		if (f && v1_iv_phase2(&sa->v1->keys, &sa->v1->iv, x->message_id, &f->progress.iv) <
-			0)
+		if (f &&
+			v1_iv_phase2(&sa->v1->keys, &sa->v1->iv, x->message_id, &f->progress.iv) <
+				0)
 			return NULL;
 		return f;
 	}

@@ -30,7 +30,8 @@ struct v1_flight {
 	struct v1_progress progress;
 	struct v1_progress after; /* what that will be when the message that is worked on has been
 				     accepted: a forged one must not break the chain of IVs */
-	struct bytes ni, nr; /* of quick mode, in the exchange's arena: HASH(2) and (3) cover them */
+	struct bytes ni,
+		nr; /* of quick mode, in the exchange's arena: HASH(2) and (3) cover them */
 	struct frozen sent;
 	bool waiting; /* retransmits `sent` until the next message is accepted */
 	bool over;    /* the exchange is: kept for repeats until the timer ends it */
