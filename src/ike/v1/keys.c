@@ -179,6 +179,20 @@ size_t v1_keys_block_bytes(const struct v1_keys *k)
 	return cbc_block_bytes(k->cbc);
 }
 
+uint16_t v1_method_prf(uint16_t method, uint16_t prf_id)
+{
+	switch (method) {
+	case V1_METHOD_ECDSA_256:
+		return PRF_HMAC_SHA2_256;
+	case V1_METHOD_ECDSA_384:
+		return PRF_HMAC_SHA2_384;
+	case V1_METHOD_ECDSA_521:
+		return PRF_HMAC_SHA2_512;
+	default:
+		return prf_id;
+	}
+}
+
 int v1_hash_phase1(const struct v1_keys *k, const struct v1_phase1 *said,
 	const struct v1_hash_of *whose, uint8_t out[static V1_HASH_BYTES_MAX])
 {

@@ -48,8 +48,11 @@ void v1_keys_clear(struct v1_keys *k);
 size_t v1_keys_hash_bytes(const struct v1_keys *k); /* of every HASH payload of this phase 1 */
 size_t v1_keys_block_bytes(const struct v1_keys *k);
 
-/* HASH_I or HASH_R (§5). `id` is the body of that side's ID payload. `prf_id`: k->prf, or for a
- * signature algorithm that is tied to a hash the HMAC of that (v1_method_prf()). Writes
+/* The prf of HASH_I and HASH_R: a signature method that is tied to a hash wants that one's HMAC (RFC
+ * 2409 §5.1, RFC 4754 §4), all others `prf_id`. `method` is enum v1_method. */
+uint16_t v1_method_prf(uint16_t method, uint16_t prf_id);
+
+/* HASH_I or HASH_R (§5). `id` is the body of that side's ID payload. `prf_id`: see above. Writes
  * prf_output_bytes(prf_id). */
 struct v1_hash_of {
 	bool initiator;
