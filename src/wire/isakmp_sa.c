@@ -182,11 +182,9 @@ static bool transform_read(struct v1_transform_reader *t, struct v1_transform *r
 {
 	struct reader inside;
 	struct v1_transform transform;
-	bool last;
+	bool last; /* the count says it, too: one too few or too many shows here or in the end */
 
 	if (t->left == 0 || !structure_read(&t->r, V1_PAYLOAD_TRANSFORM, &inside, &last))
-		return false;
-	if (last != (t->left == 1))
 		return false;
 
 	transform.number = read_u8(&inside);

@@ -188,6 +188,47 @@ static void life_encode(struct writer *w, uint16_t type_attribute, uint16_t type
 	}
 }
 
+static uint16_t life_type_of(uint8_t protocol)
+{
+	return protocol == V1_PROTOCOL_ISAKMP ? V1_IKE_LIFE_TYPE : V1_IPSEC_LIFE_TYPE;
+}
+
+bool v1_lifetime_decode(const struct v1_notify *n, struct v1_lifetime *ret_lifetime)
+{
+	uint16_t life_type = life_type_of(n->protocol);
+	struct reader r = reader_of(n->data);
+	struct life life = { 0 };
+	struct v1_attribute a;
+	int more;
+
+	while ((more = v1_attribute_next(&r, &a)) > 0) {
+		uint64_t number;
+		int error = 0;
+
+		if (!v1_attribute_number(&a, &number))
+			return false;
+		if (a.type == life_type)
+			error = life_type_read(&life, number);
+		else if (a.type == life_type + 1)
+			error = life_duration_read(&life, number);
+		if (error)
+			return false;
+	}
+	if (more < 0 || life.type || (!life.seconds && !life.kilobytes))
+		return false;
+
+	*ret_lifetime = (struct v1_lifetime){ life.seconds, life.kilobytes };
+	return true;
+}
+
+void v1_lifetime_encode(struct writer *w, uint8_t protocol, const struct v1_lifetime *lifetime)
+{
+	uint16_t life_type = life_type_of(protocol);
+
+	life_encode(w, life_type, V1_LIFE_SECONDS, lifetime->seconds);
+	life_encode(w, life_type, V1_LIFE_KILOBYTES, lifetime->kilobytes);
+}
+
 static void number_encode(struct writer *w, uint16_t type, uint16_t number)
 {
 	if (number)

@@ -44,6 +44,17 @@ void v1_ike_transform_encode(
 void v1_esp_transform_encode(
 	struct v1_sa_writer *s, uint8_t number, const struct v1_esp_transform *t);
 
+/* The data of RESPONDER-LIFETIME, RFC 2407 §4.6.3.1: in the attributes of the phase that the notify's
+ * protocol belongs to. Attributes of other kinds are ignored; false where malformed or without any
+ * life. */
+struct v1_lifetime {
+	uint64_t seconds; /* 0: not said */
+	uint64_t kilobytes;
+};
+
+bool v1_lifetime_decode(const struct v1_notify *n, struct v1_lifetime *ret_lifetime);
+void v1_lifetime_encode(struct writer *w, uint8_t protocol, const struct v1_lifetime *lifetime);
+
 /* Whether two say the same, whatever the encoding: an answer must be one of the offers. */
 bool v1_ike_transform_equal(const struct v1_ike_transform *a, const struct v1_ike_transform *b);
 bool v1_esp_transform_equal(const struct v1_esp_transform *a, const struct v1_esp_transform *b);

@@ -99,7 +99,7 @@ struct replay {
 	uint8_t clear[2][MESSAGE_BYTES]; /* the encrypted messages of phase 1 */
 	struct bytes id_i, id_r, cert_i, cert_r;
 	size_t encrypted;
-	size_t quick_modes, informationals;
+	size_t quick_modes, informationals, transactions;
 	size_t exchange_count;
 	struct phase2 exchanges[EXCHANGES_MAX];
 };
@@ -129,6 +129,27 @@ static struct v1_transform first_transform(struct bytes sa, struct v1_proposal *
 	t = v1_transforms_begin(ret_proposal);
 	assert_int_equal(v1_transforms_next(&t, &transform), 1);
 	return transform;
+}
+
+/* Decrypts a message into `clear`. What was decrypted must encrypt to the same message again, and
+ * leave the same IV. */
+static void open_message(
+	const struct replay *r, struct v1_iv *iv, struct bytes message, uint8_t *clear)
+{
+	uint8_t again[MESSAGE_BYTES];
+	struct v1_iv before = *iv;
+
+	assert_true(message.size <= MESSAGE_BYTES);
+	memcpy(clear, message.data, message.size);
+	assert_int_equal(v1_decrypt(&r->keys, iv, clear, message.size), 0);
+	memcpy(again, clear, message.size);
+	assert_int_equal(v1_encrypt(&r->keys, &before, again, message.size), 0);
+	assert_memory_equal(again, message.data, message.size);
+	assert_memory_equal(before.octets, iv->octets, v1_keys_block_bytes(&r->keys));
+
+	assert_int_equal(v1_decrypt(&r->keys, &before, again, message.size - 1), -EBADMSG);
+	assert_int_equal(v1_decrypt(&r->keys, &before, again, 0), -EBADMSG);
+	assert_memory_equal(before.octets, iv->octets, v1_keys_block_bytes(&r->keys));
 }
 
 static uint16_t method_prf(const struct replay *r)
@@ -310,11 +331,10 @@ static void phase2_message(struct replay *r, const struct ike_header *h, struct 
 	struct payload_chain chain;
 	struct bytes padding;
 
-	assert_true(h->flags & V1_FLAG_ENCRYPTION && message.size <= MESSAGE_BYTES);
+	assert_true(h->flags & V1_FLAG_ENCRYPTION);
 	if (p->messages == 2)
 		clear = r->clear[0];
-	memcpy(clear, message.data, message.size);
-	assert_int_equal(v1_decrypt(&r->keys, &p->iv, clear, message.size), 0);
+	open_message(r, &p->iv, message, clear);
 	assert_int_equal(v1_chain_decode(h->next_payload, BYTES(clear, message.size), &chain,
 				 &unknown, &padding),
 		WIRE_OK);
@@ -324,10 +344,15 @@ static void phase2_message(struct replay *r, const struct ike_header *h, struct 
 		return;
 	}
 
-	assert_int_equal(h->exchange, V1_INFORMATIONAL);
 	assert_int_equal(
 		v1_hash_1(&r->keys, h->message_id, v1_chain_hashed(&chain, padding), hash), 0);
 	assert_hash(r, &chain, hash);
+	if (h->exchange == V1_TRANSACTION) {
+		assert_non_null(chain_find(&chain, V1_PAYLOAD_ATTRIBUTES, 0));
+		r->transactions++;
+		return;
+	}
+	assert_int_equal(h->exchange, V1_INFORMATIONAL);
 	assert_non_null(chain_find(&chain, V1_PAYLOAD_DELETE, 0));
 	r->informationals++;
 }
@@ -351,9 +376,8 @@ static void message(struct replay *r, struct bytes datagram, bool from_initiator
 	if (encrypted) {
 		uint8_t *clear = r->clear[r->encrypted++];
 
-		memcpy(clear, payloads.data, payloads.size);
+		open_message(r, &r->iv, payloads, clear);
 		payloads = BYTES(clear, payloads.size);
-		assert_int_equal(v1_decrypt(&r->keys, &r->iv, clear, payloads.size), 0);
 	}
 	assert_int_equal(v1_chain_decode(h.next_payload, payloads, &chain, &unknown,
 				 encrypted ? &padding : NULL),
@@ -362,7 +386,7 @@ static void message(struct replay *r, struct bytes datagram, bool from_initiator
 	phase1_message(r, &h, &chain, from_initiator);
 }
 
-static void replay(const char *name)
+static void replay(const char *name, size_t transactions)
 {
 	struct replay *r = calloc(1, sizeof(*r));
 
@@ -378,29 +402,31 @@ static void replay(const char *name)
 	}
 	assert_int_equal(r->quick_modes, 3);
 	assert_true(r->informationals > 0);
+	assert_int_equal(r->transactions, transactions);
 	assert_int_equal(capture_take(&r->capture, "encr-i").size, 0);
 	v1_keys_clear(&r->keys);
 	crypto_free(r->crypto);
 	free(r);
 }
 
-#define REPLAY(name)                                                                               \
+#define REPLAY(name, transactions)                                                                 \
 	static void name(void **state)                                                             \
 	{                                                                                          \
 		(void)state;                                                                       \
-		replay(#name);                                                                     \
+		replay(#name, transactions);                                                       \
 	}
 
-REPLAY(main_psk)
-REPLAY(main_psk_3des)
-REPLAY(main_psk_aes256_sha1)
-REPLAY(main_psk_sha384)
-REPLAY(main_psk_sha512)
-REPLAY(aggressive_psk)
-REPLAY(main_rsa)
-REPLAY(aggressive_ecdsa)
-REPLAY(main_ecdsa)
-REPLAY(main_ecdsa_sha1)
+REPLAY(main_psk, 0)
+REPLAY(main_psk_3des, 0)
+REPLAY(main_psk_aes256_sha1, 0)
+REPLAY(main_psk_sha384, 0)
+REPLAY(main_psk_sha512, 0)
+REPLAY(aggressive_psk, 0)
+REPLAY(aggressive_xauth, 6) /* who it is, the status, an address: asked and answered */
+REPLAY(main_rsa, 0)
+REPLAY(aggressive_ecdsa, 0)
+REPLAY(main_ecdsa, 0)
+REPLAY(main_ecdsa_sha1, 0)
 
 int main(void)
 {
@@ -411,6 +437,7 @@ int main(void)
 		cmocka_unit_test(main_psk_sha384),
 		cmocka_unit_test(main_psk_sha512),
 		cmocka_unit_test(aggressive_psk),
+		cmocka_unit_test(aggressive_xauth),
 		cmocka_unit_test(main_rsa),
 		cmocka_unit_test(aggressive_ecdsa),
 		cmocka_unit_test(main_ecdsa),

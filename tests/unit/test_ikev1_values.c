@@ -191,6 +191,44 @@ static void what_is_encoded_is_read_back(void **state)
 	}
 }
 
+static void a_responders_lifetime_is_read_in_its_phase(void **state)
+{
+	static const struct {
+		uint8_t protocol;
+		const char *hex;
+		bool fits;
+		uint64_t seconds;
+		uint64_t kilobytes;
+	} rows[] = {
+		{ V1_PROTOCOL_ESP, "80010001 80020e10", true, 3600, 0 },
+		{ V1_PROTOCOL_ESP, "80010001 00020004 00015180 80010002 80020400", true, 86400,
+			1024 },
+		{ V1_PROTOCOL_ISAKMP, "800b0001 800c7080", true, 28800, 0 },
+		{ V1_PROTOCOL_ISAKMP, "80010001 80020e10", false, 0, 0 },
+		{ V1_PROTOCOL_ESP, "80010003 80020e10", false, 0, 0 },
+		{ V1_PROTOCOL_ESP, "80020e10", false, 0, 0 },
+		{ V1_PROTOCOL_ESP, "80010001", false, 0, 0 },
+		{ V1_PROTOCOL_ESP, "80010001 8002", false, 0, 0 },
+		{ V1_PROTOCOL_ESP, "", false, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t in[SAMPLE_BYTES_MAX], out[64];
+		struct v1_notify n = { .protocol = rows[i].protocol,
+			.data = octets_of(rows[i].hex, in) };
+		struct writer w = writer_of(out, sizeof(out));
+		struct v1_lifetime life = { 0 };
+
+		assert_int_equal(v1_lifetime_decode(&n, &life), rows[i].fits);
+		assert_true(life.seconds == rows[i].seconds && life.kilobytes == rows[i].kilobytes);
+		if (!rows[i].fits)
+			continue;
+		v1_lifetime_encode(&w, n.protocol, &life);
+		assert_true(bytes_equal(writer_bytes(&w), n.data));
+	}
+}
+
 /* Combinations. */
 
 static void add(struct proposal *p, uint8_t type, uint16_t id, uint16_t key_bits)
@@ -321,6 +359,7 @@ static const struct {
 	{ "04 06 0050 00000000 00000000", "0.0.0.0/0[tcp/80]", true },
 	{ "04 00 0000 0a010001 ffffffff", "10.1.0.1/32", false },
 	{ "07 00 0000 0a010001 0a010009", "10.1.0.1..10.1.0.9", true },
+	{ "07 00 0000 0a010001 0a010002", "10.1.0.1..10.1.0.2", true },
 	{ "07 00 0000 0a010000 0a01ffff", "10.1.0.0/16", false },
 	{ "05 3a 0000 20010db8000000000000000000000001", "2001:db8::1/128[ipv6-icmp]", true },
 	{ "06 00 0000 20010db8000000000000000000000000 ffffffff000000000000000000000000",
@@ -477,6 +516,7 @@ int main(void)
 		cmocka_unit_test(phase_1_transforms_are_read),
 		cmocka_unit_test(phase_2_transforms_are_read),
 		cmocka_unit_test(what_is_encoded_is_read_back),
+		cmocka_unit_test(a_responders_lifetime_is_read_in_its_phase),
 		cmocka_unit_test(phase_1_has_every_combination_in_order),
 		cmocka_unit_test(the_prf_must_be_that_of_the_hash),
 		cmocka_unit_test(phase_2_has_aeads_without_and_ciphers_with_integrity),

@@ -20,11 +20,17 @@ sys.path.insert(0, str(HERE.parent))
 
 from lab import Bench, Lab, Tunnel, wait_for   # noqa: E402
 from lab.config import SECRET                  # noqa: E402
+from lab.daemons import PLUGINS                # noqa: E402
 
 V1 = {'version': 1, 'fragmentation': 'no', 'send_cert': 'always'}
 AGGRESSIVE = {**V1, 'aggressive': 'yes'}
+ALICE = {'/secrets.xauth-alice.id': 'alice', '/secrets.xauth-alice.secret': 'looking glass'}
+XAUTH = {'moon': {'local-2.auth': 'xauth', 'local-2.xauth_id': 'alice', 'vips': '0.0.0.0',
+                  'children.net.local_ts': 'dynamic', **ALICE},
+         'sun': {'remote-2.auth': 'xauth', 'pools': 'site', '/pools.site.addrs': '10.3.0.0/24',
+                 'children.net.remote_ts': 'dynamic', **ALICE}}
 LOUD = {'filelog': {'stderr': {'flush_line': True, 'default': 1, 'ike': 4, 'chd': 4}},
-        'i_dont_care_about_security_and_use_aggressive_mode_psk': 'yes'}
+        'load': PLUGINS + ' xauth-generic', 'i_dont_care_about_security_and_use_aggressive_mode_psk': 'yes'}
 
 
 def row(name, ike, esp, both=V1, **more):
@@ -42,6 +48,7 @@ TABLE = [
     row('main_rsa', 'aes256-sha256-modp2048', 'aes128gcm16', auth='rsa'),
     row('aggressive_ecdsa', 'aes128-sha1-modp2048', 'aes128-sha256', AGGRESSIVE, auth='ecdsa'),
     row('main_ecdsa', 'aes128-sha256-ecp256', 'aes128gcm16', auth='ecdsa'),
+    row('aggressive_xauth', 'aes128-sha1-modp1536', 'aes128-sha1', AGGRESSIVE, **XAUTH),
     row('main_ecdsa_sha1', 'aes128-sha1-modp2048', 'aes128-sha1', auth='ecdsa384'),
 ]
 
