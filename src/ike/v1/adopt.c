@@ -6,6 +6,9 @@
 #include "ike/peers.h"
 #include "ike/v1/ikev1.h"
 
+/* How long an SA that was superseded answers what was sent in it. */
+#define RETIRED_KEPT_NS (10 * NS_PER_SECOND)
+
 /* The same peer at the same place: clients with a group's identity are told apart by where they are. */
 static bool same_peer(const struct ike_sa *sa, const struct ike_sa *other)
 {
@@ -27,12 +30,22 @@ struct ike_sa *v1_peers_next(struct ike_sa *sa, struct ike_sa *last)
 	return next;
 }
 
+/* Both ends agree on it: of two that were set up at the same time that with the higher cookie of its
+ * initiator, else the later one. */
+static bool supersedes(const struct ike_sa *sa, const struct ike_sa *other)
+{
+	bool crossed =
+		sa->begun_at <= other->authenticated_at && other->begun_at <= sa->authenticated_at;
+
+	return crossed ? sa->spi_i > other->spi_i : sa->begun_at > other->begun_at;
+}
+
 struct ike_sa *v1_newest(struct ike_sa *sa)
 {
 	struct ike_sa *found = sa;
 
 	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
-		if (!sa_ending(each) && (each->id > found->id || sa_ending(found)))
+		if (!sa_ending(each) && (sa_ending(found) || supersedes(each, found)))
 			found = each;
 
 	return found;
@@ -71,20 +84,41 @@ static void intents_follow(struct ike_sa *from, struct ike_sa *to)
 	}
 }
 
+/* The peer deletes it where it began the newer one; else we do after a while. */
+static void retire(struct ike_sa *old)
+{
+	struct timers *timers = &old->engine->timers;
+
+	timer_clear(timers, &old->rekey_timer);
+	timer_clear(timers, &old->reauth_timer);
+	timer_clear(timers, &old->liveness_timer);
+	intent_add(old,
+		&(struct intent){ .kind = INTENT_DELETE_IKE,
+			.end = SA_END_REPLACED,
+			.not_before = old->engine->now + RETIRED_KEPT_NS });
+}
+
+static void hand_over(struct ike_sa *old, struct ike_sa *to)
+{
+	while (old->children) {
+		struct child_sa *c = old->children;
+
+		child_move(c, to);
+		child_path_changed(c);
+	}
+	intents_follow(old, to);
+}
+
 void v1_adopt(struct ike_sa *sa)
 {
-	struct ike_sa *old, *next;
+	struct ike_sa *to = v1_newest(sa), *each, *next;
 
-	for (old = v1_peers_next(sa, sa); old; old = next) {
-		next = v1_peers_next(sa, old);
-		if (old->id > sa->id)
+	for (each = v1_peers_next(sa, NULL); each; each = next) {
+		next = v1_peers_next(sa, each);
+		if (each == to)
 			continue;
-		while (old->children) {
-			struct child_sa *c = old->children;
-
-			child_move(c, sa);
-			child_path_changed(c);
-		}
-		intents_follow(old, sa);
+		hand_over(each, to);
+		if (!sa_ending(each) && each->id != sa->replaces)
+			retire(each);
 	}
 }

@@ -143,6 +143,25 @@ struct informational_data {
 	bool initial_contact;
 };
 
+/* What was to be replaced by the one that the peer deletes goes on: the two ends saw differently which of
+ * them replaces the other. */
+static void revive_replaced(struct child_sa *gone)
+{
+	struct timers *timers = &gone->sa->engine->timers;
+
+	for (struct child_sa *c = gone->sa->children; c; c = c->next) {
+		if (c->successor != gone->id || c->state != IKE_CHILD_REKEYED)
+			continue;
+		c->successor = 0;
+		c->state = IKE_CHILD_INSTALLED;
+		child_use_outbound(c);
+		timer_set(timers, &c->rekey_timer, c->rekey_at);
+		timer_set(timers, &c->expire_timer, c->expire_at);
+		gone->successor = c->id;
+		return;
+	}
+}
+
 /* The peer deletes what it receives on: our outbound SA. A successor takes over before it goes. */
 static void delete_child(struct ike_sa *sa, uint32_t spi)
 {
@@ -154,6 +173,8 @@ static void delete_child(struct ike_sa *sa, uint32_t spi)
 	if (successor && successor->state != IKE_CHILD_DELETED) {
 		child_use_outbound(successor);
 		child_announce(successor);
+	} else {
+		revive_replaced(c);
 	}
 	child_retire(c, SA_END_PEER_DELETED, "deleted by the peer");
 }

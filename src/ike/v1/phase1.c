@@ -449,6 +449,7 @@ enum step v1_settle_connection(struct exchange *x)
 	}
 	if (best) {
 		sa_connect(sa, best);
+		auth_set_local_id(sa, 0);
 		return STEP_NEXT;
 	}
 	x->reject.doom = true;
@@ -558,6 +559,11 @@ static void heed_lifetime(struct ike_sa *sa)
 	uint64_t life = sa->v1->transform.life_seconds;
 	ike_time at = sa->engine->now + (life - life / 10) * NS_PER_SECOND;
 
+	/* The initiator comes first: where both set up another at once, there are two. */
+	if (!sa->initiator && sa->rekey_at != IKE_TIME_NEVER) {
+		sa->rekey_at += sa->connection->over_time_s * NS_PER_SECOND / 2;
+		timer_set(&sa->engine->timers, &sa->rekey_timer, sa->rekey_at);
+	}
 	if (!life || life > UINT32_MAX || at >= sa->rekey_at)
 		return;
 	sa->rekey_at = at;

@@ -29,7 +29,7 @@ static enum step judge(struct exchange *x, const struct message_rule *rule)
 		return exchange_reject(x, INVALID_SYNTAX, "%s: %s", rule->name, broken);
 	if (m->header.flags & V1_FLAG_ENCRYPTION) {
 		snprintf(x->sa->v1->trouble, sizeof(x->sa->v1->trouble),
-			"%s can't be decrypted: the two ends have different pre-shared keys",
+			"%s can't be decrypted: the two ends have different pre-shared keys, unless it was changed on its way",
 			rule->name);
 		sa_tell(x->sa, IKE_EVENT_FAILED, 0, "%s", x->sa->v1->trouble);
 	}

@@ -111,6 +111,56 @@ static struct child_sa *live_child(struct ike_sa *sa, const struct child_deal *d
 	return found;
 }
 
+/* Both ends made one for the same traffic, each without knowing the other's. Of the two that with the
+ * lower SPI of all four goes, and who made it deletes it. Where only one end sees it so, the other one
+ * finds out by the delete: see informational.c. */
+#define CROSSED_NS (60 * NS_PER_SECOND)
+
+static struct child_sa *crossing(struct ike_sa *sa, const struct child_sa *made)
+{
+	const struct child_deal like = { .config = made->config,
+		.mode = made->spec.mode,
+		.local = made->spec.local,
+		.remote = made->spec.remote };
+
+	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
+		for (struct child_sa *c = each->children; c; c = c->next)
+			if (c != made && child_carries(c) && c->announced &&
+				!c->made_by != !made->made_by && c->id != made->predecessor &&
+				c->predecessor != made->id &&
+				c->installed_at + CROSSED_NS > sa->engine->now &&
+				same_traffic(c, &like))
+				return c;
+
+	return NULL;
+}
+
+static uint32_t lower_spi(const struct child_sa *c)
+{
+	return c->spec.spi_in < c->spec.spi_out ? c->spec.spi_in : c->spec.spi_out;
+}
+
+static void delete_replaced(struct child_sa *c)
+{
+	intent_add(c->sa,
+		&(struct intent){ .kind = INTENT_DELETE_CHILD,
+			.child_id = c->id,
+			.end = SA_END_REPLACED,
+			.not_before = c->sa->engine->now + NS_PER_SECOND });
+}
+
+static void settle_crossing(struct ike_sa *sa, struct child_sa *made)
+{
+	struct child_sa *other = crossing(sa, made);
+	struct child_sa *loser = other && lower_spi(other) < lower_spi(made) ? other : made;
+
+	if (!other)
+		return;
+	child_replaced(loser, loser == made ? other : made);
+	if (!loser->made_by)
+		delete_replaced(loser);
+}
+
 static struct child_sa *rekeyed_child(struct exchange *x)
 {
 	struct quick_data *d = x->data;
@@ -351,14 +401,11 @@ static void settle(struct exchange *x, struct child_sa *made)
 {
 	struct child_sa *old = rekeyed_child(x);
 
-	if (!old || old == made)
-		return;
-	child_replaced(old, made);
-	intent_add(old->sa,
-		&(struct intent){ .kind = INTENT_DELETE_CHILD,
-			.child_id = old->id,
-			.end = SA_END_REPLACED,
-			.not_before = x->engine->now + NS_PER_SECOND });
+	if (old && old != made) {
+		child_replaced(old, made);
+		delete_replaced(old);
+	}
+	settle_crossing(x->sa, made);
 }
 
 static enum step install_initiator(struct exchange *x)
@@ -616,6 +663,7 @@ static enum step confirm(struct exchange *x)
 	child_announce(made);
 	if (old && old != made && !old->successor)
 		child_replaced(old, made);
+	settle_crossing(x->sa, made);
 	return STEP_NEXT;
 }
 

@@ -10,6 +10,9 @@
  * message whose answer was lost take that. */
 #define OVER_KEPT_NS (60 * NS_PER_SECOND)
 
+/* Retransmissions come later than this, copies that the network makes sooner. */
+#define REPEAT_AFTER_NS (200 * NS_PER_MS)
+
 /* Message IDs. */
 
 bool v1_message_id_used(const struct ike_sa *sa, uint32_t id)
@@ -154,7 +157,7 @@ static void flight_emit(struct v1_flight *f)
 	struct ike_sa *sa = f->sa;
 
 	if (f->sent.count)
-		sa->sent_at = sa->engine->now;
+		sa->sent_at = f->sent_at = sa->engine->now;
 	for (size_t i = 0; i < f->sent.count; i++)
 		engine_send(sa->engine, &sa->path, f->sent.datagrams[i]);
 }
@@ -192,6 +195,8 @@ void v1_flight_send(struct v1_flight *f, const struct bytes *datagrams, size_t c
 
 void v1_flight_again(struct v1_flight *f)
 {
+	if (!f->sent.count || f->sa->engine->now < f->sent_at + REPEAT_AFTER_NS)
+		return;
 	flight_emit(f);
 	f->sa->engine->stats.retransmitted++;
 }
@@ -199,6 +204,7 @@ void v1_flight_again(struct v1_flight *f)
 void v1_flight_accepted(struct v1_flight *f)
 {
 	f->progress = f->after;
+	frozen_clear(&f->sent); /* it was answered */
 	if (!f->message_id)
 		f->sa->v1->iv = f->progress.iv;
 	f->waiting = false;

@@ -34,6 +34,7 @@ struct v1_flight {
 		nr; /* of quick mode, in the exchange's arena: HASH(2) and (3) cover them */
 	struct frozen sent;
 	bool waiting; /* retransmits `sent` until the next message is accepted */
+	ike_time sent_at;
 	bool over;    /* the exchange is: kept for repeats until the timer ends it */
 	unsigned tries;
 	struct timer timer;
@@ -64,7 +65,9 @@ bool v1_flight_repeats(const struct v1_flight *f, struct bytes datagram);
 
 /* Sends and freezes; `waiting`: until the next message is here. */
 void v1_flight_send(struct v1_flight *f, const struct bytes *datagrams, size_t count, bool waiting);
-void v1_flight_again(struct v1_flight *f);    /* for a repeat */
+/* For a repeat of what we took: what we answered, if anything, unless that has just gone out. Without
+ * these two conditions a single copy would go back and forth for ever, since both ends do this. */
+void v1_flight_again(struct v1_flight *f);
 void v1_flight_accepted(struct v1_flight *f); /* `after` counts now */
 void v1_flight_over(struct v1_flight *f);
 

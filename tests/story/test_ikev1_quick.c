@@ -1,0 +1,338 @@
+/* Quick mode in both roles: selectors, PFS, rekeying, deletes, with all that a network does to it; and
+ * the life of the phase 1 around it. */
+#include "tests/story/ikev1.h"
+
+#define SEED 67
+
+static void without_pfs_and_with_it(void **state)
+{
+	static const char *const proposals[] = { "esp_proposals = aes128-sha256",
+		"esp_proposals = aes256-sha512-modp2048", "esp_proposals = aes256gcm16-ecp384",
+		"esp_proposals = 3des-sha1, aes128gcm16", "esp_proposals = aes128ctr-sha256-modp1024" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(proposals) / sizeof(proposals[0]); i++) {
+		struct story_config c = { .connection = V1_KEYS, .child = proposals[i] };
+		struct story s = story_established(SEED, &c);
+
+		story_up(&s, 1);
+		v1_packets(&s);
+		story_end(&s);
+	}
+}
+
+static void transport_mode(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS,
+		.child = "mode = transport\n local_ts = dynamic[udp/1701]\n remote_ts = dynamic[udp]" };
+	struct story s;
+
+	(void)state;
+	c.alice_child = "remote_ts = dynamic[udp/1701]\n local_ts = dynamic[udp]";
+	s = story_established(SEED, &c);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->children[0].spec.mode, CHILD_TRANSPORT);
+	STORY_EQUAL(s, s.alice->children[0].spec.remote.list[0].port_first, 1701);
+	story_end(&s);
+}
+
+static void several_selectors_are_several_quick_modes(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS,
+		.alice_child = "local_ts = 10.1.0.0/16, 10.3.0.0/16\n remote_ts = 10.2.0.0/16, 10.4.0.0/16",
+		.bob_child = "local_ts = 10.2.0.0/16, 10.4.0.0/16\n remote_ts = 10.1.0.0/16, 10.3.0.0/16" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	story_up(&s, 4);
+	host_packet(s.alice, "10.3.0.1", "10.4.0.1");
+	host_packet(s.bob, "10.4.0.1", "10.1.0.1");
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, s.bob->traffic.delivered + s.alice->traffic.delivered, 2);
+	STORY_EQUAL(s, s.alice->done_ok, 1);
+	story_end(&s);
+}
+
+static void selectors_are_not_narrowed(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS, .alice_child = "local_ts = 10.0.0.0/8" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.alice) + host_children(s.bob), 0);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "IKEv1 can't narrow"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "INVALID_ID_INFORMATION"));
+	story_end(&s);
+}
+
+static void a_proposal_that_the_peer_lacks_is_refused(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS,
+		.alice_child = "esp_proposals = aes256gcm16" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.alice) + host_children(s.bob), 0);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "NO_PROPOSAL_CHOSEN for child net"));
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	story_end(&s);
+}
+
+static void either_end_rekeys_without_loss(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		host_rekey(i % 2 ? s.alice : s.bob, NULL, "net");
+		for (unsigned j = 0; j < 100; j++) {
+			host_packet(s.alice, "10.1.0.1", "10.2.0.1");
+			host_packet(s.bob, "10.2.0.1", "10.1.0.1");
+			world_run(s.w, 100 * NS_PER_MS);
+		}
+		story_up(&s, 1);
+		STORY_EQUAL(s, s.alice->child_rekeyed, i + 1);
+		STORY_EQUAL(s, s.bob->child_rekeyed, i + 1);
+	}
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	STORY_EQUAL(s, s.alice->traffic.clear + s.bob->traffic.clear, 0);
+	STORY_EQUAL(s, s.alice->traffic.dropped + s.bob->traffic.dropped, 0);
+	story_end(&s);
+}
+
+static void lifetimes_rekey_children_and_phase_1(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS "rekey_time = 1h\n rand_time = 0s\n over_time = 10m",
+		.child = "rekey_time = 10m\n rand_time = 1m" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	for (unsigned i = 0; i < 4 * 60; i++) {
+		v1_packets(&s);
+		world_run(s.w, 59 * NS_PER_SECOND);
+	}
+	story_up(&s, 1);
+	STORY_TRUE(s, s.alice->ike_replaced + s.bob->ike_replaced >= 3);
+	STORY_TRUE(s, s.alice->child_rekeyed >= 20);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	story_end(&s);
+}
+
+/* The children are adopted as they are. */
+static void either_end_authenticates_again(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct story_config c = v1_config();
+		struct story s = story_established(SEED, &c);
+		struct host *h = i ? s.bob : s.alice;
+		uint32_t spi = s.alice->children[0].spec.spi_in;
+
+		host_reauthenticate(h, "net");
+		world_run(s.w, 30 * NS_PER_SECOND);
+		story_up(&s, 1);
+		STORY_EQUAL(s, h->ike_replaced, 1);
+		STORY_EQUAL(s, s.alice->children[0].spec.spi_in, spi);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		v1_packets(&s);
+		host_rekey(s.alice, NULL, "net");
+		world_run(s.w, 30 * NS_PER_SECOND);
+		host_rekey(s.bob, NULL, "net");
+		world_run(s.w, 30 * NS_PER_SECOND);
+		story_up(&s, 1);
+		v1_packets(&s);
+		story_end(&s);
+	}
+}
+
+static void a_bad_network_loses_no_child(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS "dpd_delay = 10s" };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct story s = story_established(seed, &c);
+
+		s.w->faults = (struct network_faults){ .loss_percent = 20,
+			.duplicate_percent = 25,
+			.reorder_percent = 25,
+			.spare_esp = true };
+		for (unsigned i = 0; i < 4; i++) {
+			host_rekey(i % 2 ? s.alice : s.bob, NULL, "net");
+			world_run(s.w, 100 * NS_PER_SECOND);
+			if (i == 1)
+				host_reauthenticate(s.alice, "net");
+		}
+		s.w->faults = (struct network_faults){ 0 };
+		host_rekey(s.alice, NULL, "net");
+		world_run(s.w, 300 * NS_PER_SECOND);
+		STORY_TRUE(s, host_children(s.alice) >= 1 && host_children(s.bob) >= 1);
+		STORY_TRUE(s, world_same_keys(s.w) && !s.w->broken);
+		v1_packets(&s);
+		story_end(&s);
+	}
+}
+
+static void both_rekey_at_once_and_one_child_stays(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct story s = story_established(seed, &c);
+
+		host_rekey(s.alice, NULL, "net");
+		host_rekey(s.bob, NULL, "net");
+		world_run(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		v1_packets(&s);
+		story_end(&s);
+	}
+}
+
+static void deletes_of_either_end(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 1);
+	STORY_EQUAL(s, host_children(s.alice) + host_children(s.bob), 0);
+	host_initiate(s.bob, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_terminate(s.bob, "net", NULL);
+	world_run(s.w, 10 * NS_PER_SECOND);
+	story_down(&s);
+	story_end(&s);
+}
+
+/* IKEv1's deletes are not acknowledged. One that got lost is found out by who asks. */
+static void a_lost_delete_is_found_out_by_dead_peer_detection(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS "dpd_delay = 10s" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	s.w->faults.partition = true;
+	host_terminate(s.alice, "net", NULL);
+	world_run(s.w, NS_PER_SECOND);
+	s.w->faults.partition = false;
+	STORY_EQUAL(s, host_sas(s.alice), 0);
+	STORY_EQUAL(s, host_sas(s.bob), 1);
+	world_run(s.w, 300 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "R-U-THERE"));
+	story_end(&s);
+}
+
+static void dpd_timeout_says_how_long_a_peer_may_be_silent(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS "dpd_delay = 10s\n dpd_timeout = 35s" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	world_run(s.w, 300 * NS_PER_SECOND);
+	story_up(&s, 1);
+	s.w->faults.partition = true;
+	world_run(s.w, 25 * NS_PER_SECOND);
+	story_up(&s, 1);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_down(&s);
+	story_end(&s);
+}
+
+static void a_replayed_message_id_is_refused(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+	struct ike_path path = { { s.bob->address, 500 }, { s.alice->address, 500 } };
+	uint8_t memory[2000];
+	struct bytes message;
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, NS_PER_MS);
+	message = v1_capture(&s, memory, sizeof(memory));
+	world_run(s.w, 120 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_datagram(s.bob, &path, message);
+	world_run(s.w, 120 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "its message ID was used before") == 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void a_nat_between_them(void **state)
+{
+	struct story_config c = { .alice_connection = V1_KEYS,
+		.bob_connection = V1_KEYS "remote_addrs = %any\n dpd_delay = 20s" };
+	struct story s = story_begin(SEED, &c, NULL);
+	struct nat *nat = world_nat(s.w, "198.51.100.7", 0);
+
+	(void)state;
+	host_behind(s.alice, nat);
+	host_initiate(s.alice, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_TRUE(s, s.alice->children[0].spec.encap && s.bob->children[0].spec.encap);
+	STORY_EQUAL(s, s.alice->children[0].spec.path.remote.port, 4500);
+	v1_packets(&s);
+	nat_rebind(nat);
+	host_packet(s.alice, "10.1.0.1", "10.2.0.1");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	v1_packets(&s);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 30 * NS_PER_SECOND);
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 30 * NS_PER_SECOND);
+	story_up(&s, 1);
+	v1_packets(&s);
+	story_end(&s);
+}
+
+/* Without a word of goodbye: INITIAL-CONTACT says that what there was is gone. */
+static void a_peer_that_starts_afresh_takes_its_leftovers_away(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_crash(s.alice);
+	host_restart(s.alice);
+	host_initiate(s.alice, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 1);
+	v1_packets(&s);
+	story_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_pfs_and_with_it),
+		cmocka_unit_test(transport_mode),
+		cmocka_unit_test(several_selectors_are_several_quick_modes),
+		cmocka_unit_test(selectors_are_not_narrowed),
+		cmocka_unit_test(a_proposal_that_the_peer_lacks_is_refused),
+		cmocka_unit_test(either_end_rekeys_without_loss),
+		cmocka_unit_test(lifetimes_rekey_children_and_phase_1),
+		cmocka_unit_test(either_end_authenticates_again),
+		cmocka_unit_test(a_bad_network_loses_no_child),
+		cmocka_unit_test(both_rekey_at_once_and_one_child_stays),
+		cmocka_unit_test(deletes_of_either_end),
+		cmocka_unit_test(a_lost_delete_is_found_out_by_dead_peer_detection),
+		cmocka_unit_test(dpd_timeout_says_how_long_a_peer_may_be_silent),
+		cmocka_unit_test(a_replayed_message_id_is_refused),
+		cmocka_unit_test(a_nat_between_them),
+		cmocka_unit_test(a_peer_that_starts_afresh_takes_its_leftovers_away),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
