@@ -65,7 +65,7 @@ void intent_add(struct ike_sa *sa, const struct intent *want)
  * that makes must not come too late to be handed over. */
 static bool peer_creates(const struct ike_sa *sa)
 {
-	return sa->theirs && sa->theirs->kind->type == CREATE_CHILD_SA;
+	return sa->theirs && sa->theirs->kind->type == sa->protocol->creates;
 }
 
 static bool intent_allowed(const struct ike_sa *sa, const struct intent *i)

@@ -7,6 +7,7 @@
 
 struct protocol {
 	uint8_t version;
+	uint8_t creates;        /* the type of exchanges that make Child SAs */
 	uint8_t notify, vendor; /* the payload types that any message may have in any number */
 	/* Either end may wait for a message in the middle of an exchange, and one that is dropped was
 	 * not the awaited one. Else only the initiator of the exchange waits. */

@@ -383,7 +383,11 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 
 static bool busy(const struct exchange *x)
 {
-	return x && x->kind->type == CREATE_CHILD_SA;
+	for (; x; x = x->next)
+		if (x->kind->type == x->sa->protocol->creates)
+			return true;
+
+	return false;
 }
 
 /* The next child of the old SA that the new one lacks; false where it was asked for in vain. */

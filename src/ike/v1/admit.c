@@ -172,6 +172,8 @@ static const char *not_now(const struct ike_sa *sa, const struct v1_flight *f,
 {
 	if (sa->gone || !sa->v1->keyed)
 		return "phase 2 without a phase 1";
+	if (v1_exchange_find(sa, 0))
+		return "phase 1 is not over";
 	if (f && (!x || x->kind->type != d->header->exchange))
 		return "its exchange is over";
 	if (!f && v1_message_id_used(sa, d->header->message_id))
@@ -212,6 +214,7 @@ static void admit_phase2(struct ike_sa *sa, const struct v1_datagram *d)
 	v1_tell_received(sa, message, d->octets.size);
 	sa_heard(sa);
 	path_seen(sa, message);
+	v1_confirmed(sa);
 	if (!f) {
 		begin_phase2(sa, arena, message, &after);
 		return;

@@ -1,13 +1,14 @@
 /* Children outlive the ISAKMP SA that made them: IKEv1 doesn't bind them to it. When a phase 1 with
  * the same peer takes another's place, it adopts the children; quick modes and deletes that come in
- * the older one are about the same children. */
+ * the older one are about the same children. The responder of main mode waits with that until the
+ * peer has shown that it has the last message. */
 #include <stdlib.h>
 
 #include "ike/peers.h"
 #include "ike/v1/ikev1.h"
 
 /* How long an SA that was superseded answers what was sent in it. */
-#define RETIRED_KEPT_NS (10 * NS_PER_SECOND)
+#define RETIRED_KEPT_NS (20 * NS_PER_SECOND)
 
 /* The same peer at the same place: clients with a group's identity are told apart by where they are. */
 static bool same_peer(const struct ike_sa *sa, const struct ike_sa *other)
@@ -40,12 +41,17 @@ static bool supersedes(const struct ike_sa *sa, const struct ike_sa *other)
 	return crossed ? sa->spi_i > other->spi_i : sa->begun_at > other->begun_at;
 }
 
+static bool usable(const struct ike_sa *sa)
+{
+	return sa->v1->confirmed && !sa_ending(sa);
+}
+
 struct ike_sa *v1_newest(struct ike_sa *sa)
 {
 	struct ike_sa *found = sa;
 
 	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
-		if (!sa_ending(each) && (sa_ending(found) || supersedes(each, found)))
+		if (usable(each) && (!usable(found) || supersedes(each, found)))
 			found = each;
 
 	return found;
@@ -109,16 +115,31 @@ static void hand_over(struct ike_sa *old, struct ike_sa *to)
 	intents_follow(old, to);
 }
 
-void v1_adopt(struct ike_sa *sa)
+void v1_confirmed(struct ike_sa *sa)
 {
-	struct ike_sa *to = v1_newest(sa), *each, *next;
+	struct ike_sa *to, *each, *next;
 
+	if (sa->v1->confirmed || !sa->established_at || sa->gone)
+		return;
+	sa->v1->confirmed = true;
+	to = v1_newest(sa);
 	for (each = v1_peers_next(sa, NULL); each; each = next) {
 		next = v1_peers_next(sa, each);
-		if (each == to)
+		if (each == to || !each->v1->confirmed)
 			continue;
 		hand_over(each, to);
 		if (!sa_ending(each) && each->id != sa->replaces)
 			retire(each);
 	}
+}
+
+void v1_bequeath(struct ike_sa *sa)
+{
+	struct ike_sa *to = NULL;
+
+	for (struct ike_sa *each = v1_peers_next(sa, sa); each; each = v1_peers_next(sa, each))
+		if (!sa_ending(each) && (!to || supersedes(each, to)))
+			to = each;
+	if (to)
+		hand_over(sa, to);
 }

@@ -42,7 +42,8 @@ struct ikev1 {
 	struct v1_ike_transform transform; /* agreed */
 	uint32_t vendors;                  /* of the peer: 1 << enum v1_vendor */
 	enum v1_nat_t nat_t;
-	bool keyed; /* phase 1 goes on encrypted */
+	bool keyed;     /* phase 1 goes on encrypted */
+	bool confirmed; /* the peer has our last message of phase 1: it goes by it */
 	struct v1_flight *flights;
 	size_t flight_count;
 	struct v1_message_ids message_ids;
@@ -159,6 +160,9 @@ extern const struct exchange_kind v1_main_mode_initiator, v1_main_mode_responder
 extern const struct exchange_kind v1_quick_mode_initiator, v1_quick_mode_rekey,
 	v1_quick_mode_responder;
 
+/* The peer deletes `old`: if a child that we answered is to take its place, the peer has that. */
+void v1_quick_mode_confirmed(struct ike_sa *sa, const struct child_sa *old);
+
 /* informational.c */
 
 extern const struct exchange_kind v1_informational_responder, v1_delete_child, v1_delete_ike;
@@ -182,8 +186,12 @@ uint16_t v1_encapsulation(const struct ike_sa *sa, enum child_mode mode);
 
 /* The ISAKMP SAs with the same peer: start with NULL, which gives `sa` itself. */
 struct ike_sa *v1_peers_next(struct ike_sa *sa, struct ike_sa *last);
-/* The newest ISAKMP SA with the same peer: what children are under, and what is wanted is asked in. */
+/* The newest confirmed ISAKMP SA with the same peer: what children are under, and what is wanted is asked in. */
 struct ike_sa *v1_newest(struct ike_sa *sa);
-void v1_adopt(struct ike_sa *sa); /* it stands: children of the ones before are its own from now */
+/* The peer has the SA, too: those before are superseded, or it is by one of them. Their children go to
+ * the one that stays. */
+void v1_confirmed(struct ike_sa *sa);
+/* It ends, or is to: whichever other SA there is takes its children. */
+void v1_bequeath(struct ike_sa *sa);
 /* A child by its SPI on any ISAKMP SA with the same peer. */
 struct child_sa *v1_child_by_spi_out(struct ike_sa *sa, uint32_t spi);

@@ -96,6 +96,8 @@ static enum step build_delete_ike(struct exchange *x)
 	uint8_t spi[16], child[4];
 
 	x->sa->delete_sent = true;
+	if (x->intent->end == SA_END_REPLACED || x->intent->end == SA_END_FAILED)
+		v1_bequeath(x->sa);
 	for (const struct child_sa *c = x->sa->children; c; c = c->next) {
 		if (c->state == IKE_CHILD_DELETED || !c->installed_in)
 			continue;
@@ -165,11 +167,12 @@ static void revive_replaced(struct child_sa *gone)
 /* The peer deletes what it receives on: our outbound SA. A successor takes over before it goes. */
 static void delete_child(struct ike_sa *sa, uint32_t spi)
 {
-	struct child_sa *c = v1_child_by_spi_out(sa, spi);
-	struct child_sa *successor = c ? child_find(sa->engine, c->successor) : NULL;
+	struct child_sa *c = v1_child_by_spi_out(sa, spi), *successor;
 
 	if (!c)
 		return;
+	v1_quick_mode_confirmed(sa, c);
+	successor = child_find(sa->engine, c->successor);
 	if (successor && successor->state != IKE_CHILD_DELETED) {
 		child_use_outbound(successor);
 		child_announce(successor);
@@ -274,6 +277,8 @@ static void handled(struct exchange *x)
 
 	if (!sa || sa->gone)
 		return;
+	if (sa->established_at)
+		v1_bequeath(sa); /* who deletes it has a newer one, if there is one */
 	rekeyed = sa->state == IKE_REKEYED || renew_succeeded(sa);
 	sa_linger(sa, rekeyed ? SA_END_REPLACED : SA_END_PEER_DELETED,
 		rekeyed ? "replaced" : "deleted by the peer");

@@ -596,7 +596,8 @@ void v1_phase1_done(struct exchange *x)
 	auth_established(x);
 	setup_clear(&sa->v1->setup);
 	heed_lifetime(sa);
-	v1_adopt(sa);
+	if (sa->initiator)
+		v1_confirmed(sa);
 	unique_established(sa);
 	if (!sa->initiator || sa->renewal)
 		return;

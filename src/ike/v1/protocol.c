@@ -100,6 +100,7 @@ static bool diverts(struct ike_sa *sa, const struct intent *i)
 
 const struct protocol v1_protocol = {
 	.version = 1,
+	.creates = V1_QUICK_MODE,
 	.notify = V1_PAYLOAD_NOTIFY,
 	.vendor = V1_PAYLOAD_VENDOR,
 	.both_wait = true,

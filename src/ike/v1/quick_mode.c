@@ -667,6 +667,19 @@ static enum step confirm(struct exchange *x)
 	return STEP_NEXT;
 }
 
+void v1_quick_mode_confirmed(struct ike_sa *sa, const struct child_sa *old)
+{
+	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each)) {
+		for (struct exchange *x = each->theirs; x; x = x->next) {
+			struct quick_data *d = x->data;
+
+			if (x->kind == &v1_quick_mode_responder && d->deal.made &&
+				d->deal.rekeys_id == old->id)
+				confirm(x);
+		}
+	}
+}
+
 static void respond_failed(struct exchange *x, const char *why)
 {
 	struct quick_data *d = x->data;

@@ -35,7 +35,7 @@ struct v1_flight {
 	struct frozen sent;
 	bool waiting; /* retransmits `sent` until the next message is accepted */
 	ike_time sent_at;
-	bool over;    /* the exchange is: kept for repeats until the timer ends it */
+	bool over; /* the exchange is: kept for repeats until the timer ends it */
 	unsigned tries;
 	struct timer timer;
 };

@@ -128,6 +128,7 @@ static void quiet(struct ike_sa *sa)
 
 const struct protocol protocol_v2 = {
 	.version = 2,
+	.creates = CREATE_CHILD_SA,
 	.notify = PAYLOAD_NOTIFY,
 	.vendor = PAYLOAD_VENDOR,
 	.decode = chain_decode,
