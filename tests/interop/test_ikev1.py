@@ -1,6 +1,8 @@
 """IKEv1 between ternd (on moon) and strongSwan's charon (on sun): main mode with a pre-shared key, quick mode with and
 without PFS, in both roles; rekeying, reauthentication, deletes and dead peer detection."""
 
+import dataclasses
+
 import pytest
 
 from lab import INNER, Tunnel, assert_agreement, assert_childless, assert_gone, wait_for
@@ -36,6 +38,11 @@ TUNNELS = [
 ]
 
 
+def deleting(tunnel):
+    """charon keeps the children that it has rekeyed until they expire, unless it is told not to."""
+    return dataclasses.replace(tunnel, sun_settings={'delete_rekeyed': True})
+
+
 def established(bench, tunnel, first='tern'):
     ends = dict(zip(ENDS, bench.start(tunnel, moon='tern', sun='charon')))
     ends[first].up()
@@ -51,3 +58,102 @@ def test_tunnel(bench, tunnel, first):
     assert_agreement(ends['tern'], ends['charon'], tunnel)
     assert all(end.the_ike()['version'] == '1' for end in ends.values())
     wire.assert_only_encrypted()
+
+
+@pytest.mark.parametrize('first', ENDS)
+@pytest.mark.parametrize('rekeyer', ENDS)
+@pytest.mark.parametrize('tunnel', [PLAIN, PFS], ids=str)
+def test_rekeying_a_child(bench, tunnel, rekeyer, first):
+    ends = established(bench, deleting(tunnel), first)
+    before = ends['tern'].the_child()
+    with bench.wire() as wire:
+        ping = bench.lab.start_ping('alice', INNER['bob', 4])
+        ends[rekeyer].rekey_child()
+        wait_for(lambda: all(before['spi-in'] not in str(end.children()) and end.children() for end in ends.values()),
+                 'new keys')
+        lost = bench.lab.lost_pings(ping)
+        bench.ping_both_ways()
+    assert lost == 0, ping.output()
+    assert_agreement(ends['tern'], ends['charon'], tunnel)
+    wire.assert_only_encrypted()
+
+
+@pytest.mark.parametrize('first', ENDS)
+@pytest.mark.parametrize('again', ENDS)
+def test_a_new_phase_1_adopts_the_children(bench, again, first):
+    ends = established(bench, deleting(PLAIN), first)
+    before, child = ends['tern'].the_ike(), ends['tern'].the_child()
+    with bench.wire() as wire:
+        ping = bench.lab.start_ping('alice', INNER['bob', 4])
+        ends[again].rekey_ike()
+        wait_for(lambda: all(end.the_ike()['initiator-spi'] != before['initiator-spi'] for end in ends.values()),
+                 'a new phase 1', 40)
+        lost = bench.lab.lost_pings(ping)
+        bench.ping_both_ways()
+    assert lost == 0, ping.output()
+    assert ends['tern'].the_child()['spi-in'] == child['spi-in'], 'the child must be adopted as it is'
+    wire.assert_only_encrypted()
+    for end in ENDS:
+        child = ends['tern'].the_child()
+        ends[end].rekey_child()
+        wait_for(lambda: ends['tern'].the_child()['spi-in'] != child['spi-in'], f'a child rekeyed by {end}')
+        bench.ping_both_ways()
+
+
+@pytest.mark.parametrize('ender', ENDS)
+def test_deleting_the_child(bench, ender):
+    ends = established(bench, PLAIN)
+    ends[ender].end_child()
+    assert_childless(*ends.values())
+    ends[ender].up()
+    bench.ping_both_ways()
+    assert_agreement(ends['tern'], ends['charon'], PLAIN)
+
+
+@pytest.mark.parametrize('ender', ENDS)
+@pytest.mark.parametrize('first', ENDS)
+def test_deleting_phase_1(bench, first, ender):
+    ends = established(bench, PLAIN, first)
+    ends[ender].end_ike()
+    assert_gone(*ends.values())
+    ends[first].up()
+    bench.ping_both_ways()
+
+
+def test_a_daemon_that_leaves_says_so(bench):
+    ends = established(bench, PLAIN)
+    ends['tern'].leave()
+    assert_gone(ends['charon'])
+    ends['tern'].start().up()
+    bench.ping_both_ways()
+
+
+@pytest.mark.parametrize('first', ENDS)
+def test_several_selectors_are_several_quick_modes(bench, first):
+    """charon makes one child of the first pair only, tern one of each."""
+    ends = dict(zip(ENDS, bench.start(row('several', **MORE_SELECTORS), moon='tern', sun='charon')))
+    ends[first].up()
+    if first == 'tern':
+        wait_for(lambda: len(ends['tern'].children()) == 4, 'four children')
+        for source, target in (('10.1.0.10', '10.2.1.10'), ('10.1.1.10', '10.2.0.10'), ('10.1.1.10', '10.2.1.10')):
+            there = bench.lab.ping('alice', target, '-I', source)
+            assert there.returncode == 0, there.stdout
+    else:
+        bench.ping_both_ways()
+
+
+@pytest.mark.parametrize('first', ENDS)
+def test_dead_peers_are_detected(bench, first):
+    ends = established(bench, row('dpd', both={'dpd_delay': '1s', 'dpd_timeout': '3s'}), first)
+    ends['charon'].end(how=9)
+    assert_gone(ends['tern'])
+
+
+@pytest.mark.parametrize('first', ENDS)
+def test_secrets_that_differ_are_said(bench, first):
+    other = row('secrets', sun={'/secrets.ike-site.secret': 'another one'})
+    ends = dict(zip(ENDS, bench.start(other, moon='tern', sun='charon')))
+    ends[first].swanctl('--initiate', '--child', 'net', '--timeout', '3', check=False)
+    if first == 'charon':
+        ends['tern'].wait_log('pre-shared key')
+    assert not ends['tern'].established() and not ends['charon'].established()

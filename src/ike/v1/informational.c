@@ -91,6 +91,7 @@ static struct bytes cookies(const struct ike_sa *sa, uint8_t out[static 16])
 	return BYTES(out, 16);
 }
 
+/* The children first, each in a message of its own: strongSwan up to 5.9 looks at one delete only. */
 static enum step build_delete_ike(struct exchange *x)
 {
 	uint8_t spi[16], child[4];
@@ -98,14 +99,16 @@ static enum step build_delete_ike(struct exchange *x)
 	x->sa->delete_sent = true;
 	if (x->intent->end == SA_END_REPLACED || x->intent->end == SA_END_FAILED)
 		v1_bequeath(x->sa);
-	for (const struct child_sa *c = x->sa->children; c; c = c->next) {
-		if (c->state == IKE_CHILD_DELETED || !c->installed_in)
+	for (struct child_sa *c = x->sa->children; c; c = c->next) {
+		if (c->state == IKE_CHILD_DELETED || c->state == IKE_CHILD_DELETING ||
+			!c->installed_in)
 			continue;
+		c->state = IKE_CHILD_DELETING;
 		store_u32(child, c->spec.spi_in);
 		put_delete(x, V1_PROTOCOL_ESP, BYTES_OF(child));
-		if (x->out.used > 1000)
-			break;
+		return STEP_NEXT;
 	}
+	x->last = true;
 	put_delete(x, V1_PROTOCOL_ISAKMP, cookies(x->sa, spi));
 	return STEP_NEXT;
 }
@@ -127,7 +130,7 @@ static void delete_ike_failed(struct exchange *x, const char *why)
 }
 
 static step_fn *const delete_ike_begins[] = { build_delete_ike, NULL };
-static const struct round delete_ike_rounds[] = { { NULL, delete_ike_begins, &any } };
+static const struct round delete_ike_rounds[] = { { NULL, delete_ike_begins, &any, true } };
 
 const struct exchange_kind v1_delete_ike = {
 	.name = "informational",

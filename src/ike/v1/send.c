@@ -96,6 +96,29 @@ static struct ike_header header_of(const struct ike_sa *sa, uint8_t exchange, ui
 		.message_id = message_id };
 }
 
+/* A message of an informational exchange, which is alone in it. */
+
+static void send_protected(struct ike_sa *sa, struct outgoing *o)
+{
+	const struct v1_keys *k = &sa->v1->keys;
+	uint8_t memory[IKE_HEADER_BYTES + HASH_PAYLOAD_BYTES + NOTIFY_BYTES_MAX + V1_IV_BYTES_MAX];
+	uint8_t hash[V1_HASH_BYTES_MAX];
+	struct bytes datagram;
+	struct v1_iv iv;
+
+	if (v1_iv_phase2(k, &sa->v1->iv, o->header.message_id, &iv) < 0 ||
+		v1_hash_1(k, o->header.message_id, o->payloads, hash) < 0)
+		return;
+	o->encrypted = true;
+	o->iv = &iv;
+	o->hash = hash;
+	datagram = seal(o, memory, sizeof(memory));
+	if (!datagram.size)
+		return;
+	tell_sent(sa, o, datagram.size);
+	engine_send(sa->engine, &sa->path, datagram);
+}
+
 /* RFC 2409 §5.5 and §5.7: which HASH comes first depends on how far quick mode is. */
 static int hash_before(
 	const struct exchange *x, const struct v1_flight *f, uint8_t out[static V1_HASH_BYTES_MAX])
@@ -130,7 +153,7 @@ static bool more_expected(const struct exchange *x)
 void v1_send(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
-	struct v1_flight *f = v1_flight_of(x);
+	struct v1_flight *f = x->kind->type == V1_INFORMATIONAL ? NULL : v1_flight_of(x);
 	struct outgoing o = { .sa = sa,
 		.payloads = writer_bytes(&x->out),
 		.first = x->chain.first,
@@ -139,6 +162,11 @@ void v1_send(struct exchange *x)
 	size_t room = outgoing_bytes(&o);
 	struct bytes datagram;
 
+	if (x->kind->type == V1_INFORMATIONAL) {
+		o.header = header_of(sa, V1_INFORMATIONAL, v1_message_id_new(sa));
+		send_protected(sa, &o);
+		return;
+	}
 	if (!f)
 		return; /* memory ran out: as if it had been lost */
 	o.header = header_of(sa, x->kind->type, f->message_id);
@@ -160,29 +188,6 @@ void v1_send(struct exchange *x)
 		v1_flight_over(f);
 	if (v1_is_phase1(x->kind->type))
 		sa->v1->iv = f->progress.iv;
-}
-
-/* Notifications that stand alone. */
-
-static void send_protected(struct ike_sa *sa, struct outgoing *o)
-{
-	const struct v1_keys *k = &sa->v1->keys;
-	uint8_t memory[IKE_HEADER_BYTES + HASH_PAYLOAD_BYTES + NOTIFY_BYTES_MAX + V1_IV_BYTES_MAX];
-	uint8_t hash[V1_HASH_BYTES_MAX];
-	struct bytes datagram;
-	struct v1_iv iv;
-
-	if (v1_iv_phase2(k, &sa->v1->iv, o->header.message_id, &iv) < 0 ||
-		v1_hash_1(k, o->header.message_id, o->payloads, hash) < 0)
-		return;
-	o->encrypted = true;
-	o->iv = &iv;
-	o->hash = hash;
-	datagram = seal(o, memory, sizeof(memory));
-	if (!datagram.size)
-		return;
-	tell_sent(sa, o, datagram.size);
-	engine_send(sa->engine, &sa->path, datagram);
 }
 
 void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n)

@@ -8,7 +8,7 @@
 
 /* A flight whose exchange is over answers repeats for this long: the peer's retransmissions of a
  * message whose answer was lost take that. */
-#define OVER_KEPT_NS (60 * NS_PER_SECOND)
+#define OVER_KEPT_NS (3 * 60 * NS_PER_SECOND)
 
 /* Retransmissions come later than this, copies that the network makes sooner. */
 #define REPEAT_AFTER_NS (200 * NS_PER_MS)
