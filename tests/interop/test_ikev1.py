@@ -86,8 +86,8 @@ def test_a_new_phase_1_adopts_the_children(bench, again, first):
     with bench.wire() as wire:
         ping = bench.lab.start_ping('alice', INNER['bob', 4])
         ends[again].rekey_ike()
-        wait_for(lambda: all(end.the_ike()['initiator-spi'] != before['initiator-spi'] for end in ends.values()),
-                 'a new phase 1', 40)
+        wait_for(lambda: all(len(sas) == 1 and sas[0]['initiator-spi'] != before['initiator-spi'] and sas[0]['children']
+                             for sas in map(lambda end: end.sas(), ends.values())), 'a new phase 1 alone', 40)
         lost = bench.lab.lost_pings(ping)
         bench.ping_both_ways()
     assert lost == 0, ping.output()

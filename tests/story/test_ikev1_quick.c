@@ -260,7 +260,7 @@ static void a_replayed_message_id_is_refused(void **state)
 	host_rekey(s.alice, NULL, "net");
 	world_run(s.w, NS_PER_MS);
 	message = v1_capture(&s, memory, sizeof(memory));
-	world_run(s.w, 120 * NS_PER_SECOND);
+	world_run(s.w, 240 * NS_PER_SECOND);
 	story_up(&s, 1);
 	host_datagram(s.bob, &path, message);
 	world_run(s.w, 120 * NS_PER_SECOND);

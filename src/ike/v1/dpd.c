@@ -30,6 +30,27 @@ static void probe(struct ike_sa *sa)
 		sa->engine->now + v1_retransmit_after_ns(sa, d->tries));
 }
 
+/* As responder of phase 1 we don't know whether our last message got there. Asking tells; of a peer that
+ * can't be asked, that it has not come again with its own last message. */
+#define ASK_AFTER_NS     NS_PER_SECOND
+#define CONFIRM_AFTER_NS (20 * NS_PER_SECOND)
+
+void v1_confirm_later(struct ike_sa *sa)
+{
+	struct ike_engine *e = sa->engine;
+	bool can = v1_peer_has(sa, V1_VENDOR_DPD);
+
+	timer_set(&e->timers, &sa->v1->dpd.timer, e->now + (can ? ASK_AFTER_NS : CONFIRM_AFTER_NS));
+}
+
+static void confirm(struct ike_sa *sa)
+{
+	if (v1_peer_has(sa, V1_VENDOR_DPD))
+		v1_dpd_begin(sa);
+	else
+		v1_confirmed(sa);
+}
+
 /* §5.4: the first number is random, with its highest bit clear. */
 void v1_dpd_begin(struct ike_sa *sa)
 {
@@ -63,8 +84,13 @@ void v1_dpd_due(struct ike_sa *sa)
 	struct v1_dpd *d = &sa->v1->dpd;
 	char why[200], remote[ENDPOINT_TEXT_MAX];
 
-	if (!d->waiting || sa->gone)
+	if (sa->gone)
 		return;
+	if (!d->waiting) {
+		if (!sa->v1->confirmed)
+			confirm(sa);
+		return;
+	}
 	if (sa->last_heard > d->since) {
 		d->waiting = false;
 		return;

@@ -172,6 +172,7 @@ void v1_informational_unprotected(struct ike_sa *sa, const struct opened *messag
 /* dpd.c */
 
 void v1_dpd_begin(struct ike_sa *sa); /* the peer has been silent for long */
+void v1_confirm_later(struct ike_sa *sa); /* phase 1 stands, as far as we can see: does the peer? */
 void v1_dpd_due(struct ike_sa *sa);
 void v1_dpd_read(struct exchange *x, const struct v1_notify *n);
 

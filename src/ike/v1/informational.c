@@ -42,6 +42,16 @@ static struct child_sa *to_be_deleted(struct exchange *x)
 	return c;
 }
 
+static void send_on_successor(struct child_sa *c)
+{
+	struct child_sa *next;
+
+	while ((next = child_find(c->sa->engine, c->successor)) && next != c)
+		c = next;
+	if (c->installed_in)
+		child_use_outbound(c);
+}
+
 static enum step build_delete_child(struct exchange *x)
 {
 	struct child_sa *c = to_be_deleted(x);
@@ -49,6 +59,8 @@ static enum step build_delete_child(struct exchange *x)
 
 	if (!c)
 		return STEP_END;
+	if (c->successor)
+		send_on_successor(c);
 	c->state = IKE_CHILD_DELETING;
 	store_u32(spi, c->spec.spi_in);
 	put_delete(x, V1_PROTOCOL_ESP, BYTES_OF(spi));

@@ -598,6 +598,8 @@ void v1_phase1_done(struct exchange *x)
 	heed_lifetime(sa);
 	if (sa->initiator)
 		v1_confirmed(sa);
+	else if (v1_peers_next(sa, sa))
+		v1_confirm_later(sa);
 	unique_established(sa);
 	if (!sa->initiator || sa->renewal)
 		return;

@@ -408,12 +408,18 @@ static void settle(struct exchange *x, struct child_sa *made)
 	settle_crossing(x->sa, made);
 }
 
+/* The responder may install only with the third message, which nobody acknowledges: where there is an old
+ * child, we go on sending on that until we delete it. */
 static enum step install_initiator(struct exchange *x)
 {
-	struct child_sa *made = install(x);
+	struct quick_data *d = x->data;
+	struct child_sa *made;
 
+	d->deal.redundant = rekeyed_child(x) && d->deal.rekeys->installed_out;
+	made = install(x);
 	if (!made)
 		return exchange_reject(x, 0, "the child could not be installed");
+	child_announce(made);
 	settle(x, made);
 	return STEP_NEXT;
 }
