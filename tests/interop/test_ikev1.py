@@ -157,3 +157,22 @@ def test_secrets_that_differ_are_said(bench, first):
     if first == 'charon':
         ends['tern'].wait_log('pre-shared key')
     assert not ends['tern'].established() and not ends['charon'].established()
+
+
+@pytest.mark.parametrize('hidden', ENDS)
+@pytest.mark.parametrize('outer', [4, 6], ids=['ipv4', 'ipv6'])
+def test_nat_between(bench, hidden, outer):
+    site, other = ('moon', 'sun') if hidden == 'tern' else ('sun', 'moon')
+    bench.lab.hide(site)
+    tunnel = row('nat', outer=outer, **{other: {'remote_addrs': '%any'}})
+    with bench.wire() as wire:
+        ends = established(bench, tunnel, hidden)
+    assert_agreement(ends['tern'], ends['charon'], tunnel)
+    wire.assert_only_encrypted(protocol=17)
+
+
+@pytest.mark.parametrize('first', ENDS)
+def test_version_0_answers_ikev1_and_begins_with_ikev2(bench, first):
+    tunnel = row('any-version', moon={'version': 0}, sun={'version': 1 if first == 'charon' else 0})
+    ends = established(bench, tunnel, first)
+    assert ends['tern'].the_ike()['version'] == ('1' if first == 'charon' else '2')

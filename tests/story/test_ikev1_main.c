@@ -190,15 +190,15 @@ static void unfinished_phase_1_is_limited_by_address_and_in_time(void **state)
 #define TWO_PEERS                                                                                  \
 	"connections {\n"                                                                          \
 	" net {\n  version = 1\n  local_addrs = 192.0.2.2\n  proposals = aes128-sha256-x25519\n"   \
-	"  local {\n   auth = psk\n   id = bob.example\n  }\n"                                      \
-	"  remote {\n   auth = psk\n   id = alice.example\n  }\n"                                   \
-	"  children {\n   net {\n    local_ts = 10.2.0.0/16\n    remote_ts = 10.1.0.0/16\n    "     \
-	"esp_proposals = aes128gcm16-x25519\n   }\n  }\n }\n"                                       \
+	"  local {\n   auth = psk\n   id = bob.example\n  }\n"                                     \
+	"  remote {\n   auth = psk\n   id = alice.example\n  }\n"                                  \
+	"  children {\n   net {\n    local_ts = 10.2.0.0/16\n    remote_ts = 10.1.0.0/16\n    "    \
+	"esp_proposals = aes128gcm16-x25519\n   }\n  }\n }\n"                                      \
 	" boss {\n  version = 1\n  local_addrs = 192.0.2.2\n  proposals = aes128-sha256-x25519\n"  \
-	"  local {\n   auth = psk\n   id = bob.example\n  }\n"                                      \
-	"  remote {\n   auth = psk\n   id = boss.example\n  }\n"                                    \
-	"  children {\n   net {\n    local_ts = 10.2.0.0/16\n    remote_ts = 10.1.0.0/16\n    "     \
-	"esp_proposals = aes128gcm16-x25519\n   }\n  }\n }\n}\n"                                    \
+	"  local {\n   auth = psk\n   id = bob.example\n  }\n"                                     \
+	"  remote {\n   auth = psk\n   id = boss.example\n  }\n"                                   \
+	"  children {\n   net {\n    local_ts = 10.2.0.0/16\n    remote_ts = 10.1.0.0/16\n    "    \
+	"esp_proposals = aes128gcm16-x25519\n   }\n  }\n }\n}\n"                                   \
 	"secrets {\n ike-1 {\n  id = alice.example\n  secret = sharks\n }\n"                       \
 	" ike-2 {\n  id = boss.example\n  secret = \"%s\"\n }\n}\n"
 
@@ -226,6 +226,24 @@ static void nobody_is_somebody_else_by_his_own_secret(void **state)
 	}
 }
 
+/* What IKEv1 has no numbers for is said, not sent. */
+static void what_ikev1_has_no_word_for_is_said(void **state)
+{
+	struct story_config c = { .connection = "version = 1" }; /* aes128gcm16 for IKE */
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	STORY_TRUE(s, strstr(s.alice->last_done, "IKEv1 has no word for any of its proposals"));
+	story_down(&s);
+	story_end(&s);
+	c = v1_config();
+	c.child = "esp_proposals = chacha20poly1305";
+	s = story_established(SEED, &c);
+	STORY_TRUE(s, strstr(s.alice->last_done, "child net: IKEv1 has no word for any"));
+	STORY_EQUAL(s, host_sas(s.alice), 1);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +257,7 @@ int main(void)
 		cmocka_unit_test(version_0_answers_both_and_begins_with_2),
 		cmocka_unit_test(unfinished_phase_1_is_limited_by_address_and_in_time),
 		cmocka_unit_test(nobody_is_somebody_else_by_his_own_secret),
+		cmocka_unit_test(what_ikev1_has_no_word_for_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

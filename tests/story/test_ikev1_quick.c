@@ -8,7 +8,8 @@ static void without_pfs_and_with_it(void **state)
 {
 	static const char *const proposals[] = { "esp_proposals = aes128-sha256",
 		"esp_proposals = aes256-sha512-modp2048", "esp_proposals = aes256gcm16-ecp384",
-		"esp_proposals = 3des-sha1, aes128gcm16", "esp_proposals = aes128ctr-sha256-modp1024" };
+		"esp_proposals = 3des-sha1, aes128gcm16",
+		"esp_proposals = aes128ctr-sha256-modp1024" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(proposals) / sizeof(proposals[0]); i++) {
@@ -23,8 +24,11 @@ static void without_pfs_and_with_it(void **state)
 
 static void transport_mode(void **state)
 {
-	struct story_config c = { .connection = V1_KEYS,
-		.child = "mode = transport\n local_ts = dynamic[udp/1701]\n remote_ts = dynamic[udp]" };
+	struct story_config c = {
+		.connection = V1_KEYS,
+		.child =
+			"mode = transport\n local_ts = dynamic[udp/1701]\n remote_ts = dynamic[udp]"
+	};
 	struct story s;
 
 	(void)state;
@@ -38,9 +42,13 @@ static void transport_mode(void **state)
 
 static void several_selectors_are_several_quick_modes(void **state)
 {
-	struct story_config c = { .connection = V1_KEYS,
-		.alice_child = "local_ts = 10.1.0.0/16, 10.3.0.0/16\n remote_ts = 10.2.0.0/16, 10.4.0.0/16",
-		.bob_child = "local_ts = 10.2.0.0/16, 10.4.0.0/16\n remote_ts = 10.1.0.0/16, 10.3.0.0/16" };
+	struct story_config c = {
+		.connection = V1_KEYS,
+		.alice_child =
+			"local_ts = 10.1.0.0/16, 10.3.0.0/16\n remote_ts = 10.2.0.0/16, 10.4.0.0/16",
+		.bob_child =
+			"local_ts = 10.2.0.0/16, 10.4.0.0/16\n remote_ts = 10.1.0.0/16, 10.3.0.0/16"
+	};
 	struct story s = story_established(SEED, &c);
 
 	(void)state;
@@ -105,7 +113,8 @@ static void either_end_rekeys_without_loss(void **state)
 
 static void lifetimes_rekey_children_and_phase_1(void **state)
 {
-	struct story_config c = { .connection = V1_KEYS "rekey_time = 1h\n rand_time = 0s\n over_time = 10m",
+	struct story_config c = { .connection = V1_KEYS
+		"rekey_time = 1h\n rand_time = 0s\n over_time = 10m",
 		.child = "rekey_time = 10m\n rand_time = 1m" };
 	struct story s = story_established(SEED, &c);
 
@@ -297,6 +306,33 @@ static void a_nat_between_them(void **state)
 	story_end(&s);
 }
 
+/* Supervision and traps are IKEv2's: a packet brings the child up, and what should be up comes again. */
+static void packets_and_the_supervisor_bring_it_up(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS "dpd_delay = 10s",
+		.alice_child = "start_action = trap" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	world_run(s.w, NS_PER_SECOND);
+	host_packet(s.alice, "10.1.0.1", "10.2.0.1");
+	world_run(s.w, 5 * NS_PER_SECOND);
+	story_up(&s, 1);
+	v1_packets(&s);
+	story_end(&s);
+	c.alice_child = "start_action = start\n dpd_action = restart";
+	s = story_begin(SEED, &c, NULL);
+	world_run(s.w, 5 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_crash(s.bob);
+	world_run(s.w, 300 * NS_PER_SECOND);
+	host_restart(s.bob);
+	world_run(s.w, 300 * NS_PER_SECOND);
+	story_up(&s, 1);
+	v1_packets(&s);
+	story_end(&s);
+}
+
 /* Without a word of goodbye: INITIAL-CONTACT says that what there was is gone. */
 static void a_peer_that_starts_afresh_takes_its_leftovers_away(void **state)
 {
@@ -331,6 +367,7 @@ int main(void)
 		cmocka_unit_test(dpd_timeout_says_how_long_a_peer_may_be_silent),
 		cmocka_unit_test(a_replayed_message_id_is_refused),
 		cmocka_unit_test(a_nat_between_them),
+		cmocka_unit_test(packets_and_the_supervisor_bring_it_up),
 		cmocka_unit_test(a_peer_that_starts_afresh_takes_its_leftovers_away),
 	};
 

@@ -118,8 +118,9 @@ struct v1_choice {
 size_t v1_methods(
 	const struct connection *c, bool initiator, uint16_t ret_methods[static V1_METHODS_MAX]);
 
-/* The SA payload's body of phase 1. */
-void v1_offer_ike(struct writer *w, const struct connection *c);
+/* The SA payload's body of phase 1. False where there is nothing that IKEv1 could say: what was written
+ * is no message then. */
+bool v1_offer_ike(struct writer *w, const struct connection *c);
 /* As responder. False where they have nothing in common. */
 bool v1_choose_ike(struct bytes theirs, const struct connection *c, bool prefer_ours,
 	struct v1_choice *ret_choice, struct v1_ike_transform *ret_transform);
@@ -139,7 +140,8 @@ struct v1_esp_terms {
 	uint16_t encapsulation;
 	uint32_t spi; /* ours */
 };
-void v1_offer_esp(struct writer *w, const struct v1_esp_terms *terms);
+bool v1_offer_esp(/* likewise */
+	struct writer *w, const struct v1_esp_terms *terms);
 bool v1_choose_esp(struct bytes theirs, const struct v1_esp_terms *terms, bool prefer_ours,
 	struct v1_choice *ret_choice, struct v1_esp_transform *ret_transform);
 bool v1_chosen_esp(struct bytes answer, const struct v1_esp_terms *terms, uint32_t *ret_spi,
@@ -171,7 +173,7 @@ void v1_informational_unprotected(struct ike_sa *sa, const struct opened *messag
 
 /* dpd.c */
 
-void v1_dpd_begin(struct ike_sa *sa); /* the peer has been silent for long */
+void v1_dpd_begin(struct ike_sa *sa);     /* the peer has been silent for long */
 void v1_confirm_later(struct ike_sa *sa); /* phase 1 stands, as far as we can see: does the peer? */
 void v1_dpd_due(struct ike_sa *sa);
 void v1_dpd_read(struct exchange *x, const struct v1_notify *n);

@@ -33,12 +33,22 @@ static const struct message_rule sixth = { "main mode message 6", id_payloads };
 static enum step offer(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
-	size_t at;
+	const struct connection *c = sa->connection;
+	struct where where = where_said(c->where_proposals, c->where);
+	uint16_t methods[V1_METHODS_MAX];
+	size_t at = x->out.used + 4;
 
 	x->path = sa->path;
 	sa->state = IKE_CONNECTING;
-	at = x->out.used + 4;
-	v1_offer_ike(exchange_payload(x, V1_PAYLOAD_SA), sa->connection);
+	if (!v1_methods(c, true, methods))
+		return exchange_reject(x, 0,
+			"connection %s: IKEv1 can't authenticate with auth = %s and %s (%s:%u)",
+			c->name, c->local[0].auth_text, c->remote[0].auth_text,
+			c->local[0].where.file, c->local[0].where.line);
+	if (!v1_offer_ike(exchange_payload(x, V1_PAYLOAD_SA), c))
+		return exchange_reject(x, 0,
+			"connection %s: IKEv1 has no word for any of its proposals: name one like aes128-sha256-modp2048 (%s:%u)",
+			c->name, where.file, where.line);
 	exchange_payload_end(x);
 	octets_set(&sa->v1->setup.sa_i, BYTES(x->out.start + at, x->out.used - at));
 	v1_put_vendors(x);

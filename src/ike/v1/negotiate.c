@@ -48,7 +48,7 @@ static uint8_t offer_method(
 	return number;
 }
 
-void v1_offer_ike(struct writer *w, const struct connection *c)
+bool v1_offer_ike(struct writer *w, const struct connection *c)
 {
 	struct v1_sa_writer s = v1_sa_encode_begin(w);
 	uint16_t methods[V1_METHODS_MAX];
@@ -58,7 +58,10 @@ void v1_offer_ike(struct writer *w, const struct connection *c)
 	v1_proposal_begin(&s, 1, V1_PROTOCOL_ISAKMP, BYTES_EMPTY);
 	for (size_t i = 0; i < count; i++)
 		number = offer_method(&s, c, methods[i], number);
+	if (!number)
+		return false;
 	v1_proposal_end(&s);
+	return true;
 }
 
 /* Where in our list a transform of the peer is: 1 first, 0 not at all. Life is nothing to refuse for:
@@ -196,7 +199,7 @@ static uint8_t esp_count(const struct v1_esp_terms *terms, size_t proposal)
 
 /* A proposal of the peer is one protocol with one transform ID after another; everybody takes several
  * IDs in one proposal, and several proposals, alike. */
-void v1_offer_esp(struct writer *w, const struct v1_esp_terms *terms)
+bool v1_offer_esp(struct writer *w, const struct v1_esp_terms *terms)
 {
 	struct v1_sa_writer s = v1_sa_encode_begin(w);
 	struct v1_esp_transform t;
@@ -217,6 +220,7 @@ void v1_offer_esp(struct writer *w, const struct v1_esp_terms *terms)
 		}
 		v1_proposal_end(&s);
 	}
+	return number;
 }
 
 /* `any_group`: a responder takes what group the peer chose among ours. */

@@ -343,6 +343,7 @@ static enum step build_first(struct exchange *x)
 	struct quick_data *d = x->data;
 	struct v1_flight *f = v1_flight_of(x);
 	struct v1_esp_terms terms = terms_of(x);
+	struct where where = where_said(d->deal.config->where_proposals, d->deal.config->where);
 
 	if (!f)
 		return exchange_reject(x, 0, "too many exchanges are under way");
@@ -357,7 +358,10 @@ static enum step build_first(struct exchange *x)
 			d->deal.config->name, d->deal.config->where.file,
 			d->deal.config->where.line);
 	d->deal.ni = f->ni = nonce_new(x);
-	v1_offer_esp(exchange_payload(x, V1_PAYLOAD_SA), &terms);
+	if (!v1_offer_esp(exchange_payload(x, V1_PAYLOAD_SA), &terms))
+		return exchange_reject(x, 0,
+			"child %s: IKEv1 has no word for any of its proposals: name one like aes128-sha256 (%s:%u)",
+			d->deal.config->name, where.file, where.line);
 	exchange_payload_end(x);
 	put_rest(x, d->deal.ni);
 	return STEP_NEXT;
