@@ -306,6 +306,24 @@ static void a_nat_between_them(void **state)
 	story_end(&s);
 }
 
+/* The shorter life of the two counts: who has it may be the one that doesn't propose. */
+static void a_responder_says_its_shorter_lifetime(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS,
+		.alice_child = "life_time = 2h\n rekey_time = 90m\n rand_time = 0s",
+		.bob_child = "life_time = 10m\n rekey_time = 0s" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	STORY_TRUE(s, laddered(&s, "RESPONDER_LIFETIME") > 0);
+	world_run(s.w, 530 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 0);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 /* Supervision and traps are IKEv2's: a packet brings the child up, and what should be up comes again. */
 static void packets_and_the_supervisor_bring_it_up(void **state)
 {
@@ -367,6 +385,7 @@ int main(void)
 		cmocka_unit_test(dpd_timeout_says_how_long_a_peer_may_be_silent),
 		cmocka_unit_test(a_replayed_message_id_is_refused),
 		cmocka_unit_test(a_nat_between_them),
+		cmocka_unit_test(a_responder_says_its_shorter_lifetime),
 		cmocka_unit_test(packets_and_the_supervisor_bring_it_up),
 		cmocka_unit_test(a_peer_that_starts_afresh_takes_its_leftovers_away),
 	};

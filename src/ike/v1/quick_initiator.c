@@ -1,0 +1,272 @@
+/* Quick mode as its initiator: what is wanted is offered, pair by pair; the child is installed with the
+ * second message. */
+#include <stdio.h>
+
+#include "ike/lifetime.h"
+#include "ike/narrow.h"
+#include "ike/supervise.h"
+#include "ike/trap.h"
+#include "ike/v1/quick_mode.h"
+
+/* The pairs of a child: each local selector with each remote one of its family. */
+static bool pair_at(const struct ike_sa *sa, const struct child_config *config, uint32_t pair,
+	struct selector *ret_local, struct selector *ret_remote)
+{
+	struct selectors local, remote;
+	uint32_t at = 0;
+
+	child_configured(sa, config, true, &local);
+	child_configured(sa, config, false, &remote);
+	for (size_t i = 0; i < local.count; i++) {
+		for (size_t j = 0; j < remote.count; j++) {
+			if (local.list[i].family != remote.list[j].family || at++ != pair)
+				continue;
+			*ret_local = local.list[i];
+			*ret_remote = remote.list[j];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* That which a packet is of that met a trap, where one did. */
+static uint32_t pair_wanted(struct exchange *x)
+{
+	struct selector local, remote;
+	struct selectors source = { .count = 1 }, destination = { .count = 1 }, ours, theirs;
+
+	if (!trap_packet(x->sa, x->intent->config, &source.list[0], &destination.list[0]))
+		return x->intent->pair;
+	for (uint32_t pair = 0; pair_at(x->sa, x->intent->config, pair, &local, &remote); pair++) {
+		v1_quick_one(&local, &ours);
+		v1_quick_one(&remote, &theirs);
+		if (selectors_within(&source, &ours) && selectors_within(&destination, &theirs))
+			return pair;
+	}
+	return x->intent->pair;
+}
+
+static enum step prepare(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+	struct child_deal *deal = &d->deal;
+
+	deal->initiator = true;
+	deal->config = x->intent->config;
+	deal->mode = deal->config->mode;
+	if (!pair_at(x->sa, deal->config, pair_wanted(x), &d->local, &d->remote))
+		return STEP_END;
+	v1_quick_one(&d->local, &deal->local);
+	v1_quick_one(&d->remote, &deal->remote);
+	if (v1_quick_live_child(x->sa, deal))
+		return STEP_END; /* made in the meantime */
+	deal->ke.group = deal_first_group(deal->config);
+	return STEP_NEXT;
+}
+
+static enum step prepare_rekey(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+	struct child_sa *c = child_find(x->engine, x->intent->child_id);
+
+	if (!c || c->successor ||
+		(c->state != IKE_CHILD_INSTALLED && c->state != IKE_CHILD_REKEYING))
+		return STEP_END;
+	v1_quick_rekeys(d, c);
+	c->state = IKE_CHILD_REKEYING;
+	d->deal.initiator = true;
+	d->deal.born = connection_hold(c->connection);
+	d->deal.config = c->config;
+	d->deal.mode = c->spec.mode;
+	d->deal.local = c->spec.local;
+	d->deal.remote = c->spec.remote;
+	d->local = c->spec.local.list[0];
+	d->remote = c->spec.remote.list[0];
+	d->deal.ke.group = deal_first_group(c->config);
+	return STEP_NEXT;
+}
+
+static enum step begin_group(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+
+	return agreement_begin(x, &d->deal.ke);
+}
+
+static struct bytes id_body(struct exchange *x, const struct selector *s)
+{
+	uint8_t octets[V1_ID_OCTETS_MAX], *memory = exchange_take(x, V1_ID_OCTETS_MAX + 4);
+	struct writer w = writer_of(memory, V1_ID_OCTETS_MAX + 4);
+	struct v1_id id;
+
+	if (!v1_id_from_selector(s, octets, &id))
+		return BYTES_EMPTY;
+	v1_id_encode(&w, &id);
+	return writer_bytes(&w);
+}
+
+static enum step build_first(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+	struct v1_flight *f = v1_flight_of(x);
+	struct v1_esp_terms terms = v1_quick_terms(x);
+	struct where where = where_said(d->deal.config->where_proposals, d->deal.config->where);
+
+	if (!f)
+		return exchange_reject(x, 0, "too many exchanges are under way");
+	if (d->deal.rekeys_id && (!v1_quick_rekeyed_child(x) || d->deal.rekeys->successor))
+		return STEP_END; /* gone while we asked, or rekeyed by the peer */
+	d->id_i = id_body(x, &d->local);
+	d->id_r = id_body(x, &d->remote);
+	d->has_ids = true;
+	if (!d->id_i.size || !d->id_r.size)
+		return exchange_reject(x, 0,
+			"child %s: IKEv1 has no words for its range of ports (%s:%u)",
+			d->deal.config->name, d->deal.config->where.file,
+			d->deal.config->where.line);
+	d->deal.ni = f->ni = nonce_new(x);
+	if (!v1_offer_esp(exchange_payload(x, V1_PAYLOAD_SA), &terms))
+		return exchange_reject(x, 0,
+			"child %s: IKEv1 has no word for any of its proposals: name one like aes128-sha256 (%s:%u)",
+			d->deal.config->name, where.file, where.line);
+	exchange_payload_end(x);
+	v1_quick_put_rest(x, d->deal.ni);
+	return STEP_NEXT;
+}
+
+static void read_lifetime(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+	struct v1_lifetime life;
+	struct v1_notify n;
+
+	if (v1_chain_notify(exchange_in(x), V1_RESPONDER_LIFETIME, &n) &&
+		v1_lifetime_decode(&n, &life) && life.seconds)
+		d->transform.life_seconds = life.seconds;
+}
+
+static enum step read_second(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+	struct v1_esp_terms terms = v1_quick_terms(x);
+	struct bytes sa = exchange_body(x, V1_PAYLOAD_SA), ke = exchange_body(x, V1_PAYLOAD_KE);
+	const struct payload *id_i = chain_find(exchange_in(x), V1_PAYLOAD_ID, 0),
+			     *id_r = chain_find(exchange_in(x), V1_PAYLOAD_ID, 1);
+
+	v1_quick_rekeyed_child(x);
+	if (!v1_chosen_esp(sa, &terms, &d->deal.spi_out, &d->transform) ||
+		!v1_quick_take_transform(x) || d->deal.spi_out < 256)
+		return exchange_reject(x, NO_PROPOSAL_CHOSEN,
+			"the peer chose a transform for child %s that we did not offer",
+			d->deal.config->name);
+	if ((id_i && !bytes_equal(id_i->body, d->id_i)) ||
+		(id_r && !bytes_equal(id_r->body, d->id_r)))
+		return exchange_reject(x, TS_UNACCEPTABLE,
+			"the peer answered with other selectors for child %s than we offered",
+			d->deal.config->name);
+	if (d->deal.ke.group && !ke.size)
+		return exchange_reject(
+			x, INVALID_KE_PAYLOAD, "the answer has no key exchange value");
+	read_lifetime(x);
+	d->deal.nr = exchange_keep(x, exchange_body(x, V1_PAYLOAD_NONCE));
+	v1_flight_of(x)->nr = d->deal.nr;
+	return STEP_NEXT;
+}
+
+static enum step finish_group(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+
+	return v1_agreement_finish(x, &d->deal.ke);
+}
+
+static void settle(struct exchange *x, struct child_sa *made)
+{
+	struct child_sa *old = v1_quick_rekeyed_child(x);
+
+	if (old && old != made) {
+		child_replaced(old, made);
+		v1_quick_delete_replaced(old);
+	}
+	v1_quick_settle_crossing(x->sa, made);
+}
+
+/* The responder may install only with the third message, which nobody acknowledges: where there is an old
+ * child, we go on sending on that until we delete it. */
+static enum step install_initiator(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+	struct child_sa *made;
+
+	d->deal.redundant = v1_quick_rekeyed_child(x) && d->deal.rekeys->installed_out;
+	made = v1_quick_install(x);
+	if (!made)
+		return exchange_reject(x, 0, "the child could not be installed");
+	child_announce(made);
+	settle(x, made);
+	return STEP_NEXT;
+}
+
+/* The next pair of the same child, or the end of the command. */
+static void created(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+	struct intent next = *x->intent;
+	struct selector local, remote;
+	struct child_sa *old = v1_quick_rekeyed_child(x);
+	bool done =
+		x->intent->kind == INTENT_CREATE_CHILD || d->deal.made || (old && old->successor);
+
+	if (old && old->state == IKE_CHILD_REKEYING && !old->successor)
+		old->state = IKE_CHILD_INSTALLED;
+	next.next = NULL;
+	next.pair++;
+	if (next.kind == INTENT_CREATE_CHILD && !(next.command & TRAP_COMMAND) &&
+		pair_at(x->sa, next.config, next.pair, &local, &remote))
+		intent_add(x->sa, &next);
+	else
+		command_done(x->engine, next.command, done, 1, done ? "" : "the child is gone");
+}
+
+static void create_failed(struct exchange *x, const char *why)
+{
+	struct child_sa *old = v1_quick_rekeyed_child(x);
+
+	if (old && old->state == IKE_CHILD_REKEYING)
+		old->state = IKE_CHILD_INSTALLED;
+	if (old && old->state == IKE_CHILD_INSTALLED && !old->successor)
+		child_rekey_failed(old);
+	else if (x->intent->kind == INTENT_CREATE_CHILD)
+		supervise_child_failed(x->sa, x->intent->config, why);
+	command_done(x->engine, x->intent->command, false, 0, why);
+}
+
+static step_fn *const new_begins[] = { prepare, v1_quick_ask_spi, begin_group, build_first, NULL };
+static step_fn *const rekey_begins[] = { prepare_rekey, v1_quick_ask_spi, begin_group, build_first,
+	NULL };
+static step_fn *const initiator_ends[] = { read_second, finish_group, install_initiator, NULL };
+static const struct round new_rounds[] = { { NULL, new_begins, &v1_quick_first },
+	{ &v1_quick_second, initiator_ends, &v1_quick_third } };
+static const struct round rekey_rounds[] = { { NULL, rekey_begins, &v1_quick_first },
+	{ &v1_quick_second, initiator_ends, &v1_quick_third } };
+
+const struct exchange_kind v1_quick_mode_initiator = {
+	.name = "quick mode",
+	.type = V1_QUICK_MODE,
+	.rounds = new_rounds,
+	.round_count = 2,
+	.data_size = sizeof(struct v1_quick_data),
+	.failed = create_failed,
+	.finished = created,
+	.cleanup = v1_quick_cleanup,
+};
+const struct exchange_kind v1_quick_mode_rekey = {
+	.name = "quick mode",
+	.type = V1_QUICK_MODE,
+	.rounds = rekey_rounds,
+	.round_count = 2,
+	.data_size = sizeof(struct v1_quick_data),
+	.failed = create_failed,
+	.finished = created,
+	.cleanup = v1_quick_cleanup,
+};
