@@ -16,6 +16,9 @@
 #define RETRY_NS_MIN  (5 * NS_PER_SECOND)
 #define RETRY_NS_MAX  (60 * NS_PER_SECOND)
 #define LOOK_AGAIN_NS (200 * NS_PER_MS) /* while the old SA is busy with its children */
+/* Where children are adopted: the peer may not have done so at once. What they were adopted from ends with
+ * them else (strongSwan 5.9 takes a moment). */
+#define ADOPTION_NS   (3 * NS_PER_SECOND)
 /* A peer that wants us to authenticate at once, again and again, gets it this often. */
 #define REAUTH_NS_MIN (5 * NS_PER_SECOND)
 
@@ -377,7 +380,10 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 			.text = sa->renewal->word,
 			.path = &sa->path,
 			.command = sa->renewal->command });
-	intent_add(old, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+	intent_add(old,
+		&(struct intent){ .kind = INTENT_DELETE_IKE,
+			.end = SA_END_REPLACED,
+			.not_before = sa->protocol->adopts ? sa->engine->now + ADOPTION_NS : 0 });
 	renewal_end(sa, true, "");
 }
 
