@@ -7,6 +7,7 @@
 
 #include "ike/peers.h"
 #include "ike/ticket.h"
+#include "ike/twins.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/configuration.h"
 #include "ike/v2/session_resume.h"
@@ -94,6 +95,22 @@ static bool refuse(struct exchange *x, struct ike_sa *old)
 	return false;
 }
 
+/* A peer with close_action that doesn't know of twins answers the deletion of one by setting it up
+ * again, for ever. It has the other, with the same children. */
+static bool sets_up_twin_again(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return sa->engine->now < old->twin_over_at && reauthenticates(sa, old);
+}
+
+static bool refuse_twin(struct exchange *x, const struct ike_sa *old)
+{
+	x->reject.doom = true;
+	exchange_reject(x, AUTHENTICATION_FAILED,
+		"the peer sets up again what both ends had set up at once and we deleted: IKE SA %u of connection %s stands",
+		old->id, sa_name(old));
+	return false;
+}
+
 /* One SA against the policy. */
 static bool admit(struct exchange *x, struct ike_sa *old)
 {
@@ -127,7 +144,11 @@ bool unique_admit(struct exchange *x, bool initial_contact)
 		drop_leftovers(sa);
 	for (struct ike_sa *old = peers_next(sa, NULL); old; old = next) {
 		next = peers_next(sa, old);
-		if (concerned(sa, old) && !admit(x, old))
+		if (!concerned(sa, old))
+			continue;
+		if (!x->initiator && !initial_contact && sets_up_twin_again(sa, old))
+			return refuse_twin(x, old);
+		if (!admit(x, old))
 			return false;
 	}
 	return true;
@@ -162,7 +183,8 @@ void unique_established(struct ike_sa *sa)
 
 void unique_due(struct ike_sa *old)
 {
-	if (sa_ending(old))
+	twins_check(old);
+	if (sa_ending(old) || old->connection->unique < UNIQUE_KEEP)
 		return;
 	for (struct ike_sa *sa = peers_next(old, NULL); sa; sa = peers_next(old, sa)) {
 		if (sa->authenticated_at > old->authenticated_at && !sa_ending(sa) &&
