@@ -77,6 +77,11 @@ void half_open_remove(struct ike_sa *sa)
 	half_open_count(sa->engine, &sa->init_path.remote.address, -1);
 }
 
+bool half_open_from(const struct ike_engine *e, const struct address *a)
+{
+	return half_open_of(e, a) > 0;
+}
+
 /* IKE_SA_INIT from somewhere new. Until it has proved that it can receive where it claims to be, a
  * request costs us one hash and no memory: it is judged in place, RFC 7296 §2.6. */
 

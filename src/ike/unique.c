@@ -5,6 +5,7 @@
  * setup had begun is none of both: the two crossed (twins.h). */
 #include "ike/unique.h"
 
+#include "ike/admit.h"
 #include "ike/peers.h"
 #include "ike/ticket.h"
 #include "ike/twins.h"
@@ -23,13 +24,15 @@ static bool crossed(const struct ike_sa *sa, const struct ike_sa *old)
 }
 
 /* By what the first round says of whom; with several rounds, or where the peer may be anybody, all
- * SAs of the connection count. */
+ * SAs of the connection count. A setup of the same peer's that is half-open here may stand there by
+ * the time it reads this, and must not be taken for a leftover. */
 bool unique_first_contact(const struct ike_sa *sa)
 {
 	const struct connection *c = sa->connection;
 	const struct ike_sa *other;
 
-	if (sa->replaces || c->unique == UNIQUE_NEVER || peers_next(sa, NULL))
+	if (sa->replaces || c->unique == UNIQUE_NEVER || peers_next(sa, NULL) ||
+		half_open_from(sa->engine, &sa->path.remote.address))
 		return false;
 	if (sa->remote_id.type && c->local_count == 1 && c->remote_count == 1)
 		return true;
@@ -112,7 +115,7 @@ static bool refuse_twin(struct exchange *x, const struct ike_sa *old)
 }
 
 /* One SA against the policy. */
-static bool admit(struct exchange *x, struct ike_sa *old)
+static bool admit_beside(struct exchange *x, struct ike_sa *old)
 {
 	struct ike_sa *sa = x->sa;
 	bool again = !x->initiator && (reauthenticates(sa, old) || resumes(sa, old));
@@ -148,7 +151,7 @@ bool unique_admit(struct exchange *x, bool initial_contact)
 			continue;
 		if (!x->initiator && !initial_contact && sets_up_twin_again(sa, old))
 			return refuse_twin(x, old);
-		if (!admit(x, old))
+		if (!admit_beside(x, old))
 			return false;
 	}
 	return true;

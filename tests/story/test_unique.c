@@ -244,6 +244,19 @@ static void one_of_two_stays_though_messages_get_lost(void **state)
 	}
 }
 
+/* IKE_SA_INITs cross: neither end knows by its IKE_AUTH what the other's will come to. */
+static void none_of_two_says_that_it_is_the_only_one(void **state)
+{
+	struct story s = both_at_once(SEED / 5 * 5, policies[REPLACE], false);
+
+	(void)state;
+	world_run(s.w, 20 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, laddered(&s, "INITIAL_CONTACT"), 0);
+	STORY_EQUAL(s, s.alice->ike_up + s.bob->ike_up, 4);
+	story_end(&s);
+}
+
 static void never_leaves_both(void **state)
 {
 	struct story s = both_at_once(SEED, policies[NEVER], false);
@@ -268,6 +281,7 @@ int main(void)
 		cmocka_unit_test(reauthentication_passes_every_policy),
 		cmocka_unit_test(one_of_two_stays_and_no_packet_is_lost),
 		cmocka_unit_test(one_of_two_stays_though_messages_get_lost),
+		cmocka_unit_test(none_of_two_says_that_it_is_the_only_one),
 		cmocka_unit_test(never_leaves_both),
 	};
 
