@@ -10,7 +10,7 @@ import pytest
 from lab import Tunnel, Vici, wait_for
 
 PSK = Tunnel('psk')
-ROUNDS = 10
+ROUNDS = 4
 
 
 def initiate(end, barrier):
