@@ -207,8 +207,8 @@ static void ask_slow(struct host *h, const struct ike_question *q)
 	*a = (struct sim_answer){ .due = h->world->now + f->answer_delay_ns,
 		.question = ike_question_copy(q) };
 	if (is_slow(q)) {
-		a->never = world_chance(h->world, f->answer_never_percent);
-		a->no = world_chance(h->world, f->answer_no_percent);
+		a->never = stream_chance(&h->fault_state, f->answer_never_percent);
+		a->no = stream_chance(&h->fault_state, f->answer_no_percent);
 	}
 	while (*link && (*link)->due <= a->due)
 		link = &(*link)->next;

@@ -261,4 +261,5 @@ void check_limits(struct host *h)
 		world_broken(h->world, "there are more half-open SAs than there may be");
 	if (half_open != h->engine->half_open)
 		world_broken(h->world, "half-open SAs are counted wrongly");
+	check_attacked(h);
 }

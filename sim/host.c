@@ -151,7 +151,8 @@ struct host *world_host(struct world *w, const char *name, const char *address, 
 	h->world = w;
 	h->name = name;
 	h->config = strdup(config);
-	h->random_state = w->seed * 1000003 + w->host_count;
+	h->random_state = world_stream(w, name, "engine");
+	h->fault_state = world_stream(w, name, "answers");
 	h->random = (struct random_source){ world_seeded_fill, &h->random_state };
 	h->crypto = world_crypto(w);
 	h->keys = keys_new();

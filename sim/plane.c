@@ -334,7 +334,7 @@ void plane_release(struct host *h)
 	tell_events(h);
 }
 
-void plane_receive(struct host *h, const struct sim_packet *p)
+bool plane_receive(struct host *h, const struct sim_packet *p)
 {
 	uint8_t memory[OUTS][OUT_BYTES];
 	struct esp_out out[OUTS];
@@ -346,6 +346,7 @@ void plane_receive(struct host *h, const struct sim_packet *p)
 	esp_inbound(h->esp, host_now(h), &in, 1, out);
 	carry(h, &out[0], p);
 	tell_events(h);
+	return out[0].verdict == ESP_DELIVER;
 }
 
 /* UDP from port 1000 to 2000; the packet's number ends it. */

@@ -43,14 +43,31 @@ struct crypto *world_crypto(struct world *w)
 	return crypto;
 }
 
-uint64_t world_random(struct world *w, uint64_t below)
+uint64_t world_stream(const struct world *w, const char *name, const char *other)
 {
-	return split_mix(&w->random_state) % below;
+	uint64_t state = w->seed ^ 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (const char *c = name; *c; c++)
+		state = (state ^ (uint8_t)*c) * 0x100000001b3u;
+	state = (state ^ '>') * 0x100000001b3u;
+	for (const char *c = other; *c; c++)
+		state = (state ^ (uint8_t)*c) * 0x100000001b3u;
+	return state | 1;
 }
 
-bool world_chance(struct world *w, unsigned percent)
+uint64_t stream_random(uint64_t *state, uint64_t below)
 {
-	return percent && world_random(w, 100) < percent;
+	return split_mix(state) % below;
+}
+
+bool stream_chance(uint64_t *state, unsigned percent)
+{
+	return percent && stream_random(state, 100) < percent;
+}
+
+uint64_t world_random(struct world *w, uint64_t below)
+{
+	return stream_random(&w->random_state, below);
 }
 
 void ladder(struct world *w, const char *format, ...)
@@ -109,6 +126,7 @@ struct world *world_new(uint64_t seed)
 void world_free(struct world *w)
 {
 	network_free(w);
+	attacker_free(w);
 	for (size_t i = 0; i < w->host_count; i++)
 		host_free(w->hosts[i]);
 	for (size_t i = 0; i < w->ladder_count; i++)

@@ -63,6 +63,7 @@ struct sim_packet {
 	ike_time due;
 	enum sim_carries carries;
 	struct host *from;
+	bool attack;          /* not sent by `from`, though it may look so */
 	struct ike_path path; /* as the receiver's side of the network sees it */
 	size_t size;
 	uint8_t data[];
@@ -124,6 +125,8 @@ struct host {
 	struct crypto *crypto;
 	struct random_source random;
 	uint64_t random_state;
+	uint64_t fault_state; /* of its answers' faults */
+	uint64_t to_state[WORLD_HOSTS_MAX]; /* of what it sends to each; 0: not begun */
 	struct keys *keys;
 	struct sim_answer *answers;
 	struct sim_kernel_event *kernel_events;
@@ -146,6 +149,7 @@ struct host {
 struct world {
 	bool unchecked; /* a benchmark: nobody counts after each step */
 	uint64_t seed, random_state, crypto_state;
+	struct attacker *attacker; /* NULL: nobody attacks */
 	ike_time now;
 	struct network_faults faults; /* of every link without faults of its own */
 	struct network_faults
@@ -252,3 +256,9 @@ bool world_same_keys(struct world *w);
 
 void world_print_ladder(const struct world *w);
 uint64_t world_random(struct world *w, uint64_t below);
+
+/* An attacker without keys, from now on: see attacker.c. */
+void world_attacker(struct world *w);
+void attacker_rushes(struct world *w, bool yes); /* old responses overtake true ones */
+void attacker_replays(struct host *to, unsigned count);
+void attacker_floods(struct host *to, unsigned count);
