@@ -30,6 +30,16 @@ void child_arm(struct child_sa *c)
 	inactivity_arm(c);
 }
 
+/* The peer has had time enough to show that it receives on what took this one's place. */
+static void successor_sends(const struct child_sa *c)
+{
+	struct child_sa *successor = child_find(c->sa->engine, c->successor);
+
+	if (successor && successor->state != IKE_CHILD_DELETED && c->installed_out &&
+		c->sa->state != IKE_REKEYED)
+		child_use_outbound(successor);
+}
+
 /* "When the lifetime of a Security Association expires, the Security Association MUST NOT be used",
  * §2.8: we don't wait for the answer to our delete. */
 void child_expired(struct child_sa *c)
@@ -43,6 +53,7 @@ void child_expired(struct child_sa *c)
 		child_tell(c, IKE_EVENT_NOTE, 1, "replaced, but the peer did not delete it");
 	else
 		child_tell(c, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
+	successor_sends(c);
 	child_stop_outbound(c, false);
 	intent_add(c->sa,
 		&(struct intent){ .kind = INTENT_DELETE_CHILD,
