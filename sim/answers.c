@@ -9,7 +9,9 @@
 
 static void give(struct host *h, const struct ike_answer *answer)
 {
+	host_enter(h);
 	ike_answer(h->engine, host_now(h), answer);
+	memory_leave();
 	host_drain(h);
 }
 

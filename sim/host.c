@@ -55,8 +55,10 @@ static void load_connection(
 	if (conf_load_connection(section, &sources, problems, &c) < 0)
 		die(section->name, problems);
 	if (!before || memcmp(before->digest, c->digest, sizeof(c->digest)) != 0) {
+		host_enter(h);
 		ike_command(h->engine, host_now(h),
 			&(struct ike_command){ .kind = IKE_COMMAND_LOAD, .connection = c });
+		memory_leave();
 		host_drain(h);
 	}
 	connection_release(c);
@@ -72,8 +74,10 @@ static void unload_missing(struct host *h, const struct tree_node *sections)
 		if (sections && tree_child(sections, c->name))
 			continue;
 		connection_hold(c); /* its name is in the command */
+		host_enter(h);
 		ike_command(h->engine, host_now(h),
 			&(struct ike_command){ .kind = IKE_COMMAND_UNLOAD, .ike = c->name });
+		memory_leave();
 		host_drain(h);
 		connection_release(c);
 		position = 0;
@@ -87,8 +91,10 @@ static void load_pool(struct host *h, const struct tree_node *section, struct pr
 
 	if (conf_load_pool(section, &sources, problems, &p) < 0)
 		die(section->name, problems);
+	host_enter(h);
 	ike_command(h->engine, host_now(h),
 		&(struct ike_command){ .kind = IKE_COMMAND_LOAD_POOL, .pool = p });
+	memory_leave();
 	host_drain(h);
 	pool_config_release(p);
 }
@@ -130,9 +136,17 @@ void host_reload(struct host *h, const char *config)
 
 /* Birth, death and what is between. */
 
+void host_enter(struct host *h)
+{
+	if (!h->world->unchecked)
+		memory_enter(&h->memory);
+}
+
 static void host_start(struct host *h)
 {
+	host_enter(h);
 	h->engine = ike_engine_new(&h->options);
+	memory_leave();
 	if (!h->engine)
 		die("no engine could be made", NULL);
 	plane_begin(h);
@@ -185,6 +199,9 @@ static void host_stop(struct host *h)
 	kernel_events_clear(h);
 	ike_engine_free(h->engine);
 	h->engine = NULL;
+	if (h->memory.blocks)
+		world_broken(h->world, "an engine that is gone has left memory behind");
+	memory_forget(&h->memory);
 	plane_end(h);
 }
 
@@ -340,7 +357,9 @@ void host_drain(struct host *h)
 
 void host_datagram(struct host *h, const struct ike_path *path, struct bytes datagram)
 {
+	host_enter(h);
 	ike_datagram(h->engine, host_now(h), path, datagram);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -348,7 +367,9 @@ void host_kernel(struct host *h, const struct ike_kernel_event *event)
 {
 	if (!h->engine)
 		return;
+	host_enter(h);
 	ike_kernel(h->engine, host_now(h), event);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -373,7 +394,9 @@ static void host_command(
 		return;
 	ladder(h->world, "%-6s command %d %s %s", h->name, kind, ike ? ike : "",
 		child ? child : "");
+	host_enter(h);
 	ike_command(h->engine, host_now(h), &c);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -428,7 +451,9 @@ void host_redirect(struct host *h, const char *ike, const char *gateway)
 	if (!h->engine || !gateway_parse(gateway, &g))
 		return;
 	ladder(h->world, "%-6s command redirect %s to %s", h->name, ike, gateway);
+	host_enter(h);
 	ike_command(h->engine, host_now(h), &c);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -441,7 +466,9 @@ void host_reauthenticate(struct host *h, const char *ike)
 	if (!h->engine)
 		return;
 	ladder(h->world, "%-6s command reauthenticate %s", h->name, ike);
+	host_enter(h);
 	ike_command(h->engine, host_now(h), &c);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -504,7 +531,9 @@ bool host_step(struct host *h)
 		return true;
 	if (ike_next_deadline(h->engine) > host_now(h))
 		return false;
+	host_enter(h);
 	ike_tick(h->engine, host_now(h));
+	memory_leave();
 	host_drain(h);
 	return true;
 }

@@ -17,6 +17,7 @@ struct crypto *world_crypto(struct world *w);
 
 /* Hosts. */
 void host_free(struct host *h);
+void host_enter(struct host *h); /* before an input of its engine; memory_leave() after it */
 ike_time host_now(const struct host *h);
 ike_time host_due(const struct host *h, bool timers); /* in the world's time */
 bool host_step(struct host *h);                       /* does what is due; false: nothing was */

@@ -5,6 +5,7 @@
 
 #include "esp/esp.h"
 #include "keys/keys.h"
+#include "sim/memory.h"
 #include "tern/ike.h"
 
 #define WORLD_HOSTS_MAX    64
@@ -120,6 +121,7 @@ struct host {
 	char *config;
 	struct ike_options options;
 	struct ike_engine *engine; /* NULL while it is down */
+	struct memory memory; /* that the engine holds */
 	struct esp *esp;
 	uint64_t clock_ahead_ns; /* of the world's */
 	struct crypto *crypto;
