@@ -125,8 +125,8 @@ void attacker_replays(struct host *to, unsigned count)
 			continue;
 		if (roll(a, 2) && !is_fragment(r))
 			path.remote = foreign(a);
-		attacker_sends(to->world, r, BYTES(r->data, r->size), &path,
-			roll(a, 5 * NS_PER_SECOND));
+		attacker_sends(
+			to->world, r, BYTES(r->data, r->size), &path, roll(a, 5 * NS_PER_SECOND));
 	}
 }
 
@@ -225,6 +225,6 @@ void check_attacked(struct host *h)
 					h->world, "a child has moved to an attacker's address");
 	}
 	if (h->options.cookie_threshold && spoofed > h->options.cookie_threshold)
-		world_broken(h->world,
-			"half-open SAs are kept for addresses that gave no good cookie");
+		world_broken(
+			h->world, "half-open SAs are kept for addresses that gave no good cookie");
 }

@@ -121,13 +121,13 @@ struct host {
 	char *config;
 	struct ike_options options;
 	struct ike_engine *engine; /* NULL while it is down */
-	struct memory memory; /* that the engine holds */
+	struct memory memory;      /* that the engine holds */
 	struct esp *esp;
 	uint64_t clock_ahead_ns; /* of the world's */
 	struct crypto *crypto;
 	struct random_source random;
 	uint64_t random_state;
-	uint64_t fault_state; /* of its answers' faults */
+	uint64_t fault_state;               /* of its answers' faults */
 	uint64_t to_state[WORLD_HOSTS_MAX]; /* of what it sends to each; 0: not begun */
 	struct keys *keys;
 	struct sim_answer *answers;
