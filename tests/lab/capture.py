@@ -191,14 +191,29 @@ class Wire:
         return self
 
     def __exit__(self, *_):
+        self.look()
+
+    def look(self):
         self.frames = self.capture.frames[self.first:self.capture.mark()]
+
+    def until(self, condition, what):
+        """Within the `with` block: wait until the frames so far fulfil a condition."""
+        def fulfilled():
+            self.look()
+            return condition()
+        return wait_for(fulfilled, what)
 
     def of(self, kind):
         return [frame for frame in self.frames if frame.kind == kind]
 
-    def ike(self, exchange=None, response=None):
-        return [frame for frame in self.of('ike') if frame.ike
-                and exchange in (None, frame.ike.exchange) and response in (None, frame.ike.response)]
+    def ike(self, exchange=None, response=None, sender=None):
+        """The IKE messages, each once: a slow machine makes either end send one again, octet for octet (RFC 7296 §2.1)."""
+        found = {}
+        for frame in self.of('ike'):
+            if (frame.ike and exchange in (None, frame.ike.exchange) and response in (None, frame.ike.response)
+                    and sender in (None, frame.source)):
+                found.setdefault((frame.source, frame.target, frame.payload), frame)
+        return list(found.values())
 
     def assert_only_encrypted(self, protocol=None):
         """Nothing but IKE and ESP crossed, and ESP did; as this IP protocol, when one is given."""
