@@ -102,7 +102,7 @@ static bool refuse(struct exchange *x, struct ike_sa *old)
  * again, for ever. It has the other, with the same children. */
 static bool sets_up_twin_again(const struct ike_sa *sa, const struct ike_sa *old)
 {
-	return sa->engine->now < old->twin_over_at && reauthenticates(sa, old);
+	return sa->begun_at < old->twin_over_at && reauthenticates(sa, old);
 }
 
 static bool refuse_twin(struct exchange *x, const struct ike_sa *old)

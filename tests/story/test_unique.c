@@ -257,6 +257,53 @@ static void none_of_two_says_that_it_is_the_only_one(void **state)
 	story_end(&s);
 }
 
+/* With `never` Bob doesn't know the rule: what he initiated is left to Alice. */
+static void a_peer_that_does_not_know_the_rule_leaves_it_to_us(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct story_config c = { .alice_connection = policies[seed % 3],
+			.bob_connection = policies[NEVER] };
+		struct story s = story_begin(seed, &c, NULL);
+
+		host_initiate(s.alice, "net");
+		host_initiate(s.bob, "net");
+		world_run(s.w, 500 * NS_PER_MS);
+		STORY_EQUAL(s, host_sas(s.bob), 2);
+		traffic(&s, 300);
+		world_run(s.w, 2 * NS_PER_SECOND);
+		story_up(&s, 1);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		world_run(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+/* As by one that wants the deleted one back: what is begun in these seconds is refused. */
+static void the_deleted_one_is_not_set_up_again(void **state)
+{
+	struct story_config c = { .alice_connection = policies[NO],
+		.bob_connection = policies[NEVER] };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	host_initiate(s.bob, "net");
+	while (!s.alice->ike_replaced)
+		world_run(s.w, 10 * NS_PER_MS);
+	world_run(s.w, 2 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_reauthenticate(s.bob, "net");
+	world_run(s.w, 2 * NS_PER_SECOND);
+	STORY_TRUE(s, strstr(s.alice->last_failure, "sets up again"));
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	world_run(s.w, 300 * NS_PER_SECOND);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void never_leaves_both(void **state)
 {
 	struct story s = both_at_once(SEED, policies[NEVER], false);
@@ -282,6 +329,8 @@ int main(void)
 		cmocka_unit_test(one_of_two_stays_and_no_packet_is_lost),
 		cmocka_unit_test(one_of_two_stays_though_messages_get_lost),
 		cmocka_unit_test(none_of_two_says_that_it_is_the_only_one),
+		cmocka_unit_test(a_peer_that_does_not_know_the_rule_leaves_it_to_us),
+		cmocka_unit_test(the_deleted_one_is_not_set_up_again),
 		cmocka_unit_test(never_leaves_both),
 	};
 
