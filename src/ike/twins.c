@@ -186,7 +186,7 @@ bool twins_forestalled(const struct ike_sa *sa, const struct child_config *confi
 	const struct connection *c = sa->connection;
 	const struct ike_sa *other;
 
-	if (sa->replaces || sa->renewal || c->unique == UNIQUE_NEVER)
+	if (sa->replaces || sa->renewal || c->unique == UNIQUE_NEVER || c->vip_count)
 		return false;
 	for (other = engine_sas(sa->engine, c->name); other; other = other->next_named)
 		if (stands(other) && !other->original_initiator && !other->vips &&

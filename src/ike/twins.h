@@ -9,5 +9,5 @@
 void twins_check(struct ike_sa *sa);
 
 /* As initiator, before IKE_AUTH: the peer's SA stands meanwhile, with the child that we want
- * (`config`; NULL: none). */
+ * (`config`; NULL: none). Not where we ask for a virtual address: that only our own SA brings. */
 bool twins_forestalled(const struct ike_sa *sa, const struct child_config *config);

@@ -118,18 +118,18 @@ static bool refuse_twin(struct exchange *x, const struct ike_sa *old)
 static bool admit_beside(struct exchange *x, struct ike_sa *old)
 {
 	struct ike_sa *sa = x->sa;
-	bool again = !x->initiator && (reauthenticates(sa, old) || resumes(sa, old));
+	bool again = reauthenticates(sa, old) || resumes(sa, old);
 
 	switch (sa->connection->unique) {
 	case UNIQUE_KEEP:
-		if (again || (x->initiator && old->connection != sa->connection))
+		if (again)
 			return true;
 		if (!dead(old))
 			return refuse(x, old);
 		sa_linger(old, SA_END_PEER_GONE, "nobody answers there, and the peer came anew");
 		return true;
 	case UNIQUE_REPLACE:
-		if (!again && !x->initiator)
+		if (!again)
 			vips_end(old); /* its addresses are the peer's, wherever it is */
 		return true;
 	default:
@@ -149,12 +149,33 @@ bool unique_admit(struct exchange *x, bool initial_contact)
 		next = peers_next(sa, old);
 		if (!concerned(sa, old))
 			continue;
-		if (!x->initiator && !initial_contact && sets_up_twin_again(sa, old))
+		if (!initial_contact && sets_up_twin_again(sa, old))
 			return refuse_twin(x, old);
 		if (!admit_beside(x, old))
 			return false;
 	}
 	return true;
+}
+
+static bool has_addresses(const struct ike_sa *sa)
+{
+	return sa->vips && (sa->vips->ours_count || sa->vips->lease_count);
+}
+
+/* Both ends began at once, and only one of the two has virtual addresses. Their children carry
+ * different traffic, so that neither is redundant; but `replace` wants one SA, and whoever asked for an
+ * address needs it. */
+static bool goes_without_addresses(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return old->connection->unique == UNIQUE_REPLACE &&
+		sa->original_initiator != old->original_initiator &&
+		strcmp(sa_name(sa), sa_name(old)) == 0 && crossed(sa, old) && crossed(old, sa) &&
+		has_addresses(sa) && !has_addresses(old);
+}
+
+static bool is_newer(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return sa->authenticated_at > old->authenticated_at && concerned(sa, old);
 }
 
 /* Its children go on until the new ones carry their traffic, or the peer has heard of it. */
@@ -163,6 +184,11 @@ static void end(struct ike_sa *old)
 	sa_tell(old, IKE_EVENT_NOTE, 1, "a newer IKE SA with the same peer stands (unique)");
 	timer_set(&old->engine->timers, &old->linger_timer, old->engine->now + GOODBYE_NS);
 	intent_add(old, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+static void due_later(struct ike_sa *sa)
+{
+	timer_set(&sa->engine->timers, &sa->unique_timer, sa->engine->now + REAUTH_LIMIT_NS);
 }
 
 void unique_established(struct ike_sa *sa)
@@ -174,12 +200,13 @@ void unique_established(struct ike_sa *sa)
 		return;
 	for (struct ike_sa *old = peers_next(sa, NULL); old; old = next) {
 		next = peers_next(sa, old);
-		if (!concerned(sa, old))
-			continue;
-		if (sa->original_initiator || reauthenticates(sa, old))
-			timer_set(&sa->engine->timers, &old->unique_timer,
-				sa->engine->now + REAUTH_LIMIT_NS);
-		else
+		if (goes_without_addresses(sa, old) ||
+			(concerned(sa, old) &&
+				(sa->original_initiator || reauthenticates(sa, old))))
+			due_later(old);
+		else if (goes_without_addresses(old, sa))
+			due_later(sa);
+		else if (concerned(sa, old))
 			end(old);
 	}
 }
@@ -190,8 +217,8 @@ void unique_due(struct ike_sa *old)
 	if (sa_ending(old) || old->connection->unique < UNIQUE_KEEP)
 		return;
 	for (struct ike_sa *sa = peers_next(old, NULL); sa; sa = peers_next(old, sa)) {
-		if (sa->authenticated_at > old->authenticated_at && !sa_ending(sa) &&
-			!sa->renewal && concerned(sa, old)) {
+		if (sa->established_at && !sa_ending(sa) && !sa->renewal &&
+			(is_newer(sa, old) || goes_without_addresses(sa, old))) {
 			end(old);
 			return;
 		}

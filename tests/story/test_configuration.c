@@ -241,6 +241,81 @@ static void a_peer_that_crashed_gets_its_old_address(void **state)
 	story_end(&s);
 }
 
+/* From elsewhere, and without INITIAL_CONTACT. */
+static struct story returned_from_elsewhere(const char *policy, struct host **ret_there)
+{
+	char pools[100];
+	struct story s;
+
+	snprintf(pools, sizeof(pools), "pools = small\n unique = %s", policy);
+	s = roadwarrior(pools, "vips = 0.0.0.0\n mobike = no");
+	*ret_there = client(s.w, "alice", "192.0.2.77", "vips = 0.0.0.0\n unique = never");
+	host_initiate(*ret_there, "net");
+	world_run(s.w, 20 * NS_PER_SECOND);
+	return s;
+}
+
+static void with_replace_the_address_goes_to_where_the_peer_is_now(void **state)
+{
+	struct host *there;
+	struct story s = returned_from_elsewhere("replace", &there);
+
+	(void)state;
+	STORY_EQUAL(s, host_sas(s.alice) + host_virtuals(s.alice), 0);
+	STORY_EQUAL(s, strcmp(vip(there, 0), "10.3.0.1"), 0);
+	s.alice = there;
+	story_up(&s, 1);
+	leases(&s, "small", 1, 0);
+	host_packet(s.bob, "10.2.0.1", "10.3.0.1");
+	world_settle(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, there->traffic.delivered, 1);
+	story_end(&s);
+}
+
+static void with_no_and_keep_the_address_stays_where_it_is(void **state)
+{
+	struct host *there;
+	struct story s = returned_from_elsewhere("no", &there);
+
+	(void)state;
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(vip(there, 0), "10.3.0.2"), 0);
+	leases(&s, "small", 2, 0);
+	story_end(&s);
+
+	s = returned_from_elsewhere("keep", &there);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, host_sas(there), 0);
+	leases(&s, "small", 1, 0);
+	story_end(&s);
+}
+
+/* What the gateway sets up has no virtual address, whatever it is for. */
+static void where_both_begin_at_once_replace_leaves_that_with_the_address(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		bool replace = i % 2;
+		char text[200];
+		struct story s = { .w = world_new(SEED + i) };
+
+		snprintf(text, sizeof(text),
+			"unique = %s\n remote_addrs = 192.0.2.1\n pools = small",
+			replace ? "replace" : "no");
+		s.bob = gateway(s.w, text, "dynamic");
+		s.alice = client(s.w, "alice", STORY_ALICE, "vips = 0.0.0.0");
+		host_initiate(i % 3 ? s.alice : s.bob, "net");
+		world_run(s.w, i * 2 * NS_PER_MS);
+		host_initiate(i % 3 ? s.bob : s.alice, "net");
+		world_run(s.w, 60 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_sas(s.bob), replace ? 1 : 2);
+		STORY_EQUAL(s, host_children(s.bob), replace ? 1 : 2);
+		STORY_EQUAL(s, host_virtuals(s.alice), 1);
+		leases(&s, "small", 1, 0);
+		story_end(&s);
+	}
+}
+
 static void an_exhausted_pool_refuses_the_child(void **state)
 {
 	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
@@ -406,6 +481,9 @@ int main(void)
 		cmocka_unit_test(two_clients_have_two_addresses),
 		cmocka_unit_test(a_peer_that_returns_gets_its_old_address),
 		cmocka_unit_test(a_peer_that_crashed_gets_its_old_address),
+		cmocka_unit_test(with_replace_the_address_goes_to_where_the_peer_is_now),
+		cmocka_unit_test(with_no_and_keep_the_address_stays_where_it_is),
+		cmocka_unit_test(where_both_begin_at_once_replace_leaves_that_with_the_address),
 		cmocka_unit_test(an_exhausted_pool_refuses_the_child),
 		cmocka_unit_test(an_address_that_is_offline_for_longest_is_given_away),
 		cmocka_unit_test(a_client_that_does_not_ask_is_told_to),

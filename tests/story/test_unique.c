@@ -160,6 +160,24 @@ static void keep_stays_where_somebody_answers(void **state)
 	story_end(&s);
 }
 
+/* Whoever of the two set it up. */
+static void whoever_wants_it_again_gets_what_stands(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < POLICIES; i++) {
+		struct story_config c = { .connection = policies[i] };
+		struct story s = story_established(SEED, &c);
+
+		host_initiate(s.bob, "net");
+		host_initiate_ike(s.alice, "net");
+		world_run(s.w, 20 * NS_PER_SECOND);
+		story_up(&s, 1);
+		STORY_EQUAL(s, s.alice->ike_up + s.bob->ike_up, 2);
+		STORY_EQUAL(s, s.alice->done_ok + s.bob->done_ok, 3);
+		story_end(&s);
+	}
+}
+
 static void reauthentication_passes_every_policy(void **state)
 {
 	(void)state;
@@ -325,6 +343,7 @@ int main(void)
 		cmocka_unit_test(keep_yields_to_initial_contact),
 		cmocka_unit_test(keep_yields_where_nobody_answers_any_more),
 		cmocka_unit_test(keep_stays_where_somebody_answers),
+		cmocka_unit_test(whoever_wants_it_again_gets_what_stands),
 		cmocka_unit_test(reauthentication_passes_every_policy),
 		cmocka_unit_test(one_of_two_stays_and_no_packet_is_lost),
 		cmocka_unit_test(one_of_two_stays_though_messages_get_lost),

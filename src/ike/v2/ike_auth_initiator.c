@@ -86,8 +86,6 @@ static enum step prepare(struct exchange *x)
 	d->forestalled = twins_forestalled(sa, d->deal.config);
 	if (d->forestalled)
 		return STEP_END;
-	if (!sa->replaces && !unique_admit(x, false))
-		return STEP_REJECT;
 	if (childless_decide(x, d->deal.config, &d->childless) != STEP_NEXT)
 		return STEP_REJECT;
 	d->with_child = !d->childless;
