@@ -512,7 +512,7 @@ ike_time host_due(const struct host *h, bool timers)
 		due = engine_due(h);
 	for (const struct sim_answer *a = h->answers; a; a = a->next)
 		due = !a->never && a->due < due ? a->due : due;
-	return due;
+	return h->release_at && h->release_at < due ? h->release_at : due;
 }
 
 bool host_step(struct host *h)
@@ -529,6 +529,10 @@ bool host_step(struct host *h)
 	}
 	if (host_answer_step(h))
 		return true;
+	if (h->release_at && h->release_at <= h->world->now) {
+		plane_release(h);
+		return true;
+	}
 	if (ike_next_deadline(h->engine) > host_now(h))
 		return false;
 	host_enter(h);

@@ -64,18 +64,26 @@ void world_cut_address(struct world *w, const char *address, bool cut)
 			w->cut[i] = w->cut[--w->cut_count];
 }
 
+void world_name_also(struct world *w, const char *name, const char *address)
+{
+	struct sim_name *n = &w->names[w->name_count];
+
+	if (w->name_count == WORLD_NAMES_MAX || strlen(name) >= sizeof(n->name))
+		world_die("too many names, or too long a one");
+	w->name_count++;
+	strcpy(n->name, name);
+	n->address = address_of(address);
+}
+
 void world_name(struct world *w, const char *name, const char *address)
 {
-	size_t i = 0;
+	size_t kept = 0;
 
-	while (i < w->name_count && strcmp(w->names[i].name, name) != 0)
-		i++;
-	if (i == WORLD_NAMES_MAX || strlen(name) >= sizeof(w->names[0].name))
-		world_die("too many names, or too long a one");
-	if (i == w->name_count)
-		w->name_count++;
-	strcpy(w->names[i].name, name);
-	w->names[i].address = address_of(address);
+	for (size_t i = 0; i < w->name_count; i++)
+		if (strcmp(w->names[i].name, name) != 0)
+			w->names[kept++] = w->names[i];
+	w->name_count = kept;
+	world_name_also(w, name, address);
 }
 
 /* NAT boxes. */

@@ -138,7 +138,8 @@ struct host {
 	struct sim_child children[HOST_CHILDREN_MAX];
 	struct sim_trap traps[HOST_TRAPS_MAX];
 	struct sim_virtual virtuals[HOST_VIRTUALS_MAX];
-	bool plane_release; /* an outbound SA came: packets may wait for it */
+	bool plane_release;  /* an outbound SA came: packets may wait for it */
+	ike_time release_at; /* and until then, as the peer asked for it; 0: no longer */
 	size_t use_count;
 	struct sim_use uses[HOST_CHILDREN_MAX];
 	struct host_traffic traffic;
@@ -219,8 +220,10 @@ void host_set_address(struct host *h, const char *address);
 void host_add_address(struct host *h, const char *address);
 void host_remove_address(struct host *h, const char *address);
 
-/* What a name in remote_addrs resolves to from now on; unknown names don't resolve. */
+/* What a name in remote_addrs resolves to from now on, or also resolves to; unknown names don't
+ * resolve. */
 void world_name(struct world *w, const char *name, const char *address);
+void world_name_also(struct world *w, const char *name, const char *address);
 
 /* Links. world_link() gives a pair of hosts faults of its own, at first the world's. */
 struct network_faults *world_link(struct world *w, const struct host *a, const struct host *b);

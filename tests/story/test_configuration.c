@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#include "tests/story/rude.h"
+
+void host_drain(struct host *h); /* of sim/internal.h */
+
 #define SEED 19
 
 #define GATEWAY                                                                                    \
@@ -468,6 +472,53 @@ static void a_new_authentication_keeps_the_address(void **state)
 	story_end(&s);
 }
 
+/* CP payloads in a session, RFC 7296 §2.19 and §3.15: common attributes are answered, addresses come with
+ * IKE_AUTH alone, nothing can be set, and nobody is told anything by a CFG_REPLY that wasn't asked for. */
+static void configuration_in_a_session(void **state)
+{
+	static const uint8_t ask[] = { 0, 1, 0, 0, 0, 7, 0, 0, 0, 14, 0,
+		0 }; /* ADDR VERSION SUPPORTED */
+	static const uint8_t set[] = { 0, 1, 0, 4, 10, 3, 0, 9, 0, 3, 0, 4, 10, 9, 9,
+		9 }; /* ADDR DNS */
+	static const uint8_t cut[] = { 0, 1, 0, 44, 10 };
+	static const struct {
+		uint8_t type;
+		struct bytes attributes;
+		const char *request, *response;
+	} rows[] = {
+		{ RUDE_CFG_REQUEST, { ask, sizeof(ask) }, "request 2 [ CPRQ(ADDR VER SUP) ]",
+			"response 2 [ CPRP(VER SUP) ]" },
+		{ RUDE_CFG_REQUEST, { 0 }, "request 2 [ CPRQ() ]", "response 2 [ CPRP() ]" },
+		{ RUDE_CFG_SET, { set, sizeof(set) }, "request 2 [ CPS(ADDR DNS) ]",
+			"response 2 [ CPA() ]" },
+		{ RUDE_CFG_REPLY, { set, sizeof(set) }, "request 2 [ CPRP(ADDR DNS) ]",
+			"response 2 [ ]" },
+		{ RUDE_CFG_ACK, { 0 }, "request 2 [ CPA() ]", "response 2 [ ]" },
+		{ 99, { set, sizeof(set) }, "request 2 [ CP", "response 2 [ ]" },
+		{ RUDE_CFG_SET, { cut, sizeof(cut) }, "request 2 [ CP", "N(INVALID_SYNTAX)" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+
+		rude_configures(s.alice->engine, rows[i].type, rows[i].attributes);
+		host_drain(s.alice);
+		world_settle(s.w, 10 * NS_PER_SECOND);
+		STORY_TRUE(s, laddered(&s, rows[i].request));
+		STORY_TRUE(s, laddered(&s, rows[i].response));
+		STORY_EQUAL(s, host_virtuals(s.bob), 0);
+		if (rows[i].attributes.data == cut) { /* §2.21.3 */
+			story_down(&s);
+		} else {
+			story_up(&s, 1);
+			STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+			leases(&s, "small", 1, 0);
+		}
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +543,7 @@ int main(void)
 		cmocka_unit_test(the_address_stays_over_reauthentication),
 		cmocka_unit_test(a_pool_with_leases_online_is_not_unloaded),
 		cmocka_unit_test(a_gateway_without_pools_leaves_the_client_without_a_child),
+		cmocka_unit_test(configuration_in_a_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
