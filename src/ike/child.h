@@ -69,6 +69,11 @@ uint16_t deal_read_response(struct exchange *x, struct child_deal *deal, bool wi
  * SA is used only after, when rekeying); the initiator when it has the answer. Returns the child,
  * or NULL. */
 struct child_sa *deal_install(struct exchange *x, struct child_deal *deal);
+
+/* As initiator: the peer has made the child and we can't. It is to delete it, by the SPI that we would
+ * have received on. */
+void deal_undo(struct ike_sa *sa, const struct child_deal *deal);
+
 void child_use_outbound(struct child_sa *c); /* from now on it sends; not where it stopped before */
 /* It sends no more: an outbound SA that came again would repeat its sequence numbers. `rekeyed`:
  * another sends in its place. */

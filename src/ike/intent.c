@@ -10,9 +10,12 @@
 #include "ike/v2/qcd.h"
 #include "ike/v2/redirect.h"
 
+/* What ends a child because a command wants it, ends its successor, too: that is not the same as ending
+ * the replaced one. */
 static bool intent_same(const struct intent *a, const struct intent *b)
 {
-	return a->kind == b->kind && a->child_id == b->child_id && a->config == b->config &&
+	return a->kind == b->kind && a->child_id == b->child_id && a->spi == b->spi &&
+		a->config == b->config && (a->kind != INTENT_DELETE_CHILD || a->end == b->end) &&
 		(!a->command || !b->command || a->command == b->command);
 }
 

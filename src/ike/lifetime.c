@@ -1,6 +1,7 @@
 #include "ike/lifetime.h"
 
 #include "ike/child.h"
+#include "ike/heir.h"
 #include "ike/liveness.h"
 
 #define RETRY_NS     (2 * NS_PER_SECOND) /* the first; each later one after twice as long */
@@ -73,6 +74,38 @@ void child_replaced(struct child_sa *c, struct child_sa *by)
 	timer_clear(timers, &c->rekey_timer);
 	timer_clear(timers, &c->inactivity_timer);
 	timer_set(timers, &c->expire_timer, kept < c->expire_at ? kept : c->expire_at);
+}
+
+static void rearm(struct child_sa *c)
+{
+	struct timers *timers = &c->sa->engine->timers;
+
+	timer_set(timers, &c->expire_timer, c->expire_at);
+	if (c->rekey_at <= c->sa->engine->now)
+		child_rekey_failed(c);
+	else
+		timer_set(timers, &c->rekey_timer, c->rekey_at);
+	inactivity_arm(c);
+}
+
+bool child_goes_back(struct child_sa *c)
+{
+	struct child_sa *old = child_find(c->sa->engine, c->predecessor);
+
+	if (!c->made_by || c->sa->gone || !old || old->sa != c->sa || old->successor != c->id)
+		return false;
+	old->successor = 0;
+	if (old->state != IKE_CHILD_REKEYED || !old->installed_in || old->sent_enough)
+		return false;
+	old->state = IKE_CHILD_INSTALLED;
+	rearm(old);
+	if (!c->announced)
+		return true;
+	heir_rekeyed(old, c);
+	old->predecessor = c->id;
+	child_tell(old, IKE_EVENT_CHILD_REKEYED, 1,
+		"it goes on: the peer could not finish its rekeying");
+	return true;
 }
 
 void child_retire(struct child_sa *c, enum sa_end end, const char *why)

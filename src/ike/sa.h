@@ -111,6 +111,7 @@ struct intent {
 	struct intent *next;
 	enum intent_kind kind;
 	uint32_t child_id;
+	uint32_t spi; /* DELETE_CHILD: our inbound SPI of one that only the peer has; else 0 */
 	const struct child_config *config;
 	uint64_t command;
 	ike_time not_before;

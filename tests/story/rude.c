@@ -10,6 +10,7 @@ static struct {
 	uint8_t cp_type;
 	bool left_out;
 	unsigned refusals;
+	bool widens;
 	struct bytes data;
 } rude;
 
@@ -86,6 +87,11 @@ void rude_refuses(uint16_t notify, unsigned times)
 	rude.refusals = times;
 }
 
+void rude_widens(bool yes)
+{
+	rude.widens = yes;
+}
+
 void rude_answers_with(uint16_t notify)
 {
 	rude.answer = notify;
@@ -105,6 +111,10 @@ void __wrap_deal_response(struct exchange *x, struct child_deal *deal)
 {
 	if (rude.answer)
 		exchange_notify(x, rude.answer, BYTES_EMPTY);
+	if (rude.widens) {
+		deal->said_local = deal->local;
+		memset(deal->said_local.list[0].last.octets, 0xff, 4);
+	}
 	__real_deal_response(x, deal);
 }
 

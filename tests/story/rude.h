@@ -24,5 +24,8 @@ void rude_spoils(uint16_t notify, bool left_out);
 /* The next so many CREATE_CHILD_SA requests are refused. */
 void rude_refuses(uint16_t notify, unsigned times);
 
+/* Answers about a child have selectors that nobody offered. */
+void rude_widens(bool yes);
+
 /* A notify that comes with each answer about a child; 0: none any more. */
 void rude_answers_with(uint16_t notify);

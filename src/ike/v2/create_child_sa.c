@@ -322,11 +322,8 @@ static enum step install(struct exchange *x)
 	struct create_data *d = x->data;
 	struct child_sa *made, *theirs = rival(x);
 
-	if (deleted_already(d)) {
-		if (rekeyed_child(x))
-			delete_replaced(x, d->deal.rekeys);
+	if (deleted_already(d))
 		return exchange_reject(x, 0, "the peer has deleted the new child already");
-	}
 	if (theirs)
 		d->deal.reqid = theirs->spec.reqid; /* the same policies */
 	d->deal.redundant = lost_to_rival(x) || covered_already(x);
@@ -425,12 +422,27 @@ static void rekey_failed(struct exchange *x, struct child_sa *old, const char *w
 	command_done(x->engine, x->intent->command, false, 0, why);
 }
 
+/* The peer made a child, and we could not: it is to delete that, and goes on with the one that was to be
+ * rekeyed. Where it has deleted it already, that one was meant, too. */
+static void delete_orphan(struct exchange *x, const struct child_sa *old)
+{
+	struct create_data *d = x->data;
+
+	if (!exchange_granted(x) || d->deal.made || x->reject.doom || x->sa->gone)
+		return;
+	if (!deleted_already(d))
+		deal_undo(x->sa, &d->deal);
+	else if (old)
+		delete_replaced(x, old);
+}
+
 static void create_failed(struct exchange *x, const char *why)
 {
 	struct create_data *d = x->data;
 	struct child_sa *old = rekeyed_child(x);
 	bool rekeyed = rival(x) != NULL;
 
+	delete_orphan(x, old);
 	if (rekeyed) { /* by the peer, which did not see that we tried, too: §2.8.1 */
 		rival_wins(x, old);
 	} else if (old) {

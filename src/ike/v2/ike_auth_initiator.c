@@ -192,6 +192,8 @@ static enum step finish(struct exchange *x)
 		snprintf(d->child_text, sizeof(d->child_text), "%s", x->reject.text);
 	else if (!deal_install(x, &d->deal))
 		d->child_error = TEMPORARY_FAILURE;
+	if (d->child_error && exchange_granted(x))
+		deal_undo(x->sa, &d->deal);
 	return STEP_END;
 }
 

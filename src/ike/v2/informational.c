@@ -153,12 +153,14 @@ static struct child_sa *to_be_deleted(struct exchange *x)
 
 static enum step build_delete_child(struct exchange *x)
 {
-	struct child_sa *c = to_be_deleted(x);
+	struct child_sa *c = x->intent->spi ? NULL : to_be_deleted(x);
+	uint32_t spi = c ? c->spec.spi_in : x->intent->spi;
 
-	if (!c)
+	if (!spi)
 		return STEP_END;
-	c->state = IKE_CHILD_DELETING;
-	put_delete(x, PROTOCOL_ESP, &c->spec.spi_in, 1);
+	if (c)
+		c->state = IKE_CHILD_DELETING;
+	put_delete(x, PROTOCOL_ESP, &spi, 1);
 	return STEP_NEXT;
 }
 
