@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import re
 import time
 
 import pytest
@@ -74,6 +75,19 @@ def test_ike_is_enough(bench):
     with bench.wire() as wire:
         wire.until(lambda: len(wire.ike('INFORMATIONAL', response=False)) >= 5, 'five probes')
     assert_only_where_silent(wire, 2)
+
+
+def test_a_nat_that_vanishes(bench):
+    # The next liveness check shows that nobody translates any more (RFC 4555 §3.8): no keepalives, and ESP as it is.
+    moon, _ = up(bench, row('vanished', moon={'dpd_delay': '3s'}))
+    assert watch(bench, 2.5).of('keepalive')
+    bench.lab['router'].run('nft', 'flush', 'ruleset')
+    bench.lab.forget_flows()
+    moon.wait_log(rf'(?m)now between {re.escape(OUTER["moon", 4])}\S* and {re.escape(OUTER["sun", 4])}\S*\d\]$')
+    with bench.wire() as wire:
+        time.sleep(2.5)
+        bench.ping_both_ways()
+    assert not wire.of('keepalive') and {frame.protocol for frame in wire.of('esp')} == {50}, wire.of('esp')
 
 
 @pytest.mark.parametrize('keep_alive, hidden', [('1s', False), ('0s', True)], ids=['no-nat', 'switched-off'])
