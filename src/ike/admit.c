@@ -367,7 +367,8 @@ void admit(struct ike_engine *e, const struct ike_path *path, struct bytes datag
 	if (header.version >> 4 != 2) {
 		/* RFC 7296 §2.5: tell a newer major version what we speak; say nothing to a
 		 * response. */
-		if (header.version >> 4 > 2 && !(header.flags & FLAG_RESPONSE))
+		if (header.version >> 4 > 2 && !(header.flags & FLAG_RESPONSE) &&
+			send_stray_allowed(e))
 			send_stray_response(e, path, &header,
 				&(struct notify){ .type = INVALID_MAJOR_VERSION }, 1);
 		drop(e, path, datagram.size, "its IKE version is not one that we speak");

@@ -162,7 +162,8 @@ static struct ike_sa *replacement_new(struct ike_sa *old, const struct renew_ord
 bool renew_begin(struct ike_sa *old, const struct renew_order *order)
 {
 	bool stands = old->established_at && !old->gone && !old->delete_sent &&
-		(old->state == IKE_ESTABLISHED || old->state == IKE_REKEYING);
+		(old->state == IKE_ESTABLISHED || old->state == IKE_REKEYING) &&
+		!renew_succeeded(old); /* the peer was first */
 	struct ike_sa *sa = stands && !replacement_of(old) ? replacement_new(old, order) : NULL;
 	struct exchange *x = sa ? exchange_begin(sa, &ike_sa_init_initiator, NULL) : NULL;
 
@@ -375,7 +376,11 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 			.text = sa->renewal->word,
 			.path = &sa->path,
 			.command = sa->renewal->command });
-	intent_add(old, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+	/* What was sent over the old children is to arrive before they go. */
+	intent_add(old,
+		&(struct intent){ .kind = INTENT_DELETE_IKE,
+			.end = SA_END_REPLACED,
+			.not_before = sa->engine->now + sa->engine->options.child_kept_ns });
 	renewal_end(sa, true, "");
 }
 

@@ -14,6 +14,7 @@ void send_cookie(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *request, struct bytes cookie);
 
 /* Errors, RFC 7296 §1.5 and §2.21.4: 50 a second, and as many at once. */
+bool send_stray_allowed(struct ike_engine *e); /* once for each of these: errors are few */
 void send_stray_response(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *request, const struct notify *notifies, size_t count);
 
