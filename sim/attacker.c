@@ -24,7 +24,7 @@ struct recording {
 
 struct attacker {
 	bool rushes;
-	uint64_t random_state;
+	uint64_t random_state, sent;
 	size_t count; /* ever: the last RECORDINGS_MAX are there */
 	struct recording kept[RECORDINGS_MAX];
 };
@@ -98,7 +98,13 @@ static void attacker_sends(struct world *w, const struct recording *r, struct by
 		.path = *path,
 		.due = w->now + after_ns };
 
+	w->attacker->sent++;
 	packet_queue(w, &like, datagram);
+}
+
+uint64_t attacker_sent(const struct world *w)
+{
+	return w->attacker ? w->attacker->sent : 0;
 }
 
 static struct endpoint foreign(struct attacker *a)
@@ -194,7 +200,57 @@ void attacker_floods(struct host *to, unsigned count)
 	}
 }
 
+/* One of the ways to alter a datagram of `size` octets; returns its size then. */
+static size_t alter(struct attacker *a, uint8_t *data, size_t size)
+{
+	switch (roll(a, 4)) {
+	case 0: /* the end is missing */
+		return IKE_HEADER_BYTES + roll(a, size - IKE_HEADER_BYTES + 1);
+	case 1: /* another message ID, or sequence number of ESP in UDP */
+		store_u32(data + 20, load_u32(data + 20) + 1 + (uint32_t)roll(a, 3));
+		return size;
+	case 2: /* another type, flags or next payload */
+		data[16 + roll(a, 4)] ^= (uint8_t)(1u << roll(a, 8));
+		return size;
+	default:
+		for (uint64_t i = 1 + roll(a, 4); i > 0; i--)
+			data[roll(a, size)] ^= (uint8_t)(1u << roll(a, 8));
+		return size;
+	}
+}
+
+/* Old datagrams to `to` as nobody sent them, within the next seconds. */
+void attacker_alters(struct host *to, unsigned count)
+{
+	struct attacker *a = to->world->attacker;
+
+	for (unsigned i = 0; i < count && a->count; i++) {
+		const struct recording *r = &a->kept[roll(a, kept_count(a))];
+		struct ike_path path = r->path;
+		size_t size;
+		uint8_t *out;
+
+		if (r->to != to)
+			continue;
+		out = malloc(r->size);
+		if (!out)
+			abort();
+		memcpy(out, r->data, r->size);
+		size = alter(a, out, r->size);
+		if (roll(a, 2))
+			path.remote = foreign(a);
+		attacker_sends(to->world, r, BYTES(out, size), &path, roll(a, 5 * NS_PER_SECOND));
+		free(out);
+	}
+}
+
 /* Checks. */
+
+/* A word in the clear about an SPI that nobody knows, RFC 7296 §1.5. */
+static bool is_notification(struct bytes datagram)
+{
+	return datagram.data[16] == ATTACKED_PAYLOAD && datagram.data[18] == 37;
+}
 
 void check_sent(struct host *h, enum sim_carries carries, const struct ike_path *path,
 	struct bytes datagram)
@@ -203,7 +259,8 @@ void check_sent(struct host *h, enum sim_carries carries, const struct ike_path 
 		return;
 	if (carries != CARRIES_IKE)
 		world_broken(h->world, "ESP goes to an address that only an attacker used");
-	else if (datagram.size >= IKE_HEADER_BYTES && !(datagram.data[19] & 0x20))
+	else if (datagram.size >= IKE_HEADER_BYTES && !(datagram.data[19] & 0x20) &&
+		!is_notification(datagram))
 		world_broken(h->world, "a request goes to an address that only an attacker used");
 }
 

@@ -287,6 +287,27 @@ void host_set_address(struct host *h, const char *address)
 
 /* Events. */
 
+/* Texts are matched where their event comes; a word that the core no longer uses shows in the summary
+ * of the simulator, as nothing of the kind happens any more. */
+static void count_note(struct host *h, const struct ike_event *e)
+{
+	static const struct {
+		enum ike_event_kind kind;
+		const char *words;
+	} rows[NOTE_KINDS] = {
+		[NOTE_REAUTHENTICATED] = { IKE_EVENT_IKE_REPLACED, "reauthenticated" },
+		[NOTE_REDIRECTED] = { IKE_EVENT_NOTE, "redirected to " },
+		[NOTE_RESUMED] = { IKE_EVENT_NOTE, "resumed: " },
+		[NOTE_INACTIVE] = { IKE_EVENT_NOTE, "nothing has passed for " },
+		[NOTE_LEASED] = { IKE_EVENT_NOTE, "the peer has " },
+		[NOTE_COOKIE] = { IKE_EVENT_RECEIVED, "response 0 [ N(COOKIE)" },
+		[NOTE_LOST_STATE] = { IKE_EVENT_IKE_DOWN, "lost its state" },
+	};
+
+	for (size_t i = 0; i < NOTE_KINDS; i++)
+		h->notes[i] += e->kind == rows[i].kind && strstr(e->text, rows[i].words);
+}
+
 static void count_event(struct host *h, const struct ike_event *e)
 {
 	unsigned *counters[] = {
@@ -299,6 +320,7 @@ static void count_event(struct host *h, const struct ike_event *e)
 		[IKE_EVENT_CHILD_REKEYED] = &h->child_rekeyed,
 		[IKE_EVENT_FAILED] = &h->failed,
 		[IKE_EVENT_DROPPED] = &h->dropped,
+		[IKE_EVENT_IKE_UPDATED] = &h->ike_updated,
 		[IKE_EVENT_DONE] = e->ok ? &h->done_ok : &h->done_failed,
 	};
 
@@ -317,6 +339,7 @@ static void tell(struct host *h, const struct ike_event *e)
 		"FAILED", "note", "done", "IKE UPDATED" };
 
 	count_event(h, e);
+	count_note(h, e);
 	check_told(h, e->text);
 	ladder(h->world, "%-6s %s %s", h->name, words[e->kind], e->text);
 }

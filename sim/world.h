@@ -105,6 +105,18 @@ struct nat {
 	struct nat_mapping mappings[64];
 };
 
+/* What events told, beside what their kind says. */
+enum {
+	NOTE_REAUTHENTICATED,
+	NOTE_REDIRECTED,
+	NOTE_RESUMED,
+	NOTE_INACTIVE,
+	NOTE_LEASED,
+	NOTE_COOKIE,
+	NOTE_LOST_STATE,
+	NOTE_KINDS
+};
+
 struct host_traffic { /* packets of host_packet(), as their sender or receiver counts them */
 	uint64_t sent, delivered, clear;
 	uint64_t dropped; /* by the sender's or the receiver's plane */
@@ -144,7 +156,8 @@ struct host {
 	struct sim_use uses[HOST_CHILDREN_MAX];
 	struct host_traffic traffic;
 	unsigned ike_up, ike_down, ike_rekeyed, ike_replaced, child_up, child_down, child_rekeyed,
-		failed, done_ok, done_failed, dropped;
+		ike_updated, failed, done_ok, done_failed, dropped;
+	unsigned notes[NOTE_KINDS];
 	char last_failure[1100], last_done[1100];
 	uint64_t commands;
 };
@@ -267,3 +280,5 @@ void world_attacker(struct world *w);
 void attacker_rushes(struct world *w, bool yes); /* old responses overtake true ones */
 void attacker_replays(struct host *to, unsigned count);
 void attacker_floods(struct host *to, unsigned count);
+void attacker_alters(struct host *to, unsigned count);
+uint64_t attacker_sent(const struct world *w); /* datagrams of its own; 0 where there is none */
