@@ -1,10 +1,12 @@
 """What crosses a tunnel between two ternds besides pings: TCP, packets that are too big, and traffic during rekeying."""
 
 import re
+import signal
 
 import pytest
 
-from lab import INNER, Tunnel, assert_agreement
+from lab import INNER, OUTER, Tunnel, assert_agreement, assert_gone
+from lab.daemons import BUILD
 
 HEADERS = {4: 28, 6: 48}   # IP and ICMP: what ping adds to its size
 
@@ -77,6 +79,31 @@ def test_traffic_goes_on_while_rekeying(bench, what, who):
         assert moon.the_child()['spi-in'] != child['spi-in']
     else:
         assert moon.the_ike()['initiator-spi'] != ike['initiator-spi']
+
+
+def test_what_came_before_a_delete_is_delivered(bench):
+    """ESP that waits in moon's socket with the Delete of its SA behind it, for moon was stopped."""
+    moon, sun = bench.start(Tunnel('last-packets', both={'encap': True}))
+    moon.up()
+    bench.ping_both_ways()
+    before = echo_requests(bench.lab['alice'])
+    moon.process.popen.send_signal(signal.SIGSTOP)
+    try:
+        with bench.wire() as wire:
+            bench.lab.ping('bob', INNER['alice', 4], '-W', '0.1', count=3)
+            down = sun.host.start(BUILD / 'tern', '--vici', sun.socket, 'down', 'site', log=bench.lab.fresh_log('down'))
+            bench.lab.helpers.append(down)
+            wire.until(lambda: wire.ike('INFORMATIONAL', sender=OUTER['sun', 4]), 'the Delete')
+    finally:
+        moon.process.popen.send_signal(signal.SIGCONT)
+    assert_gone(moon, sun)
+    assert echo_requests(bench.lab['alice']) == before + 3
+
+
+def echo_requests(host):
+    """How many pings have come to a host."""
+    names, values = re.findall(r'Icmp: (.*)', host.run('cat', '/proc/net/snmp').stdout)
+    return int(dict(zip(names.split(), values.split()))['InEchos'])
 
 
 def test_lost_messages_are_sent_again(bench):
