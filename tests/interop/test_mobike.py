@@ -71,7 +71,7 @@ def test_a_nat_rebinds(bench, kinds, mobike, hidden):
     moon, sun = bench.start(mobile('rebinds', hidden, both={'mobike': mobike}), *kinds)
     inside, outside = (moon, sun) if hidden == 'moon' else (sun, moon)
     inside.up()
-    pings = bench.lab.start_pings('alice', INNER['bob', 4], count=160)
+    pings = bench.lab.start_pings('alice', INNER['bob', 4], count=60)
     bench.lab.rebind(hidden, '20000-20999')
     wait_for(lambda: 20000 <= int(outside.the_ike()['remote-port']) <= 20999, 'the new port to be followed')
     assert_gap(pings, 8, kinds)
@@ -86,7 +86,7 @@ def test_a_path_dies_and_another_address_of_the_peer_is_found(bench, kinds):
     with bench.lab.second_link('sun'):
         moon, sun = bench.start(mobile('dead-path', 'moon'), *kinds)
         moon.up()
-        pings = bench.lab.start_pings('alice', INNER['bob', 4], count=160)
+        pings = bench.lab.start_pings('alice', INNER['bob', 4], count=60)
         rules = f'''table inet dead {{ chain forward {{ type filter hook forward priority 0;
             ip saddr {OUTER["sun", 4]} drop
             ip daddr {OUTER["sun", 4]} drop

@@ -55,7 +55,7 @@ def test_a_big_packet_may_be_fragmented(bench, inner):
     with bench.wire() as wire:
         if inner == 6:
             bench.lab.ping('alice', INNER['bob', 6], '-s', 4000, '-W', '0.2', count=1)
-        ping = bench.lab.ping('alice', INNER['bob', inner], '-M', how, '-s', 4000)
+        ping = bench.lab.ping('alice', INNER['bob', inner], '-M', how, '-s', 4000, '-W', '2', count=3)   # bob learns it by the first
     assert ping.returncode == 0, ping.stdout
     wire.assert_only_encrypted()
 
