@@ -1,8 +1,10 @@
 /* A peer that has authenticated and means harm: two hosts of ours in a world, one of which (bob) changes what it
- * is about to seal, or adds payloads to it. The input is a run of what the world does (set up, move, redirect,
- * rekey, crash, resume ...), and at each of bob's messages the changes to it: so whatever the exchanges may carry
- * is read where it is read, and not only where a message decodes. */
+ * is about to seal, or adds payloads to it. The input says what the world does (set up, move, redirect, rekey,
+ * crash, resume ...), an octet each after their number, and then the changes to each of bob's messages: so whatever the exchanges may carry
+ * is read where it is read, and not only where a message decodes. With LADDER in the environment it prints what
+ * happened. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "ike/exchange.h"
 #include "ike/v2/send.h"
@@ -14,7 +16,7 @@
 /* Alice is the gateway at first; both know the same of each other. */
 static const char text[] =
 	"connections {\n net {\n version = 2\n local_addrs = %%any\n remote_addrs = %s\n proposals = aes128gcm16-prfsha256-x25519\n"
-	" local {\n auth = psk\n id = %s\n }\n remote {\n auth = psk\n id = %s\n }\n resumption = yes\n childless = %s\n %s\n %s\n"
+	" local {\n auth = psk\n id = %s\n }\n remote {\n auth = psk\n id = %s\n }\n resumption = yes\n dpd_delay = 10s\n childless = %s\n %s\n %s\n"
 	" children {\n net {\n local_ts = %s\n remote_ts = %s\n esp_proposals = aes128gcm16-x25519, aes128gcm16\n }\n"
 	" more {\n local_ts = %s\n remote_ts = %s\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
 	"pools {\n small {\n addrs = 10.3.0.0/28\n dns = 10.1.0.53\n }\n six {\n addrs = fd03::/120\n }\n}\n"
@@ -36,10 +38,11 @@ enum how {
 	HOW_ASKS = 8, /* alice is the one who asks for an address */
 	HOW_REDIRECTS = 16,
 	HOW_IMMOBILE = 32,
-	HOW_COOKIES = 64,
+	HOW_COOKIES = 64, /* and no NATs are allowed */
+	HOW_NAT = 128,    /* bob is behind one */
 };
 
-/* What is left of the input; bob's engine, whose messages it changes. */
+/* What is left of the changes; bob's engine, whose messages they are for. */
 static struct reader input;
 static const struct ike_engine *hostile;
 static unsigned messages;
@@ -60,12 +63,15 @@ static struct host *make_host(struct world *w, int side, uint8_t how)
 	o.qcd_secret.size = 32;
 	memset(o.qcd_secret.data, 'a' + side, 32);
 	o.cookie_threshold = how & HOW_COOKIES ? 1 : 0;
+	o.nat_traversal = !(how & HOW_COOKIES);
+	if (how & HOW_REDIRECTS && side)
+		gateway_parse("198.51.100.1", &o.redirect_to);
 	snprintf(more, sizeof(more), "%s%s%s", how & HOW_TWO_ROUNDS ? second_rounds[side] : "",
 		how & HOW_IMMOBILE ? "mobike = no\n" : "",
 		how & HOW_REDIRECTS && !side ? "redirect_to = 198.51.100.2\n" : "");
-	snprintf(config, sizeof(config), text, addresses[!side], ids[side], ids[!side],
-		how & HOW_CHILDLESS ? "prefer" : "allow", more, pool, here, there, networks[side],
-		networks[!side]);
+	snprintf(config, sizeof(config), text, how & HOW_NAT && !side ? "%any" : addresses[!side],
+		ids[side], ids[!side], how & HOW_CHILDLESS ? "prefer" : "allow", more, pool, here,
+		there, networks[side], networks[!side]);
 	return world_host(w, ids[side], addresses[side], config, &o);
 }
 
@@ -118,9 +124,11 @@ void __wrap_send_message(struct exchange *x)
 	__real_send_message(x);
 }
 
+/* Who does what; with the highest bit the next step follows at once. */
 static void step(struct host *alice, struct host *bob, uint8_t what)
 {
 	struct host *who = what & 16 ? alice : bob;
+	struct world *w = who->world;
 
 	switch (what & 15) {
 	case 15:
@@ -156,8 +164,18 @@ static void step(struct host *alice, struct host *bob, uint8_t what)
 		host_packet(who, who == bob ? "10.2.0.1" : "10.1.0.1",
 			who == bob ? "10.1.0.1" : "10.2.0.1");
 		break;
+	case 10:
+		world_cut(w, alice, bob, !world_link(w, alice, bob)->partition);
+		break;
+	case 11: /* long enough to give up */
+		world_run(w, 400 * NS_PER_SECOND);
+		break;
+	case 12:
+		if (w->nat_count)
+			nat_rebind(w->nats[0]);
+		break;
 	default:
-		world_run(who->world, NS_PER_MS << (what >> 4));
+		world_run(w, NS_PER_MS << (what >> 4));
 		break;
 	}
 }
@@ -168,20 +186,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct world *w = world_new(1);
 	struct host *alice, *bob;
-	uint8_t how;
+	uint8_t how, count;
+	struct bytes steps;
 
 	input = reader_of(BYTES(data, size));
 	how = read_u8(&input);
+	count = read_u8(&input) % STEPS_MAX;
+	steps = read_bytes(&input, count < reader_left(&input) ? count : reader_left(&input));
 	alice = make_host(w, 0, how);
 	bob = make_host(w, 1, how);
 	hostile = bob->engine;
 	messages = 0;
-	for (unsigned i = 0; i < STEPS_MAX && reader_left(&input); i++) {
-		step(alice, bob, read_u8(&input));
-		if (!(read_u8(&input) & 1))
+	if (how & HOW_NAT)
+		host_behind(bob, world_nat(w, "203.0.113.1", 0));
+	for (size_t i = 0; i < steps.size; i++) {
+		step(alice, bob, steps.data[i]);
+		if (!(steps.data[i] & 128))
 			world_settle(w, 2 * NS_PER_SECOND);
 	}
 	world_settle(w, 10 * NS_PER_SECOND);
+	if (getenv("LADDER"))
+		world_print_ladder(w);
 	world_free(w);
 	return 0;
 }
