@@ -570,6 +570,45 @@ static void both_create_the_same_child_at_once_and_one_stays(void **state)
 	}
 }
 
+/* Bob rekeys the child, and Alice's response gets lost: he doesn't know the new child. */
+static struct story response_lost(void)
+{
+	struct story s = story_established(SEED, NULL);
+
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 5 * NS_PER_MS);
+	s.w->faults.partition = true;
+	world_run(s.w, 10 * NS_PER_MS);
+	s.w->faults.partition = false;
+	host_rekey(s.alice, "net", NULL);
+	return s;
+}
+
+static void the_ike_sa_is_not_rekeyed_before_the_peer_has_its_new_child(void **state)
+{
+	struct story s = response_lost();
+
+	(void)state;
+	world_run(s.w, 30 * NS_PER_SECOND);
+	STORY_TRUE(s, !laddered(&s, "", "TEMPORARY_FAILURE"));
+	STORY_EQUAL(s, s.alice->ike_rekeyed + s.bob->ike_rekeyed, 2);
+	one_tunnel_stayed_up(&s);
+	story_end(&s);
+}
+
+static void a_peer_that_owes_a_delete_does_not_hold_up_the_ike_sa_for_long(void **state)
+{
+	struct story s = response_lost();
+
+	(void)state;
+	host_crash(s.bob);
+	world_run(s.w, 5 * NS_PER_SECOND);
+	STORY_TRUE(s, !laddered(&s, "alice", "-> CREATE_CHILD_SA request"));
+	world_run(s.w, 2 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "alice", "-> CREATE_CHILD_SA request"));
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -610,6 +649,8 @@ int main(void)
 		cmocka_unit_test(rfc7296_2_25_2_peer_creates_a_child_while_we_rekey_the_ike_sa),
 		cmocka_unit_test(rfc7296_2_25_2_peer_rekeys_a_child_while_we_rekey_the_ike_sa),
 		cmocka_unit_test(rfc7296_2_25_2_peer_deletes_a_child_while_we_rekey_the_ike_sa),
+		cmocka_unit_test(the_ike_sa_is_not_rekeyed_before_the_peer_has_its_new_child),
+		cmocka_unit_test(a_peer_that_owes_a_delete_does_not_hold_up_the_ike_sa_for_long),
 		cmocka_unit_test(a_rekeying_while_a_reauthentication_is_under_way),
 		cmocka_unit_test(a_reauthentication_while_a_rekeying_is_under_way),
 	};
