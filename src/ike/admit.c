@@ -377,7 +377,9 @@ void admit(struct ike_engine *e, const struct ike_path *path, struct bytes datag
 
 	spi = header.flags & FLAG_INITIATOR ? header.spi_r : header.spi_i;
 	sa = spi ? table_find(e->by_spi, BYTES(&spi, sizeof(spi))) : NULL;
-	if (sa && !sa->doomed)
+	if (sa && spi != sa_spi_local(sa))
+		drop(e, path, datagram.size, "of an IKE SA that is still being made");
+	else if (sa && !sa->doomed)
 		admit_known(sa, path, &header, datagram);
 	else
 		admit_unknown(e, path, &header, datagram);

@@ -161,6 +161,111 @@ static void an_operator_ends_a_child_while_it_is_rekeyed(void **state)
 	story_end(&s);
 }
 
+/* IKE SAs. */
+
+static struct ike_sa_view sa_of(const struct host *h)
+{
+	struct ike_sa_view sa = { 0 };
+	size_t position = 0;
+
+	while (ike_next_sa(h->engine, &position, &sa) && sa.state == IKE_REKEYED)
+		;
+	return sa;
+}
+
+static void same_ike_sa(const struct story *s)
+{
+	STORY_EQUAL(*s, sa_of(s->alice).spi_i, sa_of(s->bob).spi_i);
+	STORY_EQUAL(*s, sa_of(s->alice).spi_r, sa_of(s->bob).spi_r);
+}
+
+static void an_ike_sa_goes_whose_last_response_the_initiator_cannot_verify(void **state)
+{
+	struct story s = story_begin(SEED, NULL, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	until(&s, "bob    ->", "IKE_AUTH response");
+	questions_fail(&s, SAYS_NOTHING, ONE_WAY_MS);
+	world_run(s.w, 25 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	story_down(&s);
+	host_initiate(s.alice, "net");
+	world_run(s.w, NS_PER_SECOND);
+	story_up(&s, 1);
+	cross(&s);
+	story_end(&s);
+}
+
+/* Packets cross all the while; the peer's new SA is found dead in the end. */
+static void another_ike_sa_is_set_up_when_the_initiator_cannot_finish_a_rekeying(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct story_config c = { .connection = "dpd_delay = 10s" };
+		struct story s = story_established(SEED, &c);
+		struct host *who = i % 2 ? s.bob : s.alice;
+
+		host_rekey(who, "net", NULL);
+		until(&s, i % 2 ? "alice  ->" : "bob    ->", "CREATE_CHILD_SA response");
+		questions_fail(&s, i < 2 ? SAYS_NO : SAYS_NOTHING, ONE_WAY_MS);
+		for (int j = 0; j < 80; j++) {
+			cross(&s);
+			world_run(s.w, 5 * NS_PER_SECOND);
+		}
+		story_up(&s, 1);
+		children_are(&s, 1);
+		same_ike_sa(&s);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		STORY_EQUAL(s, who->done_ok + who->done_failed, i % 2 ? 1 : 2);
+		story_end(&s);
+	}
+}
+
+/* Only bob can begin, and has: what alice deletes he sets up again when he notices. */
+static void an_ike_sa_is_given_up_when_only_the_peer_can_set_up_another(void **state)
+{
+	struct story_config c = { .connection = "dpd_delay = 10s",
+		.alice_connection = "remote_addrs = %any",
+		.bob_child = "start_action = start\n dpd_action = restart" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	world_run(s.w, NS_PER_SECOND);
+	story_up(&s, 1);
+	host_rekey(s.alice, "net", NULL);
+	until(&s, "bob    ->", "CREATE_CHILD_SA response");
+	questions_fail(&s, SAYS_NO, ONE_WAY_MS);
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.alice), 0);
+	world_run(s.w, 300 * NS_PER_SECOND);
+	story_up(&s, 1);
+	cross(&s);
+	story_end(&s);
+}
+
+static void a_new_ike_sa_is_used_before_its_initiator_has_it(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	until(&s, "bob    ->", "CREATE_CHILD_SA response");
+	s.w->faults.answer_delay_ns = 200 * NS_PER_MS;
+	until(&s, "alice  <-", "CREATE_CHILD_SA response");
+	s.w->faults.answer_delay_ns = 0;
+	host_rekey(s.bob, "net", "net");
+	until(&s, "alice", "still being made");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_TRUE(s, !laddered(&s, "alice  ->", "INVALID_IKE_SPI"));
+	STORY_TRUE(s, !laddered(&s, "bob    <-", "INVALID_IKE_SPI"));
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->done_ok, 2);
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	cross(&s);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +274,11 @@ int main(void)
 		cmocka_unit_test(a_child_goes_whose_response_the_initiator_does_not_accept),
 		cmocka_unit_test(both_rekey_a_child_and_one_or_both_cannot_finish),
 		cmocka_unit_test(an_operator_ends_a_child_while_it_is_rekeyed),
+		cmocka_unit_test(an_ike_sa_goes_whose_last_response_the_initiator_cannot_verify),
+		cmocka_unit_test(
+			another_ike_sa_is_set_up_when_the_initiator_cannot_finish_a_rekeying),
+		cmocka_unit_test(an_ike_sa_is_given_up_when_only_the_peer_can_set_up_another),
+		cmocka_unit_test(a_new_ike_sa_is_used_before_its_initiator_has_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,14 +289,22 @@ static void done(struct exchange *x)
 	command_done(x->engine, command, !d->child_error, 0, d->child_text);
 }
 
-/* Our verification failed: the peer believes in an SA that we don't, so tell it, RFC 7296 §2.21.2.
- */
+/* It has sent its AUTH, and nobody refused ours. */
+static bool peer_believes(const struct exchange *x)
+{
+	return x->in &&
+		(x->reject.notify == AUTHENTICATION_FAILED || exchange_granted(x) ||
+			chain_count(exchange_in(x), PAYLOAD_AUTH));
+}
+
+/* Our verification failed, or something else that came after the response: the peer believes in an SA
+ * that we don't, so tell it, RFC 7296 §2.21.2. */
 static void failed(struct exchange *x, const char *why)
 {
 	struct ike_sa *sa = x->sa;
 	struct exchange *report;
 
-	if (x->reject.notify != AUTHENTICATION_FAILED || !x->in || sa->doomed) {
+	if (!peer_believes(x) || sa->doomed || sa->gone) {
 		auth_failed(x, why);
 		return;
 	}
@@ -305,7 +313,7 @@ static void failed(struct exchange *x, const char *why)
 	sa->command = 0;
 	report = exchange_begin(sa, &report_failure_initiator, NULL);
 	if (report) {
-		failure_because(report, why);
+		failure_because(report, why, x->reject.notify);
 		exchange_start(report);
 	}
 }
