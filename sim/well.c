@@ -164,6 +164,24 @@ static bool packets_cross(struct run *r)
 	return world_lost_packets(r->w) == before;
 }
 
+/* A NAT box that forgets costs no more than the packets on their way: the first one out shows where
+ * the peer is now, RFC 7296 §2.23. A rekeying may cost one more try. */
+#define FOLLOW_TRIES 3
+
+static bool nats_followed(struct run *r)
+{
+	bool any = false, crossed = false;
+
+	for (size_t i = 0; i < r->now.host_count; i++) {
+		if (r->nats[i])
+			nat_rebind(r->nats[i]);
+		any = any || r->nats[i];
+	}
+	for (unsigned i = 0; any && !crossed && i < FOLLOW_TRIES; i++)
+		crossed = packets_cross(r);
+	return crossed || !any;
+}
+
 void run_come_up(struct run *r)
 {
 	ike_time end = r->w->now + QUIET_NS; /* a peer that is gone is noticed by then */
@@ -177,4 +195,6 @@ void run_come_up(struct run *r)
 	}
 	if (!crossed && !r->why)
 		r->why = "packets don't cross a tunnel that is up";
+	if (!r->why && !r->w->broken && !nats_followed(r))
+		r->why = "a peer is not followed to where its NAT box puts it";
 }
