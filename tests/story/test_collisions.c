@@ -609,9 +609,31 @@ static void a_peer_that_owes_a_delete_does_not_hold_up_the_ike_sa_for_long(void 
 	story_end(&s);
 }
 
+/* Ours hasn't been sent yet when the peer's request makes it. */
+static void what_the_peer_created_while_we_prepared_is_not_created_twice(void **state)
+{
+	struct story_config c = { .alice_connection = SECOND("10.8.0.0/16", "10.9.0.0/16"),
+		.bob_connection = SECOND("10.9.0.0/16", "10.8.0.0/16") };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	s.w->faults.answer_delay_ns = NS_PER_SECOND;
+	host_initiate(s.alice, "two");
+	s.w->faults.answer_delay_ns = 0;
+	host_initiate(s.bob, "two");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.alice), 2);
+	STORY_EQUAL(s, host_children(s.bob), 2);
+	STORY_EQUAL(s, s.alice->done_ok, 2);
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	STORY_TRUE(s, !laddered(&s, "alice  ->", "CREATE_CHILD_SA request"));
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_peer_created_while_we_prepared_is_not_created_twice),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),
 		cmocka_unit_test(
 			rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant),

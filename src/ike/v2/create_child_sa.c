@@ -110,12 +110,18 @@ static enum step ask_spi(struct exchange *x)
 
 /* The initiator. */
 
+/* By IKE_AUTH, or by the peer. A packet may want a second child of the same configuration. */
+static bool made_already(const struct exchange *x)
+{
+	return !(x->intent->command & TRAP_COMMAND) && child_live(x->sa, x->intent->config->name);
+}
+
 static enum step prepare_new(struct exchange *x)
 {
 	struct create_data *d = x->data;
 
-	if (!(x->intent->command & TRAP_COMMAND) && child_live(x->sa, x->intent->config->name))
-		return STEP_END; /* made in the meantime: by IKE_AUTH, or by the peer */
+	if (made_already(x))
+		return STEP_END;
 	d->deal.config = x->intent->config;
 	if (!d->deal.ni.size) {
 		d->deal.ni = nonce_new(x);
@@ -155,8 +161,8 @@ static enum step build_request(struct exchange *x)
 
 	if (d->deal.rekeys_id && (!rekeyed_child(x) || d->deal.rekeys->successor))
 		return STEP_END; /* gone while we asked, or rekeyed by the peer */
-	if (!d->deal.rekeys_id && d->rival && !(x->intent->command & TRAP_COMMAND))
-		return STEP_END; /* made by the peer while we asked */
+	if (!d->deal.rekeys_id && made_already(x))
+		return STEP_END; /* by the peer, while we asked */
 	if (d->deal.rekeys)
 		exchange_notify_spi(
 			x, REKEY_SA, PROTOCOL_ESP, d->deal.rekeys->spec.spi_in, BYTES_EMPTY);
