@@ -263,10 +263,35 @@ static void give_up(struct ike_sa *sa, struct ike_sa *old, const char *child)
 	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
 }
 
+bool renew_superfluous(const struct ike_sa *sa)
+{
+	return sa->renewal && sa->renewal->superfluous;
+}
+
+static void withdraw(struct ike_sa *sa)
+{
+	renewal_end(sa, true, "");
+	sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "the IKE SA that it was to replace is there no more");
+	sa->state = IKE_REKEYED;
+	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+void renew_withdraw(struct ike_sa *old, struct ike_sa *survivor)
+{
+	struct ike_sa *sa = replacement_of(old);
+
+	if (!sa || !sa->renewal)
+		return;
+	sa->renewal->superfluous = true;
+	intents_move(sa, survivor, false);
+	if (sa->established_at)
+		withdraw(sa);
+}
+
 bool renew_over(struct ike_sa *sa, const char *why)
 {
 	struct ike_sa *old = sa->renewal ? sa_find(sa->engine, sa->replaces) : NULL;
-	bool goes_on = old && !old->gone;
+	bool goes_on = old && !old->gone && !renew_superfluous(sa);
 
 	if (!sa->renewal)
 		return false;
@@ -416,6 +441,10 @@ void renew_check(struct ike_sa *sa)
 
 	if (!sa->renewal || !sa->established_at || sa->gone || sa->intents)
 		return;
+	if (renew_superfluous(sa)) {
+		withdraw(sa);
+		return;
+	}
 	if (!old || old->gone || old->delete_sent || old->state == IKE_REKEYED) {
 		renewal_end(sa, true, "");
 		return;

@@ -108,6 +108,7 @@ static void end(struct ike_sa *loser, struct ike_sa *survivor)
 
 	move_traffic(loser, survivor);
 	renew_disarm(loser);
+	renew_withdraw(loser, survivor);
 	timer_clear(timers, &loser->rekey_timer);
 	timer_clear(timers, &loser->over_timer);
 	timer_clear(timers, &loser->liveness_timer);
@@ -186,6 +187,8 @@ bool twins_forestalled(const struct ike_sa *sa, const struct child_config *confi
 	const struct connection *c = sa->connection;
 	const struct ike_sa *other;
 
+	if (renew_superfluous(sa))
+		return true;
 	if (sa->replaces || sa->renewal || c->unique == UNIQUE_NEVER || c->vip_count)
 		return false;
 	for (other = engine_sas(sa->engine, c->name); other; other = other->next_named)
@@ -195,4 +198,36 @@ bool twins_forestalled(const struct ike_sa *sa, const struct child_config *confi
 			return true;
 
 	return false;
+}
+
+static bool cross_whole(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return a->original_initiator != b->original_initiator && crossed(a, b);
+}
+
+struct child_sa *twins_other_child(
+	struct ike_sa *sa, const struct child_deal *deal, ike_time asked_at)
+{
+	bool judged = stands(sa) && !sa->renewal && sa->connection->unique != UNIQUE_NEVER;
+	struct child_sa *other = judged ? heir_predecessor(sa, deal) : NULL;
+
+	if (!other || other->installed_at <= asked_at || !stands(other->sa) || other->sa->renewal ||
+		cross_whole(sa, other->sa))
+		return NULL;
+	return other;
+}
+
+bool twins_keeps_child(const struct ike_sa *sa, const struct child_sa *other)
+{
+	return sa->authenticated_at > other->sa->authenticated_at;
+}
+
+void twins_drop_child(struct child_sa *other)
+{
+	child_stop_outbound(other, true);
+	intent_add(other->sa,
+		&(struct intent){ .kind = INTENT_DELETE_CHILD,
+			.child_id = other->id,
+			.end = SA_END_REPLACED,
+			.not_before = other->sa->engine->now + UNDERWAY_NS });
 }

@@ -630,9 +630,34 @@ static void what_the_peer_created_while_we_prepared_is_not_created_twice(void **
 	story_end(&s);
 }
 
+/* Alice's request is late, and what bob's made meanwhile has been rekeyed. */
+static void both_create_the_same_child_and_it_is_rekeyed_before_the_other_comes(void **state)
+{
+	struct story_config c = { .alice_connection = SECOND("10.8.0.0/16", "10.9.0.0/16"),
+		.bob_connection = SECOND("10.9.0.0/16", "10.8.0.0/16") };
+
+	(void)state;
+	for (unsigned seed = 1; seed <= SEEDS; seed++) { /* either's nonce is lower */
+		struct story s = story_established(seed, &c);
+
+		host_initiate(s.alice, "two");
+		sends_in_vain(&s);
+		host_initiate(s.bob, "two");
+		world_run(s.w, 100 * NS_PER_MS);
+		host_rekey(s.bob, NULL, "two");
+		world_run(s.w, LONG);
+		story_up(&s, 2);
+		STORY_EQUAL(s, s.alice->done_ok, 2);
+		STORY_EQUAL(s, s.bob->done_ok, 2);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			both_create_the_same_child_and_it_is_rekeyed_before_the_other_comes),
 		cmocka_unit_test(what_the_peer_created_while_we_prepared_is_not_created_twice),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),
 		cmocka_unit_test(

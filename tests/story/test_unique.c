@@ -333,6 +333,56 @@ static void never_leaves_both(void **state)
 	story_end(&s);
 }
 
+/* Alice goes on in the IKE SA that stands; bob, whose configuration has changed, sets up another. */
+static void a_child_that_both_make_in_different_ike_sas_is_made_once(void **state)
+{
+	struct story_config c = { .bob_child = "start_action = start" };
+	char text[8192];
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * 20; i++) {
+		struct story s = story_established(SEED + i, NULL);
+
+		host_terminate(s.alice, NULL, "net");
+		world_run(s.w, NS_PER_SECOND);
+		host_initiate(s.alice, "net");
+		s.w->faults.partition = i & 1; /* its request comes when bob's SA stands */
+		world_run(s.w, NS_PER_MS);
+		s.w->faults.partition = false;
+		s.w->faults.answer_delay_ns = i * NS_PER_MS;
+		host_reload(s.bob, story_text(&c, false, text, sizeof(text)));
+		world_run(s.w, 30 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_children(s.alice), 1);
+		STORY_EQUAL(s, host_children(s.bob), 1);
+		host_packet(s.alice, "10.1.0.1", "10.2.0.1");
+		host_packet(s.bob, "10.2.0.1", "10.1.0.1");
+		world_run(s.w, NS_PER_SECOND);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		story_end(&s);
+	}
+}
+
+/* Alice moves while both of two stand, and sets up each anew. */
+static void one_of_two_stays_though_both_are_set_up_anew(void **state)
+{
+	struct story_config c = { .alice_connection = "local_addrs = %any\n mobike = no\n",
+		.bob_connection = "remote_addrs = 192.0.2.1, 203.0.113.1\n mobike = no\n" };
+
+	(void)state;
+	for (unsigned i = 0; i < 30; i++) {
+		struct story s = story_begin(SEED + i, &c, NULL);
+
+		s.w->faults.answer_delay_ns = 900 * NS_PER_MS;
+		host_initiate(s.alice, "net");
+		host_initiate(s.bob, "net");
+		world_run(s.w, 8 * NS_PER_SECOND + i * 200 * NS_PER_MS);
+		host_set_address(s.alice, "203.0.113.1");
+		world_run(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +400,8 @@ int main(void)
 		cmocka_unit_test(none_of_two_says_that_it_is_the_only_one),
 		cmocka_unit_test(a_peer_that_does_not_know_the_rule_leaves_it_to_us),
 		cmocka_unit_test(the_deleted_one_is_not_set_up_again),
+		cmocka_unit_test(a_child_that_both_make_in_different_ike_sas_is_made_once),
+		cmocka_unit_test(one_of_two_stays_though_both_are_set_up_anew),
 		cmocka_unit_test(never_leaves_both),
 	};
 

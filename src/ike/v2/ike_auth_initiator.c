@@ -175,6 +175,18 @@ static enum step check_identity(struct exchange *x)
 	return !resuming(x->sa) || resume_identities(x) ? STEP_NEXT : STEP_REJECT;
 }
 
+static bool install(struct exchange *x)
+{
+	struct auth_data *d = x->data;
+	struct child_sa *other = twins_other_child(x->sa, &d->deal, x->sa->begun_at);
+
+	if (!deal_install(x, &d->deal))
+		return false;
+	if (other)
+		twins_drop_child(other);
+	return true;
+}
+
 /* All rounds of both sides are over and good. */
 static enum step finish(struct exchange *x)
 {
@@ -190,7 +202,7 @@ static enum step finish(struct exchange *x)
 	d->child_error = deal_read_response(x, &d->deal, false);
 	if (d->child_error)
 		snprintf(d->child_text, sizeof(d->child_text), "%s", x->reject.text);
-	else if (!deal_install(x, &d->deal))
+	else if (!install(x))
 		d->child_error = TEMPORARY_FAILURE;
 	if (d->child_error && exchange_granted(x))
 		deal_undo(x->sa, &d->deal);
