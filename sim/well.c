@@ -36,19 +36,23 @@ static bool wants(const struct run *r, size_t link, unsigned side)
 		!r->held[link][side] && !r->now.hosts[l->host[!side]].nat;
 }
 
-static size_t children_named(const struct host *h, const char *name)
+/* `ret_most`: how many of them one IKE SA has at most. */
+static size_t children_named(const struct host *h, const char *name, size_t *ret_most)
 {
-	size_t sas = 0, count = 0;
+	size_t sas = 0, all = 0;
 	struct ike_sa_view sa;
 
 	while (ike_next_sa(h->engine, &sas, &sa)) {
 		struct ike_child_view c;
-		size_t position = 0;
+		size_t position = 0, count = 0;
 
 		while (ike_next_child(h->engine, sa.id, &position, &c))
 			count += strcmp(c.config->name, name) == 0;
+		all += count;
+		if (count > *ret_most)
+			*ret_most = count;
 	}
-	return count;
+	return all;
 }
 
 static bool has_sa(const struct host *h, uint64_t spi_i, uint64_t spi_r)
@@ -82,7 +86,7 @@ static bool sas_agree(const struct run *r)
 	return true;
 }
 
-/* A side that never enforces uniqueness keeps what it has. */
+/* A side that never enforces uniqueness keeps all IKE SAs that it has, with their children. */
 static bool twice_is_meant(const struct run *r, size_t link)
 {
 	const struct workload_link *l = link_of(r, link);
@@ -94,16 +98,16 @@ static bool twice_is_meant(const struct run *r, size_t link)
 static const char *link_wrong(const struct run *r, size_t link)
 {
 	for (unsigned child = 0; child < link_of(r, link)->children; child++) {
-		size_t counts[2];
+		size_t counts[2], most = 0;
 		char name[16];
 
 		for (unsigned side = 0; side < 2; side++) {
 			child_name(r, link, side, child, name);
-			counts[side] = children_named(host_of(r, link, side), name);
+			counts[side] = children_named(host_of(r, link, side), name, &most);
 		}
 		if (counts[0] != counts[1])
 			return "the ends don't agree on their children";
-		if (counts[0] > 1 && !twice_is_meant(r, link))
+		if (most > 1 || (counts[0] > 1 && !twice_is_meant(r, link)))
 			return "a child is duplicated";
 		if (counts[0] == 0 && r->asked)
 			return "a tunnel that was asked for is down";

@@ -259,9 +259,33 @@ static void an_heir_that_stopped_sending_does_not_begin_again(void **state)
 	story_end(&s);
 }
 
+/* Bob's begins first but is late, by up to as long as the old IKE SA is kept and longer. */
+static void both_reauthenticate_and_one_ike_sa_stays(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		struct story s = story_established(100 + i, NULL);
+
+		host_reauthenticate(s.bob, "net");
+		s.w->faults.partition = true;
+		world_run(s.w, NS_PER_MS);
+		s.w->faults.partition = false;
+		world_run(s.w, i * 250 * NS_PER_MS);
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, 200 * NS_PER_MS);
+		s.w->faults.partition = i & 1; /* the old one's end is late, too */
+		world_run(s.w, 8 * NS_PER_SECOND);
+		s.w->faults.partition = false;
+		world_run(s.w, 120 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_reauthenticate_and_one_ike_sa_stays),
 		cmocka_unit_test(all_children_move_to_a_newly_authenticated_sa),
 		cmocka_unit_test(either_end_always_sends_what_the_other_can_read),
 		cmocka_unit_test(what_is_under_way_over_the_old_sa_arrives),

@@ -300,6 +300,24 @@ static void a_reload_touches_only_what_changed(void **state)
 	story_end(&s);
 }
 
+/* What carries the child meanwhile is what it is to replace. */
+static void a_reauthentication_is_no_attempt_that_the_peer_forestalled(void **state)
+{
+	struct story s = supervised(NULL);
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	s.w->faults.partition = true; /* so that it takes some seconds */
+	world_run(s.w, NS_PER_MS);
+	s.w->faults.partition = false;
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, MINUTE);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.alice->failed, 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void a_reload_leaves_no_ike_sa_without_children(void **state)
 {
 	static const char *const two[] = {
@@ -511,6 +529,7 @@ int main(void)
 		cmocka_unit_test(what_waits_can_be_taken_down_too),
 		cmocka_unit_test(a_child_refused_is_asked_for_again),
 		cmocka_unit_test(a_reload_touches_only_what_changed),
+		cmocka_unit_test(a_reauthentication_is_no_attempt_that_the_peer_forestalled),
 		cmocka_unit_test(a_reload_leaves_no_ike_sa_without_children),
 		cmocka_unit_test(what_stands_in_another_ike_sa_is_not_made_again),
 		cmocka_unit_test(a_reload_loses_no_packet),
