@@ -56,7 +56,7 @@ def test_a_refusal_is_told_and_nothing_leaves(bench):
     moon, _ = bench.start(tunnel, moon='tern', sun='charon')
     with bench.wire() as wire:
         assert bench.lab.ping('alice', INNER['bob', 4], '-W', '2').returncode != 0
-    assert not wire.of('plain') and not wire.of('esp')
+    assert not wire.plain() and not wire.of('esp')
     moon.wait_log('the trap brought no child up: .*AUTHENTICATION_FAILED')
     wait_for(lambda: 'ROUTED' in moon.status(), 'the trap to be set again')
 
@@ -138,7 +138,7 @@ def test_charon_has_the_trap(bench):
     assert re.search(r'net, TUNNEL', sun.swanctl('--list-pols').stdout)
     with bench.wire() as wire:
         first = bench.lab.ping('bob', INNER['alice', 4], '-W', '2', count=1)
-    assert not wire.of('plain')
+    assert not wire.plain()
     if first.returncode:
         sun.wait_log(r'could not find an outbound IPsec SA for reqid \{1\}, dropping packet')
         assert not wire.ike() and not moon.sas()

@@ -35,7 +35,7 @@ class Bench:
         return daemons
 
     def wire(self):
-        return Wire(self.capture)
+        return Wire(self.capture, self.lab.daemons)
 
     def ping_both_ways(self, *families):
         self.lab.ping_both_ways(*families)
