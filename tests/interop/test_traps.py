@@ -89,7 +89,7 @@ def probes(wire):
 
 # A peer that dies: dpd_action says what is left. charon is stopped, so that it doesn't even say that it is gone.
 
-QUICK = {'retransmit_timeout': 0.3, 'retransmit_tries': 2, 'retry_wait': 1, 'retry_wait_max': 2}
+QUICK = {'retransmit_timeout': 0.5, 'retransmit_tries': 2, 'retry_wait': 1, 'retry_wait_max': 2}
 
 
 @pytest.mark.parametrize('how', [signal.SIGSTOP, signal.SIGKILL], ids=['stopped', 'killed'])

@@ -107,7 +107,7 @@ def echo_requests(host):
 
 
 def test_lost_messages_are_sent_again(bench):
-    moon, sun = bench.start(Tunnel('loss', settings={'retransmit_timeout': 0.2, 'retransmit_base': 1.2}))
+    moon, sun = bench.start(Tunnel('loss', settings={'retransmit_timeout': 0.2, 'retransmit_base': 1.2, 'retransmit_tries': 15}))
     bench.lab['router'].run('nft', '-f', '-', input="""
         table inet loss {
             chain forward {
