@@ -22,12 +22,12 @@ class Rekeyer(threading.Thread):
 
     def run(self):
         try:
-            with Vici(self.end.socket, 60) as vici:   # ternd answers when it is done
+            with Vici(self.end.socket, 120) as vici:   # ternd answers when it is done
                 for _ in range(self.rounds):
-                    self.barrier.wait(60)
+                    self.barrier.wait(120)
                     for command in self.commands:
                         vici.request('rekey', **command)
-                    self.barrier.wait(60)
+                    self.barrier.wait(120)
         except Exception as failure:  # noqa: BLE001: shown by the test
             self.failure = failure
             self.barrier.abort()
@@ -57,10 +57,10 @@ def rekey_at_once(ends, rounds, *commands):
     for thread in threads:
         thread.start()
     for number in range(rounds):
-        before = wait_for(lambda: keys(ends), f'one tunnel before round {number}')
-        barrier.wait(60)
-        barrier.wait(60)
-        wait_for(lambda: changed(before, keys(ends), commands), f'new keys of round {number}')
+        before = wait_for(lambda: keys(ends), f'one tunnel before round {number}', 60)
+        barrier.wait(120)
+        barrier.wait(120)
+        wait_for(lambda: changed(before, keys(ends), commands), f'new keys of round {number}', 60)
     for thread in threads:
         thread.join(10)
         assert not thread.failure, thread.failure
