@@ -98,6 +98,7 @@ bool child_goes_back(struct child_sa *c)
 	if (old->state != IKE_CHILD_REKEYED || !old->installed_in || old->sent_enough)
 		return false;
 	old->state = IKE_CHILD_INSTALLED;
+	child_use_outbound(old);
 	rearm(old);
 	if (!c->announced)
 		return true;

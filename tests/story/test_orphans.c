@@ -197,6 +197,26 @@ static void an_ike_sa_goes_whose_last_response_the_initiator_cannot_verify(void 
 	story_end(&s);
 }
 
+static void a_late_refusal_of_ike_auth_is_repeated(void **state)
+{
+	struct story s = story_begin(SEED, NULL, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	until(&s, "alice  ->", "IKE_AUTH request");
+	questions_fail(&s, SAYS_NOTHING, ONE_WAY_MS);
+	world_run(s.w, 18 * NS_PER_SECOND);
+	s.w->faults.partition = true;
+	world_run(s.w, 4 * NS_PER_SECOND);
+	s.w->faults.partition = false;
+	STORY_TRUE(s, laddered(&s, "bob    ->", "TEMPORARY_FAILURE"));
+	STORY_EQUAL(s, s.alice->done_failed, 0);
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	story_down(&s);
+	story_end(&s);
+}
+
 /* Packets cross all the while; the peer's new SA is found dead in the end. */
 static void another_ike_sa_is_set_up_when_the_initiator_cannot_finish_a_rekeying(void **state)
 {
@@ -277,6 +297,7 @@ int main(void)
 		cmocka_unit_test(an_ike_sa_goes_whose_last_response_the_initiator_cannot_verify),
 		cmocka_unit_test(
 			another_ike_sa_is_set_up_when_the_initiator_cannot_finish_a_rekeying),
+		cmocka_unit_test(a_late_refusal_of_ike_auth_is_repeated),
 		cmocka_unit_test(an_ike_sa_is_given_up_when_only_the_peer_can_set_up_another),
 		cmocka_unit_test(a_new_ike_sa_is_used_before_its_initiator_has_it),
 	};

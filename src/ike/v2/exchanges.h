@@ -45,5 +45,3 @@ void create_spi_deleted(struct ike_sa *sa, uint32_t spi);
  * rekeying made takes over. */
 void rekey_ike_forget(struct ike_sa *old);
 void rekey_ike_chosen(struct ike_sa *rival);
-/* We have offered the SPI for what is to replace this IKE SA, and have no answer yet. */
-bool rekey_ike_awaits(const struct ike_sa *sa, uint64_t spi);

@@ -2,7 +2,6 @@
 
 #include "ike/child.h"
 #include "ike/v2/child_notifies.h"
-#include "ike/v2/exchanges.h"
 #include "ike/v2/send.h"
 
 #define IKE_PORT      500
@@ -163,17 +162,7 @@ bool qcd_presented(struct ike_sa *sa, const struct ike_header *header, struct by
 	return false;
 }
 
-/* A rekeyed IKE SA that the peer has already, as its answer is late. */
-static bool comes_soon(const struct ike_engine *e, const uint64_t spis[static 2])
-{
-	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
-		if (rekey_ike_awaits(sa, spis[0]) || rekey_ike_awaits(sa, spis[1]))
-			return true;
-
-	return false;
-}
-
-/* Never for an SA that stands, whatever a header makes of its SPIs: §9.2. */
+/* Never for an SA that stands or is being made, whatever a header makes of its SPIs: §9.2. */
 void qcd_answer(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header)
 {
 	uint64_t spis[] = { header->spi_i, header->spi_r };
@@ -184,7 +173,7 @@ void qcd_answer(struct ike_engine *e, const struct ike_path *path, const struct 
 	for (size_t i = 0; i < 2; i++)
 		if (!spis[i] || table_find(e->by_spi, BYTES(&spis[i], sizeof(spis[i]))))
 			return;
-	if (!send_stray_allowed(e) || comes_soon(e, spis))
+	if (!send_stray_allowed(e))
 		return;
 	if (!qcd_made(e)) {
 		send_stray_response(e, path, header, notifies, 1);

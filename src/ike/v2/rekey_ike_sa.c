@@ -510,13 +510,3 @@ const struct exchange_kind rekey_ike_responder = {
 	.finished = responded,
 	.cleanup = rekey_cleanup,
 };
-
-bool rekey_ike_awaits(const struct ike_sa *sa, uint64_t spi)
-{
-	const struct rekey_data *d;
-
-	if (!sa->ours || sa->ours->kind != &rekey_ike_initiator)
-		return false;
-	d = sa->ours->data;
-	return d->spi_i == spi;
-}
