@@ -286,7 +286,7 @@ void check_limits(struct host *h)
 			children++;
 		for (const struct intent *i = sa->intents; i; i = i->next)
 			intents++;
-		if (children > 2 * o->children_max) /* with what is being replaced */
+		if (children > 3 * o->children_max) /* with what replaces them, by either end */
 			world_broken(h->world, "an IKE SA has more children than it may");
 		if (intents > INTENTS_MAX)
 			world_broken(h->world, "an IKE SA wants more than it can ever do");

@@ -47,7 +47,8 @@ static size_t children_named(const struct host *h, const char *name, size_t *ret
 		size_t position = 0, count = 0;
 
 		while (ike_next_child(h->engine, sa.id, &position, &c))
-			count += strcmp(c.config->name, name) == 0;
+			count += c.state != IKE_CHILD_DELETED && /* kept for what is late */
+				strcmp(c.config->name, name) == 0;
 		all += count;
 		if (count > *ret_most)
 			*ret_most = count;

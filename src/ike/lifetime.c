@@ -31,7 +31,8 @@ void child_arm(struct child_sa *c)
 	inactivity_arm(c);
 }
 
-/* The peer has had time enough to show that it receives on what took this one's place. */
+/* The peer has had time enough to show that it receives on what took this one's place, or has agreed to
+ * our deleting this one. */
 static void successor_sends(const struct child_sa *c)
 {
 	struct child_sa *successor = child_find(c->sa->engine, c->successor);
@@ -113,6 +114,7 @@ void child_retire(struct child_sa *c, enum sa_end end, const char *why)
 {
 	struct ike_engine *e = c->sa->engine;
 
+	successor_sends(c);
 	if (!c->successor || !c->installed_in || !e->options.child_kept_ns || c->sa->gone) {
 		child_remove(c, c->successor ? SA_END_REPLACED : end, why);
 		child_free(c);

@@ -84,6 +84,31 @@ static void rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant
 	}
 }
 
+/* Found by seed 5604: what is to send when the peer deletes the old child sends, too, when we do. */
+static void both_rekey_a_child_that_ends_meanwhile(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct story s = story_established(seed, NULL);
+		uint32_t old = s.alice->children[0].spec.child_id;
+
+		host_rekey(s.bob, NULL, "net");
+		world_run(s.w, 4 * NS_PER_MS);
+		host_rekey(s.alice, NULL, "net");
+		host_kernel(s.alice,
+			&(struct ike_kernel_event){
+				.kind = IKE_KERNEL_EXPIRE_HARD, .child_id = old });
+		world_run(s.w, 15 * NS_PER_MS);
+		s.w->faults.partition = true; /* what bob deletes comes later */
+		world_run(s.w, 3 * NS_PER_MS);
+		s.w->faults.partition = false;
+		world_run(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		nothing_else(&s);
+		story_end(&s);
+	}
+}
+
 static void rfc7296_2_8_1_a_peer_that_did_not_see_the_collision_deletes_the_child(void **state)
 {
 	struct story s = story_established(SEED, NULL);
@@ -659,6 +684,7 @@ int main(void)
 		cmocka_unit_test(
 			both_create_the_same_child_and_it_is_rekeyed_before_the_other_comes),
 		cmocka_unit_test(what_the_peer_created_while_we_prepared_is_not_created_twice),
+		cmocka_unit_test(both_rekey_a_child_that_ends_meanwhile),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),
 		cmocka_unit_test(
 			rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant),
