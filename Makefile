@@ -35,11 +35,13 @@ bench: build
 	@build/bench/flood
 	@build/bench/peers
 
-# The fuzz targets, in build-fuzz/fuzz; each takes libFuzzer's options, for example -max_total_time=600.
+# The fuzz targets, in build-fuzz/fuzz, and what some of them begin with, in build-fuzz/corpus: for example
+# build-fuzz/fuzz/fuzz_opened -max_total_time=600 -dict=build-fuzz/corpus/ike.dict build-fuzz/corpus/opened
 fuzz: deps
 	@test -f build-fuzz/build.ninja || CC=clang meson setup build-fuzz -Dfuzz=true -Dtests=false \
 		-Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-fuzz
+	@fuzz/seeds build-fuzz/corpus
 	@find build-fuzz/fuzz -maxdepth 1 -type f -executable
 
 format: deps

@@ -1,8 +1,11 @@
 /* The datagram: bytes from nobody into a fresh engine, as responder and in the middle of setting up
- * as initiator. The input is a run of datagrams, each with a 2-octet length. */
+ * as initiator. The input is a run of datagrams, each with a 2-octet length. One whose initiator's SPI is 0
+ * gets that of alice's SA, as if its sender had seen her request. */
 #include "sim/world.h"
 
 #include <stdio.h>
+
+#define DATAGRAM_BYTES_MAX 4096
 
 static const char config[] =
 	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n proposals = aes128gcm16-prfsha256-x25519\n"
@@ -11,6 +14,21 @@ static const char config[] =
 	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void give(struct host *h, const struct ike_path *path, struct bytes datagram)
+{
+	uint8_t copy[DATAGRAM_BYTES_MAX];
+	struct ike_sa_view sa;
+	size_t position = 0;
+
+	if (datagram.size > 8 && datagram.size <= sizeof(copy) && load_u64(datagram.data) == 0 &&
+		ike_next_sa(h->engine, &position, &sa)) {
+		memcpy(copy, datagram.data, datagram.size);
+		store_u64(copy, sa.spi_i);
+		datagram.data = copy;
+	}
+	host_datagram(h, path, datagram);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -32,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct bytes datagram =
 			read_bytes(&r, length < reader_left(&r) ? length : reader_left(&r));
 
-		host_datagram(h, &path, datagram);
+		give(h, &path, datagram);
 		world_settle(w, NS_PER_SECOND);
 	}
 	world_free(w);

@@ -1,6 +1,6 @@
-/* The opened message: mutated plaintext that is correctly sealed, into an SA that stands (or, first
- * octet, into one that awaits IKE_AUTH, of one round or two). The peer's keys are the engine's own: bob's sealer, taken
- * from his SA. */
+/* The opened message: mutated plaintext that is correctly sealed, into an SA that stands, or into one that awaits
+ * IKE_AUTH: the first octet says (enum how). The peer's keys are the engine's own: bob's sealer, taken from his
+ * SA. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,10 +9,19 @@
 
 #define SEALED_BYTES_MAX 4096
 
+enum how {
+	HOW_EARLY = 1,
+	HOW_TWO_ROUNDS = 2,
+	HOW_BETWEEN_ROUNDS = 4,
+	HOW_POOLS = 8,
+	HOW_ALICE = 16, /* initiates: what comes answers her, and as a client she is redirected */
+};
+
 static const char *const configs[] = {
 	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n proposals = aes128gcm16-prfsha256-x25519\n"
 	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n%s"
 	" children {\n net {\n local_ts = 10.1.0.0/16\n remote_ts = 10.2.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
+	"pools {\n small {\n addrs = 10.3.0.0/28\n dns = 10.1.0.53\n }\n six {\n addrs = fd03::/120\n }\n}\n"
 	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n",
 	"connections {\n net {\n version = 2\n local_addrs = 192.0.2.2\n remote_addrs = 192.0.2.1\n proposals = aes128gcm16-prfsha256-x25519\n"
 	" local {\n auth = psk\n id = bob\n }\n remote {\n auth = psk\n id = alice\n }\n resumption = yes\n%s"
@@ -26,16 +35,29 @@ static const char *const rounds[] = {
 	" local-2 {\n auth = psk\n id = bob.user\n round = 2\n }\n remote-2 {\n auth = psk\n id = alice.user\n round = 2\n }\n",
 };
 
-static struct host *make_host(struct world *w, int which, bool twice)
+/* Alice gives addresses, or asks for them. */
+static const char *pools_of(int which, uint8_t how)
+{
+	if (!(how & HOW_POOLS))
+		return "";
+	return (which == 0) == !(how & HOW_ALICE) ? " pools = small, six\n"
+						  : " vips = 0.0.0.0, ::\n";
+}
+
+static struct host *make_host(struct world *w, int which, uint8_t how)
 {
 	static const char *const names[] = { "alice", "bob" };
 	static const char *const addresses[] = { "192.0.2.1", "192.0.2.2" };
 	struct ike_options o;
-	char text[2048];
+	char text[2048], more[400];
 
 	ike_options_default(&o);
 	o.tickets = true;
-	snprintf(text, sizeof(text), configs[which], twice ? rounds[which] : "");
+	o.qcd_secret.size = 32;
+	memset(o.qcd_secret.data, 'a' + which, 32);
+	snprintf(more, sizeof(more), "%s%s", how & HOW_TWO_ROUNDS ? rounds[which] : "",
+		pools_of(which, how));
+	snprintf(text, sizeof(text), configs[which], more);
 	return world_host(w, names[which], addresses[which], text, &o);
 }
 
@@ -82,18 +104,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reader r = reader_of(BYTES(data, size));
 	struct world *w = world_new(1);
 	uint8_t how = read_u8(&r);
-	struct host *alice = make_host(w, 0, how & 2), *bob = make_host(w, 1, how & 2);
-	bool early = how & 1;
+	struct host *alice = make_host(w, 0, how), *bob = make_host(w, 1, how);
+	bool early = how & HOW_EARLY;
 	uint8_t sealed[SEALED_BYTES_MAX];
 
-	host_initiate(bob, "net");
+	host_initiate(how & HOW_ALICE ? alice : bob, "net");
 	for (int i = 0; early && i < 3 &&
-		!(alice->engine->sas && alice->engine->sas->keys.in && bob->engine->sas->keys.in);
+		!(alice->engine->sas && bob->engine->sas && alice->engine->sas->keys.in &&
+			bob->engine->sas->keys.in);
 		i++)
 		world_run(w, 10 * NS_PER_MS);
 	if (!early)
 		world_settle(w, NS_PER_SECOND);
-	else if (how & 4)
+	else if (how & HOW_BETWEEN_ROUNDS)
 		world_run(w, 35 * NS_PER_MS); /* into the middle of several rounds */
 
 	for (int i = 0; i < 8 && reader_left(&r) > 4; i++) {

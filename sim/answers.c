@@ -9,7 +9,9 @@
 
 static void give(struct host *h, const struct ike_answer *answer)
 {
+	host_enter(h);
 	ike_answer(h->engine, host_now(h), answer);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -37,20 +39,33 @@ static const struct address *source_for(
 	return NULL;
 }
 
-/* All that remote_addrs stand for now, names resolved. */
-static size_t remotes(const struct host *h, const struct connection *c, struct address *ret)
+static size_t resolve(const struct world *w, const char *name,
+	struct address ret[IKE_ADDRESSES_MAX], size_t count)
 {
-	const struct world *w = h->world;
+	for (size_t i = 0; i < w->name_count; i++)
+		if (strcmp(w->names[i].name, name) == 0 && count < IKE_ADDRESSES_MAX)
+			ret[count++] = w->names[i].address;
+	return count;
+}
+
+/* All that remote_addrs, or where a redirect leads, stand for now, names resolved. */
+static size_t remotes(const struct host *h, const struct ike_question *q, struct address *ret)
+{
+	const struct host_list *list = &q->connection->remote_addrs;
+	char name[GATEWAY_TEXT_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; i < c->remote_addrs.count; i++) {
-		const struct host_pattern *p = &c->remote_addrs.list[i];
+	if (gateway_address(&q->gateway, &ret[0]))
+		return 1;
+	if (q->gateway.type != GATEWAY_NONE)
+		return resolve(h->world, gateway_print(&q->gateway, name), ret, 0);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct host_pattern *p = &list->list[i];
 
 		if (p->kind == HOST_ADDRESS && count < IKE_ADDRESSES_MAX)
 			ret[count++] = p->first;
-		for (size_t j = 0; p->kind == HOST_NAME && j < w->name_count; j++)
-			if (strcmp(w->names[j].name, p->text) == 0 && count < IKE_ADDRESSES_MAX)
-				ret[count++] = w->names[j].address;
+		if (p->kind == HOST_NAME)
+			count = resolve(h->world, p->text, ret, count);
 	}
 	return count;
 }
@@ -103,10 +118,8 @@ static bool path_of_connection(
 	const struct host *h, const struct ike_question *q, struct ike_answer *answer)
 {
 	struct address to[IKE_ADDRESSES_MAX];
-	size_t count = remotes(h, q->connection, to);
+	size_t count = remotes(h, q, to);
 
-	if (gateway_address(&q->gateway, &to[0]))
-		count = 1;
 	for (size_t i = count; i-- > 0;) {
 		if (!path_to(h, q, &to[(q->attempt + i) % count], answer))
 			continue;
@@ -196,8 +209,8 @@ static void ask_slow(struct host *h, const struct ike_question *q)
 	*a = (struct sim_answer){ .due = h->world->now + f->answer_delay_ns,
 		.question = ike_question_copy(q) };
 	if (is_slow(q)) {
-		a->never = world_chance(h->world, f->answer_never_percent);
-		a->no = world_chance(h->world, f->answer_no_percent);
+		a->never = stream_chance(&h->fault_state, f->answer_never_percent);
+		a->no = stream_chance(&h->fault_state, f->answer_no_percent);
 	}
 	while (*link && (*link)->due <= a->due)
 		link = &(*link)->next;

@@ -233,8 +233,44 @@ void check_told(struct host *h, const char *text)
 		world_broken(h->world, "an event tells a secret");
 }
 
-/* What a peer can make us keep is limited. */
-#define INTENTS_MAX 40
+/* What a peer can make us keep is limited: so many of each, and so many octets for each. An exchange
+ * has room for the longest message that it may write. */
+#define INTENTS_MAX      40
+#define ENGINE_BYTES     (128 * 1024)
+#define CONNECTION_BYTES (4 * 1024)
+#define SA_BYTES         (16 * 1024)
+#define EXCHANGE_BYTES   (80 * 1024)
+#define CHILD_BYTES      (6 * 1024)
+#define LEASE_BYTES      512
+#define TICKET_BYTES     2048
+
+static size_t leases(const struct ike_engine *e)
+{
+	struct ike_pool_view pool;
+	size_t position = 0, count = 0;
+
+	while (ike_next_pool(e, &position, &pool))
+		count += pool.online + pool.offline;
+	return count;
+}
+
+static void check_memory(struct host *h)
+{
+	const struct ike_engine *e = h->engine;
+	size_t limit = ENGINE_BYTES + CONNECTION_BYTES * e->connection_count +
+		CHILD_BYTES * (size_t)e->stats.children + LEASE_BYTES * leases(e);
+
+	if (e->tickets)
+		limit += TICKET_BYTES * (size_t)h->options.tickets_max;
+	if (e->output_arena)
+		limit += 3 * arena_used(e->output_arena);
+	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		limit += SA_BYTES + (sa->ours ? EXCHANGE_BYTES : 0) +
+			(sa->theirs ? EXCHANGE_BYTES : 0);
+	if (h->memory.octets > limit)
+		world_broken(h->world, "an engine holds more octets than it may: %zu of %zu",
+			h->memory.octets, limit);
+}
 
 void check_limits(struct host *h)
 {
@@ -250,7 +286,7 @@ void check_limits(struct host *h)
 			children++;
 		for (const struct intent *i = sa->intents; i; i = i->next)
 			intents++;
-		if (children > 2 * o->children_max) /* with what is being replaced */
+		if (children > 3 * o->children_max) /* with what replaces them, by either end */
 			world_broken(h->world, "an IKE SA has more children than it may");
 		if (intents > INTENTS_MAX)
 			world_broken(h->world, "an IKE SA wants more than it can ever do");
@@ -261,4 +297,6 @@ void check_limits(struct host *h)
 		world_broken(h->world, "there are more half-open SAs than there may be");
 	if (half_open != h->engine->half_open)
 		world_broken(h->world, "half-open SAs are counted wrongly");
+	check_memory(h);
+	check_attacked(h);
 }

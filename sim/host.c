@@ -55,8 +55,10 @@ static void load_connection(
 	if (conf_load_connection(section, &sources, problems, &c) < 0)
 		die(section->name, problems);
 	if (!before || memcmp(before->digest, c->digest, sizeof(c->digest)) != 0) {
+		host_enter(h);
 		ike_command(h->engine, host_now(h),
 			&(struct ike_command){ .kind = IKE_COMMAND_LOAD, .connection = c });
+		memory_leave();
 		host_drain(h);
 	}
 	connection_release(c);
@@ -72,8 +74,10 @@ static void unload_missing(struct host *h, const struct tree_node *sections)
 		if (sections && tree_child(sections, c->name))
 			continue;
 		connection_hold(c); /* its name is in the command */
+		host_enter(h);
 		ike_command(h->engine, host_now(h),
 			&(struct ike_command){ .kind = IKE_COMMAND_UNLOAD, .ike = c->name });
+		memory_leave();
 		host_drain(h);
 		connection_release(c);
 		position = 0;
@@ -87,8 +91,10 @@ static void load_pool(struct host *h, const struct tree_node *section, struct pr
 
 	if (conf_load_pool(section, &sources, problems, &p) < 0)
 		die(section->name, problems);
+	host_enter(h);
 	ike_command(h->engine, host_now(h),
 		&(struct ike_command){ .kind = IKE_COMMAND_LOAD_POOL, .pool = p });
+	memory_leave();
 	host_drain(h);
 	pool_config_release(p);
 }
@@ -130,9 +136,17 @@ void host_reload(struct host *h, const char *config)
 
 /* Birth, death and what is between. */
 
+void host_enter(struct host *h)
+{
+	if (!h->world->unchecked)
+		memory_enter(&h->memory);
+}
+
 static void host_start(struct host *h)
 {
+	host_enter(h);
 	h->engine = ike_engine_new(&h->options);
+	memory_leave();
 	if (!h->engine)
 		die("no engine could be made", NULL);
 	plane_begin(h);
@@ -151,7 +165,8 @@ struct host *world_host(struct world *w, const char *name, const char *address, 
 	h->world = w;
 	h->name = name;
 	h->config = strdup(config);
-	h->random_state = w->seed * 1000003 + w->host_count;
+	h->random_state = world_stream(w, name, "engine");
+	h->fault_state = world_stream(w, name, "answers");
 	h->random = (struct random_source){ world_seeded_fill, &h->random_state };
 	h->crypto = world_crypto(w);
 	h->keys = keys_new();
@@ -184,6 +199,9 @@ static void host_stop(struct host *h)
 	kernel_events_clear(h);
 	ike_engine_free(h->engine);
 	h->engine = NULL;
+	if (h->memory.blocks)
+		world_broken(h->world, "an engine that is gone has left memory behind");
+	memory_forget(&h->memory);
 	plane_end(h);
 }
 
@@ -269,6 +287,27 @@ void host_set_address(struct host *h, const char *address)
 
 /* Events. */
 
+/* Texts are matched where their event comes; a word that the core no longer uses shows in the summary
+ * of the simulator, as nothing of the kind happens any more. */
+static void count_note(struct host *h, const struct ike_event *e)
+{
+	static const struct {
+		enum ike_event_kind kind;
+		const char *words;
+	} rows[NOTE_KINDS] = {
+		[NOTE_REAUTHENTICATED] = { IKE_EVENT_IKE_REPLACED, "reauthenticated" },
+		[NOTE_REDIRECTED] = { IKE_EVENT_NOTE, "redirected to " },
+		[NOTE_RESUMED] = { IKE_EVENT_NOTE, "resumed: " },
+		[NOTE_INACTIVE] = { IKE_EVENT_NOTE, "nothing has passed for " },
+		[NOTE_LEASED] = { IKE_EVENT_NOTE, "the peer has " },
+		[NOTE_COOKIE] = { IKE_EVENT_RECEIVED, "response 0 [ N(COOKIE)" },
+		[NOTE_LOST_STATE] = { IKE_EVENT_IKE_DOWN, "lost its state" },
+	};
+
+	for (size_t i = 0; i < NOTE_KINDS; i++)
+		h->notes[i] += e->kind == rows[i].kind && strstr(e->text, rows[i].words);
+}
+
 static void count_event(struct host *h, const struct ike_event *e)
 {
 	unsigned *counters[] = {
@@ -281,6 +320,7 @@ static void count_event(struct host *h, const struct ike_event *e)
 		[IKE_EVENT_CHILD_REKEYED] = &h->child_rekeyed,
 		[IKE_EVENT_FAILED] = &h->failed,
 		[IKE_EVENT_DROPPED] = &h->dropped,
+		[IKE_EVENT_IKE_UPDATED] = &h->ike_updated,
 		[IKE_EVENT_DONE] = e->ok ? &h->done_ok : &h->done_failed,
 	};
 
@@ -299,6 +339,7 @@ static void tell(struct host *h, const struct ike_event *e)
 		"FAILED", "note", "done", "IKE UPDATED" };
 
 	count_event(h, e);
+	count_note(h, e);
 	check_told(h, e->text);
 	ladder(h->world, "%-6s %s %s", h->name, words[e->kind], e->text);
 }
@@ -339,7 +380,9 @@ void host_drain(struct host *h)
 
 void host_datagram(struct host *h, const struct ike_path *path, struct bytes datagram)
 {
+	host_enter(h);
 	ike_datagram(h->engine, host_now(h), path, datagram);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -347,7 +390,9 @@ void host_kernel(struct host *h, const struct ike_kernel_event *event)
 {
 	if (!h->engine)
 		return;
+	host_enter(h);
 	ike_kernel(h->engine, host_now(h), event);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -372,7 +417,9 @@ static void host_command(
 		return;
 	ladder(h->world, "%-6s command %d %s %s", h->name, kind, ike ? ike : "",
 		child ? child : "");
+	host_enter(h);
 	ike_command(h->engine, host_now(h), &c);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -427,7 +474,9 @@ void host_redirect(struct host *h, const char *ike, const char *gateway)
 	if (!h->engine || !gateway_parse(gateway, &g))
 		return;
 	ladder(h->world, "%-6s command redirect %s to %s", h->name, ike, gateway);
+	host_enter(h);
 	ike_command(h->engine, host_now(h), &c);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -440,7 +489,9 @@ void host_reauthenticate(struct host *h, const char *ike)
 	if (!h->engine)
 		return;
 	ladder(h->world, "%-6s command reauthenticate %s", h->name, ike);
+	host_enter(h);
 	ike_command(h->engine, host_now(h), &c);
+	memory_leave();
 	host_drain(h);
 }
 
@@ -484,7 +535,7 @@ ike_time host_due(const struct host *h, bool timers)
 		due = engine_due(h);
 	for (const struct sim_answer *a = h->answers; a; a = a->next)
 		due = !a->never && a->due < due ? a->due : due;
-	return due;
+	return h->release_at && h->release_at < due ? h->release_at : due;
 }
 
 bool host_step(struct host *h)
@@ -501,9 +552,15 @@ bool host_step(struct host *h)
 	}
 	if (host_answer_step(h))
 		return true;
+	if (h->release_at && h->release_at <= h->world->now) {
+		plane_release(h);
+		return true;
+	}
 	if (ike_next_deadline(h->engine) > host_now(h))
 		return false;
+	host_enter(h);
 	ike_tick(h->engine, host_now(h));
+	memory_leave();
 	host_drain(h);
 	return true;
 }

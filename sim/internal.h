@@ -7,13 +7,17 @@
 void ladder(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An invariant does not hold: the first one is kept. */
 void world_broken(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool world_chance(struct world *w, unsigned percent);
+/* Randomness of its own for whatever is called so: what else is in the world doesn't change it. */
+uint64_t world_stream(const struct world *w, const char *name, const char *other);
+uint64_t stream_random(uint64_t *state, uint64_t below);
+bool stream_chance(uint64_t *state, unsigned percent);
 void world_die(const char *what) __attribute__((noreturn));       /* the caller's mistake */
 void world_seeded_fill(void *context, uint8_t *out, size_t size); /* context: the state */
 struct crypto *world_crypto(struct world *w);
 
 /* Hosts. */
 void host_free(struct host *h);
+void host_enter(struct host *h); /* before an input of its engine; memory_leave() after it */
 ike_time host_now(const struct host *h);
 ike_time host_due(const struct host *h, bool timers); /* in the world's time */
 bool host_step(struct host *h);                       /* does what is due; false: nothing was */
@@ -28,14 +32,24 @@ bool host_answer_uses(struct host *h); /* false: there were none */
 /* The network. */
 void network_send(struct host *from, enum sim_carries carries, const struct ike_path *path,
 	struct bytes datagram);
+void packet_queue(struct world *w, const struct sim_packet *like, struct bytes datagram);
 bool network_step(struct world *w);
 void network_free(struct world *w);
+
+/* The attacker. */
+void attacker_free(struct world *w);
+bool attacker_has(const struct address *a);
+void attacker_records(struct host *to, const struct sim_packet *p, const struct ike_path *path);
+void attacker_hears(struct host *from, struct bytes datagram);
+void check_sent(struct host *h, enum sim_carries carries, const struct ike_path *path,
+	struct bytes datagram);
+void check_attacked(struct host *h);
 
 /* The plane. */
 void plane_begin(struct host *h);
 void plane_end(struct host *h);
 void plane_operate(struct host *h, const struct ike_operation *op);
-void plane_receive(struct host *h, const struct sim_packet *p);
+bool plane_receive(struct host *h, const struct sim_packet *p); /* whether it was delivered */
 void virtual_operate(struct host *h, const struct ike_operation *op);
 void plane_release(struct host *h); /* after all outputs: what traps kept goes */
 uint32_t plane_spi(struct host *h);

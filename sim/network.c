@@ -64,18 +64,26 @@ void world_cut_address(struct world *w, const char *address, bool cut)
 			w->cut[i] = w->cut[--w->cut_count];
 }
 
+void world_name_also(struct world *w, const char *name, const char *address)
+{
+	struct sim_name *n = &w->names[w->name_count];
+
+	if (w->name_count == WORLD_NAMES_MAX || strlen(name) >= sizeof(n->name))
+		world_die("too many names, or too long a one");
+	w->name_count++;
+	strcpy(n->name, name);
+	n->address = address_of(address);
+}
+
 void world_name(struct world *w, const char *name, const char *address)
 {
-	size_t i = 0;
+	size_t kept = 0;
 
-	while (i < w->name_count && strcmp(w->names[i].name, name) != 0)
-		i++;
-	if (i == WORLD_NAMES_MAX || strlen(name) >= sizeof(w->names[0].name))
-		world_die("too many names, or too long a one");
-	if (i == w->name_count)
-		w->name_count++;
-	strcpy(w->names[i].name, name);
-	w->names[i].address = address_of(address);
+	for (size_t i = 0; i < w->name_count; i++)
+		if (strcmp(w->names[i].name, name) != 0)
+			w->names[kept++] = w->names[i];
+	w->name_count = kept;
+	world_name_also(w, name, address);
 }
 
 /* NAT boxes. */
@@ -219,10 +227,8 @@ static struct host *receiver(
 
 /* Sending. */
 
-static void packet_queue(struct host *from, const struct sim_packet *like, struct bytes datagram,
-	const struct network_faults *faults)
+void packet_queue(struct world *w, const struct sim_packet *like, struct bytes datagram)
 {
-	struct world *w = from->world;
 	struct sim_packet *p = malloc(sizeof(*p) + datagram.size);
 	struct sim_packet **link = &w->packets;
 
@@ -231,26 +237,52 @@ static void packet_queue(struct host *from, const struct sim_packet *like, struc
 	*p = *like;
 	p->size = datagram.size;
 	memcpy(p->data, datagram.data, datagram.size);
-	if (p->size && world_chance(w, faults->corrupt_percent))
-		p->data[world_random(w, p->size)] ^= (uint8_t)(1u << world_random(w, 8));
 	while (*link && (*link)->due <= p->due)
 		link = &(*link)->next;
 	p->next = *link;
 	*link = p;
 }
 
-static const struct network_faults *faults_between(struct host *from, const struct ike_path *path)
+/* Between two hosts, or from one to where nobody is: its faults and its randomness. */
+struct way {
+	const struct network_faults *faults;
+	uint64_t *random;
+};
+
+static struct way way_of(struct host *from, const struct ike_path *path)
 {
 	struct ike_path seen = { .local = path->remote, .remote = path->local };
 	struct host *to = receiver(from->world, from->behind, &seen, true);
 	const struct network_faults *own = to ? *link_of(from->world, from, to) : NULL;
+	uint64_t *random = &from->to_state[to ? to->number : from->number];
 
-	return own ? own : &from->world->faults;
+	if (!*random)
+		*random = world_stream(from->world, from->name, to ? to->name : "nobody");
+	return (struct way){ own ? own : &from->world->faults, random };
 }
 
-static bool is_by_chance(struct world *w, enum sim_carries carries, const struct network_faults *f)
+static bool is_by_chance(const struct way *way, enum sim_carries carries)
 {
-	return !(f->spare_esp && carries != CARRIES_IKE) && world_chance(w, f->loss_percent);
+	return !(way->faults->spare_esp && carries != CARRIES_IKE) &&
+		stream_chance(way->random, way->faults->loss_percent);
+}
+
+static void put_on_way(const struct way *way, const struct sim_packet *like, struct bytes datagram)
+{
+	uint8_t *data;
+
+	if (!datagram.size || !stream_chance(way->random, way->faults->corrupt_percent)) {
+		packet_queue(like->from->world, like, datagram);
+		return;
+	}
+	data = malloc(datagram.size);
+	if (!data)
+		abort();
+	memcpy(data, datagram.data, datagram.size);
+	data[stream_random(way->random, datagram.size)] ^=
+		(uint8_t)(1u << stream_random(way->random, 8));
+	packet_queue(like->from->world, like, BYTES(data, datagram.size));
+	free(data);
 }
 
 static bool is_lost(
@@ -267,12 +299,16 @@ void network_send(struct host *from, enum sim_carries carries, const struct ike_
 	struct bytes datagram)
 {
 	struct world *w = from->world;
-	const struct network_faults *f = faults_between(from, path);
+	struct way way = way_of(from, path);
+	const struct network_faults *f = way.faults;
 	struct sim_packet like = { .carries = carries, .from = from };
 	struct ike_path out = *path;
 
 	w->packets_sent++;
-	if (is_by_chance(w, carries, f) || is_lost(from, path, datagram.size, f)) {
+	check_sent(from, carries, path, datagram);
+	if (carries == CARRIES_IKE)
+		attacker_hears(from, datagram);
+	if (is_by_chance(&way, carries) || is_lost(from, path, datagram.size, f)) {
 		w->packets_lost++;
 		return;
 	}
@@ -282,32 +318,43 @@ void network_send(struct host *from, enum sim_carries carries, const struct ike_
 		nat_out(from, &out);
 	like.path = (struct ike_path){ .local = out.remote, .remote = out.local };
 	like.due = w->now + f->delay_ns;
-	if (world_chance(w, f->reorder_percent))
-		like.due += world_random(w, 20 * f->delay_ns + 1);
-	packet_queue(from, &like, datagram, f);
-	if (!world_chance(w, f->duplicate_percent))
+	if (stream_chance(way.random, f->reorder_percent))
+		like.due += stream_random(way.random, 20 * f->delay_ns + 1);
+	put_on_way(&way, &like, datagram);
+	if (!stream_chance(way.random, f->duplicate_percent))
 		return;
-	like.due += world_random(w, 50 * f->delay_ns + 1);
-	packet_queue(from, &like, datagram, f);
+	like.due += stream_random(way.random, 50 * f->delay_ns + 1);
+	put_on_way(&way, &like, datagram);
 }
 
 /* Arriving. */
 
+/* Gives it to the host; true where that took it. */
+static bool arrive(struct host *h, const struct sim_packet *p)
+{
+	unsigned dropped = h->dropped;
+
+	if (p->carries != CARRIES_IKE)
+		return plane_receive(h, p);
+	host_datagram(h, &p->path, BYTES(p->data, p->size));
+	return h->dropped == dropped;
+}
+
 bool network_step(struct world *w)
 {
 	struct sim_packet *p = w->packets;
+	struct ike_path before;
 	struct host *h;
 
 	if (!p || p->due > w->now)
 		return false;
 	w->packets = p->next;
+	before = p->path;
 	h = receiver(w, p->from->behind, &p->path, p->carries != CARRIES_ESP);
 	if (!h || !h->engine || address_cut(w, &p->path.local.address))
 		w->packets_lost++;
-	else if (p->carries == CARRIES_IKE)
-		host_datagram(h, &p->path, BYTES(p->data, p->size));
-	else
-		plane_receive(h, p);
+	else if (arrive(h, p))
+		attacker_records(h, p, &before);
 	free(p);
 	return true;
 }

@@ -11,6 +11,9 @@
 #define OUT_BYTES    (PACKET_BYTES + 2 * ESP_OVERHEAD_MAX)
 #define OUTS         4
 
+/* As the daemon's: what waited in a trap for a child that the peer asked for goes this much later. */
+#define ANSWERED_NS (50 * NS_PER_MS)
+
 void plane_begin(struct host *h)
 {
 	const struct esp_options o = { .crypto = h->crypto, .random = h->random };
@@ -29,6 +32,8 @@ void plane_end(struct host *h)
 		h->children[i].in = h->children[i].out = false;
 	}
 	h->children_used = 0;
+	h->plane_release = false;
+	h->release_at = 0;
 	memset(h->traps, 0, sizeof(h->traps));
 	memset(h->virtuals, 0, sizeof(h->virtuals));
 }
@@ -103,6 +108,7 @@ static void install_in(struct host *h, struct sim_child *c, const struct child_s
 static void install_out(struct host *h, struct sim_child *c, const struct child_spec *spec)
 {
 	int r = esp_install_out(h->esp, host_now(h), spec);
+	struct esp_trap_stats waiting;
 
 	if (r == -ENOENT && !c->in) /* refused before */
 		return;
@@ -116,6 +122,9 @@ static void install_out(struct host *h, struct sim_child *c, const struct child_
 	c->sequence = 0;
 	check_ends(h, c);
 	h->plane_release = true;
+	if (spec->answered && !h->release_at &&
+		esp_trap_stats(h->esp, spec->reqid, &waiting) == 0 && waiting.kept_packets)
+		h->release_at = h->world->now + ANSWERED_NS;
 }
 
 /* Traps: one for each reqid. */
@@ -324,9 +333,10 @@ void plane_release(struct host *h)
 	struct esp_out out[OUTS];
 	size_t used;
 
-	if (!h->plane_release)
+	if (!h->plane_release || h->release_at > h->world->now)
 		return;
 	h->plane_release = false;
+	h->release_at = 0;
 	outs_init(out, memory);
 	while ((used = esp_release(h->esp, host_now(h), out, OUTS)))
 		for (size_t i = 0; i < used; i++)
@@ -334,7 +344,7 @@ void plane_release(struct host *h)
 	tell_events(h);
 }
 
-void plane_receive(struct host *h, const struct sim_packet *p)
+bool plane_receive(struct host *h, const struct sim_packet *p)
 {
 	uint8_t memory[OUTS][OUT_BYTES];
 	struct esp_out out[OUTS];
@@ -346,6 +356,7 @@ void plane_receive(struct host *h, const struct sim_packet *p)
 	esp_inbound(h->esp, host_now(h), &in, 1, out);
 	carry(h, &out[0], p);
 	tell_events(h);
+	return out[0].verdict == ESP_DELIVER;
 }
 
 /* UDP from port 1000 to 2000; the packet's number ends it. */

@@ -105,18 +105,58 @@ static bool plainer_faults(struct shrinker *s)
 	return (s->p->faults.answer_delay_ns && still_fails(s)) || better;
 }
 
+/* One thing less about a host; true where there was that. */
+static bool plain(struct workload_host *h, unsigned thing)
+{
+	struct ike_options o;
+	bool *things[] = { &h->nat, &h->mobile, &h->second, &h->limits, &h->options.tickets };
+	const size_t count = sizeof(things) / sizeof(things[0]);
+
+	if (thing < count) {
+		bool had = *things[thing];
+
+		*things[thing] = false;
+		return had;
+	}
+	if (thing == count) {
+		bool had = h->options.qcd_secret.size > 0;
+
+		h->options.qcd_secret.size = 0;
+		return had;
+	}
+	ike_options_default(&o);
+	if (memcmp(&o, &h->options, sizeof(o)) == 0)
+		return false;
+	h->options = o;
+	return true;
+}
+
+#define HOST_THINGS 7
+
 static bool plainer_hosts(struct shrinker *s)
 {
 	bool better = false;
 
 	for (size_t i = 0; i < s->p->host_count; i++) {
-		if (s->p->hosts[i].gone || !(s->p->hosts[i].nat || s->p->hosts[i].mobile))
-			continue;
-		*s->attempt = *s->p;
-		s->attempt->hosts[i].nat = s->attempt->hosts[i].mobile = false;
-		better = still_fails(s) || better;
+		for (unsigned thing = 0; thing < HOST_THINGS && !s->p->hosts[i].gone; thing++) {
+			*s->attempt = *s->p;
+			if (plain(&s->attempt->hosts[i], thing))
+				better = still_fails(s) || better;
+		}
 	}
 	return better;
+}
+
+static bool plainer_world(struct shrinker *s)
+{
+	bool better = false;
+
+	*s->attempt = *s->p;
+	s->attempt->rushed = false;
+	better = s->p->rushed && still_fails(s);
+	*s->attempt = *s->p;
+	s->attempt->attacked = s->attempt->rushed = false;
+	return (s->p->attacked && still_fails(s)) || better;
 }
 
 static bool plainer_link(struct shrinker *s, size_t link)
@@ -132,12 +172,13 @@ static bool plainer_link(struct shrinker *s, size_t link)
 			better = still_fails(s) || better;
 		}
 	}
-	if (s->p->links[link].children > 1) {
-		*s->attempt = *s->p;
-		s->attempt->links[link].children = 1;
-		better = still_fails(s) || better;
-	}
-	return better;
+	*s->attempt = *s->p;
+	s->attempt->links[link].children = 1;
+	better = (s->p->links[link].children > 1 && still_fails(s)) || better;
+	*s->attempt = *s->p;
+	s->attempt->links[link].transport = s->attempt->links[link].virtual = false;
+	return ((s->p->links[link].transport || s->p->links[link].virtual) && still_fails(s)) ||
+		better;
 }
 
 static bool plainer_links(struct shrinker *s)
@@ -161,6 +202,7 @@ void workload_shrink(struct workload *p, const struct outcome *failure)
 		better = fewer_links(&s);
 		better = fewer_actions(&s) || better;
 		better = plainer_faults(&s) || better;
+		better = plainer_world(&s) || better;
 		better = plainer_hosts(&s) || better;
 		better = plainer_links(&s) || better;
 	}

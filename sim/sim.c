@@ -11,13 +11,13 @@
 
 struct totals {
 	double simulated_s;
+	uint64_t acted[ACTION_KINDS], happened[HAPPENED_KINDS], features[FEATURE_KINDS];
 	unsigned long long rekeyings, packets, lost, flow, flow_lost, passed, failed, known;
 };
 
 /* Complaints that are known and being worked on: told, but no failure of the run unless --strict. */
 static const char *const known[] = {
 	"a child is duplicated",
-	"the ends don't agree on their children",
 };
 
 static bool is_known(const char *why)
@@ -37,6 +37,10 @@ static void totals_add(struct totals *t, const struct outcome *o)
 	t->lost += o->lost;
 	t->flow += o->flow;
 	t->flow_lost += o->flow_lost;
+	for (size_t i = 0; i < ACTION_KINDS; i++)
+		t->acted[i] += o->acted[i];
+	for (size_t i = 0; i < HAPPENED_KINDS; i++)
+		t->happened[i] += o->happened[i];
 	t->passed += !o->failed;
 	t->failed += o->failed;
 }
@@ -73,6 +77,7 @@ static void run_seed(uint64_t seed, const struct settings *s, struct totals *t)
 		t->known++;
 	}
 	totals_add(t, &o);
+	workload_count(p, t->features);
 	if (o.failed)
 		tell_failure(p, &o, s->shrink && t->failed <= 3);
 	free(p);
@@ -85,8 +90,24 @@ static int usage(void)
 	return 2;
 }
 
+static void print_list(
+	const char *what, const char *const *words, const uint64_t *counts, size_t size)
+{
+	size_t column = (size_t)printf("%s:", what);
+
+	for (size_t i = 0; i < size; i++) {
+		if (column + strlen(words[i]) > 110)
+			column = (size_t)printf("\n ") - 1;
+		column += (size_t)printf(" %llu %s%s", (unsigned long long)counts[i], words[i],
+			i + 1 < size ? "," : "\n");
+	}
+}
+
 static void print_totals(const struct totals *t)
 {
+	print_list("worlds with", workload_feature_words, t->features, FEATURE_KINDS);
+	print_list("a host", workload_action_words, t->acted, ACTION_KINDS);
+	print_list("what followed", workload_happened_words, t->happened, HAPPENED_KINDS);
 	printf("simulated %.1f hours, %llu rekeyings, %llu datagrams of which %llu were lost, %llu packets in tunnels of which %llu were lost\n",
 		t->simulated_s / 3600, t->rekeyings, t->packets, t->lost, t->flow, t->flow_lost);
 	if (t->known)

@@ -1,136 +1,10 @@
 /* Making a workload from a seed. Most worlds are pairs, some are stars around a gateway or meshes;
  * a quarter is calm, so that it can be asked of them that no packet gets lost. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "sim/internal.h"
 #include "sim/workload.h"
-
-/* Rows of options: what stands first is the default, and for each side the likeliest. */
-static const struct row {
-	const char *key;
-	bool child;
-	bool wild; /* not in calm worlds */
-	const char *values[6];
-} rows[WORKLOAD_OPTIONS] = {
-	{ "proposals", false, false,
-		{ "aes128gcm16-prfsha256-x25519,aes256-sha256-ecp256",
-			"aes256-sha256-ecp256,aes128gcm16-prfsha256-x25519" } },
-	{ "rekey_time", false, false, { "1h", "7m", "3m", "0" } },
-	{ "dpd_delay", false, false, { "30s", "10s", "60s" } },
-	{ "encap", false, false, { "no", "yes" } },
-	{ "mobike", false, false, { "yes", "no" } },
-	{ "fragmentation", false, false, { "yes", "no", "force", "accept" } },
-	{ "unique", false, true, { "no", "replace", "keep", "never" } },
-	{ "childless", false, false, { "allow", "never" } },
-	{ "rand_time", false, false, { "", "0", "1m" } },
-	{ "esp_proposals", true, false,
-		{ "aes128gcm16,aes128gcm16-x25519", "aes128gcm16-x25519,aes128gcm16",
-			"aes256-sha256,aes128gcm16-x25519,aes128gcm16",
-			"aes128gcm16-esn,aes128gcm16" } },
-	{ "rekey_time", true, false, { "1h", "2m", "5m", "12m", "0" } },
-	{ "start_action", true, false, { "none", "start", "trap", "trap|start" } },
-	{ "dpd_action", true, true, { "", "clear", "trap", "start" } },
-	{ "close_action", true, true, { "", "none", "trap", "start" } },
-	{ "rekey_packets", true, false,
-		{ "0", "40\n   life_packets = 400\n   rand_packets = 10" } },
-	{ "inactivity", true, true, { "0", "90s" } },
-	{ "replay_window", true, false, { "32", "128", "1024" } },
-};
-
-unsigned workload_values(unsigned option)
-{
-	unsigned count = 0;
-
-	while (count < 6 && rows[option].values[count])
-		count++;
-	return count;
-}
-
-const char *workload_choice(const struct workload_link *l, unsigned side, const char *key)
-{
-	for (size_t i = 0; i < WORKLOAD_OPTIONS; i++)
-		if (strcmp(rows[i].key, key) == 0)
-			return rows[i].values[l->choices[side][i]];
-
-	return "";
-}
-
-/* Configuration. */
-
-struct text {
-	char *at;
-	size_t room;
-};
-
-static void add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *t, const char *format, ...)
-{
-	va_list args;
-	int size;
-
-	va_start(args, format);
-	size = vsnprintf(t->at, t->room, format, args);
-	va_end(args);
-	if (size < 0 || (size_t)size >= t->room)
-		world_die("a configuration is too long");
-	t->at += size;
-	t->room -= (size_t)size;
-}
-
-static void add_rows(struct text *t, const struct workload_link *l, unsigned side, bool child)
-{
-	for (size_t i = 0; i < WORKLOAD_OPTIONS; i++) {
-		const char *value = rows[i].values[l->choices[side][i]];
-
-		if (rows[i].child == child && *value)
-			add(t, "   %s = %s\n", rows[i].key, value);
-	}
-}
-
-/* Whoever is behind a NAT box, or moves, has to begin. */
-static bool reachable(const struct workload *p, size_t host)
-{
-	return !p->hosts[host].nat;
-}
-
-static void add_link(struct text *t, const struct workload *p, size_t link, unsigned side)
-{
-	const struct workload_link *l = &p->links[link];
-	unsigned here = l->host[side], there = l->host[!side];
-
-	add(t, " to%u {\n   version = 2\n", there);
-	if (p->hosts[there].mobile)
-		add(t, "   remote_addrs = h%u.example\n", there);
-	else if (reachable(p, there))
-		add(t, "   remote_addrs = 192.0.2.%u\n", there + 1);
-	add_rows(t, l, side, false);
-	add(t, "  local {\n   auth = psk\n   id = h%u\n  }\n  remote {\n   auth = psk\n   id = h%u\n  }\n  children {\n",
-		here, there);
-	for (unsigned i = 0; i < l->children; i++) {
-		add(t, "  to%u-%u {\n   local_ts = 10.%u.%u.0/24\n   remote_ts = 10.%u.%u.0/24\n",
-			there, i, here, i, there, i);
-		add_rows(t, l, side, true);
-		add(t, "  }\n");
-	}
-	add(t, "  }\n }\n");
-}
-
-void workload_config(const struct workload *p, size_t host, char *out, size_t size)
-{
-	struct text t = { out, size };
-
-	add(&t, "connections {\n");
-	for (size_t i = 0; i < p->link_count; i++)
-		for (unsigned side = 0; side < 2; side++)
-			if (!p->links[i].gone && p->links[i].host[side] == host)
-				add_link(&t, p, i, side);
-	add(&t, "}\nsecrets {\n ike-1 {\n  secret = " WORKLOAD_SECRET "\n }\n}\n");
-}
-
-/* Making. */
 
 struct dice {
 	uint64_t state;
@@ -149,9 +23,37 @@ static bool one_in(struct dice *d, unsigned n)
 	return roll(d, n) == 0;
 }
 
-static void make_host(struct workload *p, struct dice *d, size_t number)
+static bool reachable(const struct workload *p, size_t host)
 {
-	struct workload_host *h = &p->hosts[number];
+	return !p->hosts[host].nat;
+}
+
+/* A host that keeps little, waits briefly, or does without. */
+static void make_limits(struct dice *d, struct ike_options *o)
+{
+	o->half_open_max = one_in(d, 3) ? 2 + (uint32_t)roll(d, 3) : o->half_open_max;
+	o->block_threshold = one_in(d, 3) ? 1 : o->block_threshold;
+	o->cookie_threshold_address = one_in(d, 3) ? 0 : o->cookie_threshold_address;
+	o->children_max = one_in(d, 3) ? 2 : o->children_max;
+	o->message_bytes_max = one_in(d, 3) ? 2048 : o->message_bytes_max;
+	o->leases_max = one_in(d, 3) ? 1 : o->leases_max;
+	o->peer_addresses_max = one_in(d, 3) ? 0 : o->peer_addresses_max;
+	o->redirects_max = one_in(d, 3) ? 1 : o->redirects_max;
+	o->redirected_kept_ns = one_in(d, 3) ? NS_PER_SECOND : 0;
+	o->response_kept_ns = one_in(d, 3) ? NS_PER_MS : 120 * NS_PER_SECOND;
+	o->auth_messages_max = one_in(d, 3) ? 1 : o->auth_messages_max;
+	o->return_routability = !one_in(d, 3);
+	o->prefer_configured_proposals = !one_in(d, 3);
+	o->send_vendor_id = one_in(d, 3);
+	o->inactivity_close_ike = one_in(d, 3);
+	o->retry_jitter_percent = one_in(d, 3) ? 0 : 100;
+	o->retry_wait_ns = one_in(d, 3) ? NS_PER_MS : o->retry_wait_ns;
+	o->retransmit_limit_ns = one_in(d, 3) ? 5 * NS_PER_SECOND : 0;
+	o->fragment_size = one_in(d, 3) ? 65535 : 576;
+}
+
+static void make_options(struct workload *p, struct dice *d, struct workload_host *h)
+{
 	struct ike_options *o = &h->options;
 
 	ike_options_default(o);
@@ -160,9 +62,44 @@ static void make_host(struct workload *p, struct dice *d, size_t number)
 	o->retransmit_jitter_percent = (uint32_t)roll(d, 50);
 	o->fragment_size = one_in(d, 3) ? 576 : 1280;
 	o->retry_wait_max_ns = (30 + roll(d, 90)) * NS_PER_SECOND;
+	o->tickets = !one_in(d, 4);
+	o->tickets_max = one_in(d, 3) ? 1 : 16;
+	o->ticket_lifetime_ns = (one_in(d, 3) ? 60 : 3600) * NS_PER_SECOND;
+	o->ticket_key_lifetime_ns = (one_in(d, 3) ? 100 : 7200) * NS_PER_SECOND;
+	if (one_in(d, 2)) {
+		o->qcd_secret.size = 32;
+		world_seeded_fill(&d->state, o->qcd_secret.data, o->qcd_secret.size);
+	}
+	if (one_in(d, 3))
+		o->child_kept_ns = (p->calm ? 1 + roll(d, 20) : roll(d, 2)) * NS_PER_SECOND;
+	h->limits = !p->calm && one_in(d, 4);
+	if (h->limits)
+		make_limits(d, o);
+}
+
+static void make_host(struct workload *p, struct dice *d, size_t number)
+{
+	struct workload_host *h = &p->hosts[number];
+
+	make_options(p, d, h);
 	h->nat = !p->calm && number > 0 && one_in(d, 5);
 	h->mobile = !p->calm && !h->nat && one_in(d, 4);
+	h->second = !p->calm && !h->nat && !h->mobile && one_in(d, 2);
 	h->nat_expire_s = one_in(d, 2) ? 0 : 60 + (uint32_t)roll(d, 200);
+}
+
+static bool stays(const struct workload_host *h)
+{
+	return !h->nat && !h->mobile && !h->second;
+}
+
+static void make_choice(
+	const struct workload *p, struct dice *d, uint8_t *ret_choice, unsigned option)
+{
+	unsigned choice = (unsigned)roll(d, workload_values(option));
+
+	if (workload_allows(p, option, choice))
+		*ret_choice = (uint8_t)choice;
 }
 
 static void make_link(struct workload *p, struct dice *d, size_t a, size_t b)
@@ -172,10 +109,14 @@ static void make_link(struct workload *p, struct dice *d, size_t a, size_t b)
 	l->host[0] = (uint8_t)a;
 	l->host[1] = (uint8_t)b;
 	l->children = one_in(d, 6) ? 2 : 1;
+	l->transport = stays(&p->hosts[a]) && stays(&p->hosts[b]) && one_in(d, 6);
+	l->virtual = !l->transport && reachable(p, a) && one_in(d, 5);
+	if (l->transport)
+		l->children = 1;
 	for (unsigned side = 0; side < 2; side++)
 		for (unsigned i = 0; i < WORKLOAD_OPTIONS; i++)
-			if (one_in(d, 3) && !(rows[i].wild && p->calm))
-				l->choices[side][i] = (uint8_t)roll(d, workload_values(i));
+			if (one_in(d, 3))
+				make_choice(p, d, &l->choices[side][i], i);
 }
 
 static bool room_for_link(const struct workload *p)
@@ -239,8 +180,15 @@ static uint32_t action_value(const struct workload *p, struct dice *d, enum acti
 	case ACT_REFUSE:
 		return 1 + (uint32_t)roll(d, 3);
 	case ACT_CRASH:
+	case ACT_SHUTDOWN:
 	case ACT_UNLOAD:
+	case ACT_REDIRECT_NEW:
 		return (uint32_t)roll(d, 90000);
+	case ACT_REPLAY:
+	case ACT_ALTER:
+		return 1 + (uint32_t)roll(d, 30);
+	case ACT_FLOOD:
+		return 1 + (uint32_t)roll(d, 60);
 	case ACT_CUT:
 		return (uint32_t)roll(d, 400000);
 	case ACT_JUMP:
@@ -252,10 +200,12 @@ static uint32_t action_value(const struct workload *p, struct dice *d, enum acti
 
 static enum action_kind action_kind(const struct workload *p, struct dice *d)
 {
+	if (p->attacked && one_in(d, 4))
+		return ACT_ATTACKS + (enum action_kind)roll(d, ACTION_KINDS - ACT_ATTACKS);
 	if (p->calm)
 		return 1 + (enum action_kind)roll(d, ACT_CALM_LAST);
 	return one_in(d, 2) ? (enum action_kind)roll(d, ACT_CALM_LAST + 1)
-			    : (enum action_kind)roll(d, ACTION_KINDS);
+			    : (enum action_kind)roll(d, ACT_ATTACKS);
 }
 
 static void make_actions(struct workload *p, struct dice *d)
@@ -284,78 +234,10 @@ void workload_make(struct workload *p, uint64_t seed)
 
 	*p = (struct workload){ .seed = seed };
 	p->calm = one_in(&d, 4);
+	p->attacked = one_in(&d, 3);
+	p->rushed = p->attacked && one_in(&d, 2);
 	p->duration_ms = 600000;
 	make_shape(p, &d);
 	make_faults(p, &d);
 	make_actions(p, &d);
-}
-
-/* In words. */
-
-static const char *const action_words[ACTION_KINDS] = {
-	[ACT_INITIATE] = "initiates",
-	[ACT_REKEY_CHILD] = "rekeys the child",
-	[ACT_REKEY_IKE] = "rekeys the IKE SA",
-	[ACT_REKEY_CHILD_BOTH] = "and the peer rekey the child at once",
-	[ACT_REKEY_IKE_BOTH] = "and the peer rekey the IKE SA at once",
-	[ACT_INITIATE_BOTH] = "and the peer initiate at once",
-	[ACT_SOFT] = "has its plane ask for a rekeying",
-	[ACT_PACKETS] = "and the peer send packets",
-	[ACT_TERMINATE_CHILD] = "terminates the child",
-	[ACT_TERMINATE_IKE] = "terminates the IKE SA",
-	[ACT_HARD] = "has its plane end a child",
-	[ACT_REFUSE] = "has its plane refuse SAs",
-	[ACT_CRASH] = "crashes and restarts later (ms)",
-	[ACT_CUT] = "is cut off from the peer for (ms)",
-	[ACT_REBIND] = "has its NAT box forget",
-	[ACT_MOVE] = "moves to another address",
-	[ACT_JUMP] = "has its clock leap (ms)",
-	[ACT_RELOAD] = "reloads with another option",
-	[ACT_UNLOAD] = "unloads the connection and loads it later (ms)",
-};
-
-static void print_link(const struct workload_link *l, FILE *out)
-{
-	for (unsigned side = 0; side < 2; side++) {
-		fprintf(out, "  h%u to h%u, %u child%s:", l->host[side], l->host[!side],
-			l->children, l->children == 1 ? "" : "ren");
-		for (size_t i = 0; i < WORKLOAD_OPTIONS; i++)
-			if (l->choices[side][i])
-				fprintf(out, " %s%s=%s", rows[i].child ? "child." : "", rows[i].key,
-					rows[i].values[l->choices[side][i]]);
-		fprintf(out, "\n");
-	}
-}
-
-static void print_faults(const struct network_faults *f, FILE *out)
-{
-	fprintf(out,
-		"  network: %u%% lost, %u%% doubled, %u%% late, %u%% damaged, %llu ms, mtu %u\n"
-		"  answers: after %llu ms, %u%% never, %u%% no\n",
-		f->loss_percent, f->duplicate_percent, f->reorder_percent, f->corrupt_percent,
-		(unsigned long long)(f->delay_ns / NS_PER_MS), f->mtu,
-		(unsigned long long)(f->answer_delay_ns / NS_PER_MS), f->answer_never_percent,
-		f->answer_no_percent);
-}
-
-void workload_print(const struct workload *p, FILE *out)
-{
-	fprintf(out, "the story of seed %llu%s:\n", (unsigned long long)p->seed,
-		p->calm ? " (calm)" : "");
-	print_faults(&p->faults, out);
-	for (size_t i = 0; i < p->host_count; i++)
-		if (!p->hosts[i].gone && p->hosts[i].nat)
-			fprintf(out, "  h%zu is behind a NAT box that keeps mappings for %u s\n", i,
-				p->hosts[i].nat_expire_s);
-	for (size_t i = 0; i < p->link_count; i++)
-		if (!p->links[i].gone)
-			print_link(&p->links[i], out);
-	for (size_t i = 0; i < p->action_count; i++) {
-		const struct action *a = &p->actions[i];
-
-		if (!a->gone)
-			fprintf(out, "  %9.3f s h%u (to h%u) %s [%u]\n", (double)a->at_ms / 1000,
-				p->links[a->link].host[a->side], p->links[a->link].host[!a->side],
-				action_words[a->kind], a->value);
-	}
 }

@@ -32,25 +32,54 @@ static void crypto_fill(void *context, uint8_t *out, size_t size)
 	world_seeded_fill(crypto_state, out, size);
 }
 
+/* What it keeps for all engines it is to have before one of them works: memory.h. */
+static void crypto_warm(struct crypto *c)
+{
+	uint8_t out[64] = { 0 };
+
+	for (uint16_t id = 1; id < 16; id++)
+		if (prf_known(id))
+			prf(c, id, BYTES(out, 16), NULL, 0, out);
+}
+
 struct crypto *world_crypto(struct world *w)
 {
 	static const struct random_source source = { crypto_fill, NULL };
 	static struct crypto *crypto;
 
 	crypto_state = &w->crypto_state;
-	if (!crypto)
+	if (!crypto) {
 		crypto = crypto_new(&source);
+		crypto_warm(crypto);
+	}
 	return crypto;
+}
+
+uint64_t world_stream(const struct world *w, const char *name, const char *other)
+{
+	uint64_t state = w->seed ^ 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (const char *c = name; *c; c++)
+		state = (state ^ (uint8_t)*c) * 0x100000001b3u;
+	state = (state ^ '>') * 0x100000001b3u;
+	for (const char *c = other; *c; c++)
+		state = (state ^ (uint8_t)*c) * 0x100000001b3u;
+	return state | 1;
+}
+
+uint64_t stream_random(uint64_t *state, uint64_t below)
+{
+	return split_mix(state) % below;
+}
+
+bool stream_chance(uint64_t *state, unsigned percent)
+{
+	return percent && stream_random(state, 100) < percent;
 }
 
 uint64_t world_random(struct world *w, uint64_t below)
 {
-	return split_mix(&w->random_state) % below;
-}
-
-bool world_chance(struct world *w, unsigned percent)
-{
-	return percent && world_random(w, 100) < percent;
+	return stream_random(&w->random_state, below);
 }
 
 void ladder(struct world *w, const char *format, ...)
@@ -109,6 +138,7 @@ struct world *world_new(uint64_t seed)
 void world_free(struct world *w)
 {
 	network_free(w);
+	attacker_free(w);
 	for (size_t i = 0; i < w->host_count; i++)
 		host_free(w->hosts[i]);
 	for (size_t i = 0; i < w->ladder_count; i++)

@@ -5,6 +5,7 @@
 
 #include "esp/esp.h"
 #include "keys/keys.h"
+#include "sim/memory.h"
 #include "tern/ike.h"
 
 #define WORLD_HOSTS_MAX    64
@@ -63,6 +64,7 @@ struct sim_packet {
 	ike_time due;
 	enum sim_carries carries;
 	struct host *from;
+	bool attack;          /* not sent by `from`, though it may look so */
 	struct ike_path path; /* as the receiver's side of the network sees it */
 	size_t size;
 	uint8_t data[];
@@ -103,6 +105,18 @@ struct nat {
 	struct nat_mapping mappings[64];
 };
 
+/* What events told, beside what their kind says. */
+enum {
+	NOTE_REAUTHENTICATED,
+	NOTE_REDIRECTED,
+	NOTE_RESUMED,
+	NOTE_INACTIVE,
+	NOTE_LEASED,
+	NOTE_COOKIE,
+	NOTE_LOST_STATE,
+	NOTE_KINDS
+};
+
 struct host_traffic { /* packets of host_packet(), as their sender or receiver counts them */
 	uint64_t sent, delivered, clear;
 	uint64_t dropped; /* by the sender's or the receiver's plane */
@@ -119,11 +133,14 @@ struct host {
 	char *config;
 	struct ike_options options;
 	struct ike_engine *engine; /* NULL while it is down */
+	struct memory memory;      /* that the engine holds */
 	struct esp *esp;
 	uint64_t clock_ahead_ns; /* of the world's */
 	struct crypto *crypto;
 	struct random_source random;
 	uint64_t random_state;
+	uint64_t fault_state;               /* of its answers' faults */
+	uint64_t to_state[WORLD_HOSTS_MAX]; /* of what it sends to each; 0: not begun */
 	struct keys *keys;
 	struct sim_answer *answers;
 	struct sim_kernel_event *kernel_events;
@@ -133,12 +150,14 @@ struct host {
 	struct sim_child children[HOST_CHILDREN_MAX];
 	struct sim_trap traps[HOST_TRAPS_MAX];
 	struct sim_virtual virtuals[HOST_VIRTUALS_MAX];
-	bool plane_release; /* an outbound SA came: packets may wait for it */
+	bool plane_release;  /* an outbound SA came: packets may wait for it */
+	ike_time release_at; /* and until then, as the peer asked for it; 0: no longer */
 	size_t use_count;
 	struct sim_use uses[HOST_CHILDREN_MAX];
 	struct host_traffic traffic;
 	unsigned ike_up, ike_down, ike_rekeyed, ike_replaced, child_up, child_down, child_rekeyed,
-		failed, done_ok, done_failed, dropped;
+		ike_updated, failed, done_ok, done_failed, dropped;
+	unsigned notes[NOTE_KINDS];
 	char last_failure[1100], last_done[1100];
 	uint64_t commands;
 };
@@ -146,6 +165,7 @@ struct host {
 struct world {
 	bool unchecked; /* a benchmark: nobody counts after each step */
 	uint64_t seed, random_state, crypto_state;
+	struct attacker *attacker; /* NULL: nobody attacks */
 	ike_time now;
 	struct network_faults faults; /* of every link without faults of its own */
 	struct network_faults
@@ -213,8 +233,10 @@ void host_set_address(struct host *h, const char *address);
 void host_add_address(struct host *h, const char *address);
 void host_remove_address(struct host *h, const char *address);
 
-/* What a name in remote_addrs resolves to from now on; unknown names don't resolve. */
+/* What a name in remote_addrs resolves to from now on, or also resolves to; unknown names don't
+ * resolve. */
 void world_name(struct world *w, const char *name, const char *address);
+void world_name_also(struct world *w, const char *name, const char *address);
 
 /* Links. world_link() gives a pair of hosts faults of its own, at first the world's. */
 struct network_faults *world_link(struct world *w, const struct host *a, const struct host *b);
@@ -252,3 +274,11 @@ bool world_same_keys(struct world *w);
 
 void world_print_ladder(const struct world *w);
 uint64_t world_random(struct world *w, uint64_t below);
+
+/* An attacker without keys, from now on: see attacker.c. */
+void world_attacker(struct world *w);
+void attacker_rushes(struct world *w, bool yes); /* old responses overtake true ones */
+void attacker_replays(struct host *to, unsigned count);
+void attacker_floods(struct host *to, unsigned count);
+void attacker_alters(struct host *to, unsigned count);
+uint64_t attacker_sent(const struct world *w); /* datagrams of its own; 0 where there is none */

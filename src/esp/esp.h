@@ -49,7 +49,8 @@ void esp_release_spi(struct esp *esp, uint32_t spi);
 int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec);
 
 /* The outbound SA, of a child whose inbound SA is there: it carries its reqid's traffic from now
- * on. */
+ * on. Where packets wait in a trap and the peer asked for the child (`answered`), what comes before
+ * esp_release() waits behind them, as far as there is room. */
 int esp_install_out(struct esp *esp, ike_time now, const struct child_spec *spec);
 int esp_update_path(struct esp *esp, const struct child_spec *spec); /* path and encap */
 int esp_remove_out(struct esp *esp, uint32_t child_id); /* the newest that is left takes over */

@@ -63,6 +63,7 @@ struct trap {
 	bool laid;
 	struct selectors local, remote;
 	uint32_t priority;
+	bool holding;  /* a child takes what is kept, but not before esp_release() */
 	bool acquired; /* at least once, at acquired_at */
 	ike_time acquired_at;
 	struct esp_trap_stats stats;
@@ -138,6 +139,8 @@ bool selectors_have(const struct selectors *s, const struct address *a);
 
 /* trap.c */
 
+/* Whether a packet has to wait behind others that a child takes, but not yet: see esp_install_out(). */
+bool trap_holds(const struct esp *esp, const struct policy *p, size_t size);
 /* Keeps a packet that fell under a trap, and asks for a child. ESP_REASON_NONE, or why not. */
 enum esp_reason trap_keep(
 	struct esp *esp, ike_time now, struct policy *p, const struct flow *f, struct bytes packet);

@@ -226,9 +226,10 @@ static enum outcome outbound_one(struct outbound *o, struct bytes packet)
 	if (!policy)
 		return drop(o, NULL, ESP_REASON_NO_POLICY);
 	child = policy_child(policy, &f);
-	if (child)
+	if (child && !trap_holds(o->esp, policy, f.size))
 		return carry(o, child, &f, BYTES(packet.data, f.size));
-	if (policy->trap.laid && selectors_fit(&policy->trap.local, &policy->trap.remote, &f))
+	if (child ||
+		(policy->trap.laid && selectors_fit(&policy->trap.local, &policy->trap.remote, &f)))
 		return keep(o, policy, &f, BYTES(packet.data, f.size));
 	return drop(o, NULL, ESP_REASON_NO_SA);
 }
@@ -256,6 +257,8 @@ size_t esp_release(struct esp *esp, ike_time now, struct esp_out *out, size_t ou
 	struct outbound o = { .esp = esp, .now = now, .out = out, .count = out_count };
 	struct kept **at = &esp->kept;
 
+	for (struct policy *p = esp->policies; p; p = p->next)
+		p->trap.holding = false;
 	kept_expire(esp, now);
 	while (*at && o.used < o.count) {
 		struct kept *k = *at;

@@ -331,6 +331,7 @@ int esp_install_out(struct esp *esp, ike_time now, const struct child_spec *spec
 	c->sibling = c->policy->children;
 	c->policy->children = c;
 	c->policy->trap.acquired = false;
+	c->policy->trap.holding = spec->answered && c->policy->trap.stats.kept_packets;
 	policy_choose(c->policy);
 	return 0;
 }

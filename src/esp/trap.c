@@ -117,12 +117,22 @@ static bool of_the_link(const struct flow *f)
 		load_u32(to) == UINT32_MAX;
 }
 
+bool trap_holds(const struct esp *esp, const struct policy *p, size_t size)
+{
+	const struct esp_options *o = &esp->options;
+	const struct esp_trap_stats *stats = &p->trap.stats;
+
+	return p->trap.holding && stats->kept_packets && stats->kept_packets < o->trap_packets &&
+		stats->kept_bytes + size <= o->trap_bytes && esp->kept_packets < o->kept_packets &&
+		esp->kept_bytes + size <= o->kept_bytes;
+}
+
 enum esp_reason trap_keep(
 	struct esp *esp, ike_time now, struct policy *p, const struct flow *f, struct bytes packet)
 {
 	struct kept *k;
 
-	if (of_the_link(f))
+	if (of_the_link(f) && !p->trap.holding)
 		return ESP_REASON_NO_POLICY;
 	if (!kept_room(esp, p, packet.size))
 		return ESP_REASON_TRAP_FULL;
@@ -137,7 +147,8 @@ enum esp_reason trap_keep(
 	esp->kept_bytes += k->size;
 	p->trap.stats.kept_packets++;
 	p->trap.stats.kept_bytes += k->size;
-	acquire(esp, now, p, f);
+	if (!p->trap.holding)
+		acquire(esp, now, p, f);
 	return ESP_REASON_NONE;
 }
 

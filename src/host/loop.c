@@ -46,6 +46,15 @@ static void revive(uv_poll_t *poll, struct datagram_socket *s, uv_poll_cb cb)
 	(void)uv_poll_start(poll, UV_READABLE, cb);
 }
 
+static void take_esp(struct host *h, const struct datagram *esp, size_t *count)
+{
+	if (*count)
+		plane_receive(h->plane, host_now(h), esp, *count, true);
+	*count = 0;
+}
+
+/* ESP is collected only as far as the next IKE message: that may delete the SA of what came before
+ * it, as it may make that of what came after. */
 static void on_udp(uv_poll_t *poll, int status, int events)
 {
 	struct host *h = poll->data;
@@ -64,6 +73,7 @@ static void on_udp(uv_poll_t *poll, int status, int events)
 		case UDP_IKE:
 			if (got[i].cut)
 				break;
+			take_esp(h, got, &esp_count);
 			ike_datagram(h->engine, host_now(h), &got[i].path, content);
 			host_drain(h);
 			break;
@@ -74,8 +84,7 @@ static void on_udp(uv_poll_t *poll, int status, int events)
 			break;
 		}
 	}
-	if (esp_count)
-		plane_receive(h->plane, host_now(h), got, esp_count, true);
+	take_esp(h, got, &esp_count);
 }
 
 static void on_raw(uv_poll_t *poll, int status, int events)

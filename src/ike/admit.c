@@ -86,6 +86,11 @@ void half_open_remove(struct ike_sa *sa)
 	half_open_count(sa->engine, &sa->init_path.remote.address, -1);
 }
 
+bool half_open_from(const struct ike_engine *e, const struct address *a)
+{
+	return half_open_of(e, a) > 0;
+}
+
 /* IKE_SA_INIT from somewhere new. Until it has proved that it can receive where it claims to be, a
  * request costs us one hash and no memory: it is judged in place, RFC 7296 §2.6. */
 
@@ -362,7 +367,9 @@ void admit_v2(struct ike_engine *e, const struct ike_path *path, const struct ik
 	uint64_t spi = header->flags & FLAG_INITIATOR ? header->spi_r : header->spi_i;
 	struct ike_sa *sa = spi ? table_find(e->by_spi, BYTES(&spi, sizeof(spi))) : NULL;
 
-	if (sa && !sa->doomed && sa->protocol == &protocol_v2)
+	if (sa && spi != sa_spi_local(sa))
+		admit_drop(e, path, datagram.size, "of an IKE SA that is still being made");
+	else if (sa && !sa->doomed && sa->protocol == &protocol_v2)
 		admit_known(sa, path, header, datagram);
 	else
 		admit_unknown(e, path, header, datagram);
@@ -384,7 +391,8 @@ void admit(struct ike_engine *e, const struct ike_path *path, struct bytes datag
 	} else {
 		/* RFC 7296 §2.5: tell a newer major version what we speak; say nothing to a
 		 * response. */
-		if (header.version >> 4 > 2 && !(header.flags & FLAG_RESPONSE))
+		if (header.version >> 4 > 2 && !(header.flags & FLAG_RESPONSE) &&
+			send_stray_allowed(e))
 			send_stray_response(e, path, &header,
 				&(struct notify){ .type = INVALID_MAJOR_VERSION }, 1);
 		admit_drop(e, path, datagram.size, "its IKE version is not one that we speak");

@@ -114,7 +114,7 @@ void child_remove(struct child_sa *c, enum sa_end end, const char *why)
 
 	if (!c->installed_in)
 		return;
-	if (heir_takes_over(c)) {
+	if ((end == SA_END_PEER_DELETED && child_goes_back(c)) || heir_takes_over(c)) {
 		end = SA_END_REPLACED;
 		rekeyed = true;
 	}
@@ -796,4 +796,11 @@ struct child_sa *deal_install_keyed(struct exchange *x, struct child_deal *deal,
 	c->spec.keys_in = *in;
 	c->spec.keys_out = *out;
 	return deal_made(x, deal, c);
+}
+
+void deal_undo(struct ike_sa *sa, const struct child_deal *deal)
+{
+	intent_add(sa,
+		&(struct intent){
+			.kind = INTENT_DELETE_CHILD, .spi = deal->spi_in, .end = SA_END_REPLACED });
 }

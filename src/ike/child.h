@@ -77,6 +77,11 @@ struct child_sa *deal_install(struct exchange *x, struct child_deal *deal);
 /* With keys that were derived already; copied. */
 struct child_sa *deal_install_keyed(struct exchange *x, struct child_deal *deal,
 	const struct child_keys *in, const struct child_keys *out);
+
+/* As initiator: the peer has made the child and we can't. It is to delete it, by the SPI that we would
+ * have received on. */
+void deal_undo(struct ike_sa *sa, const struct child_deal *deal);
+
 void child_use_outbound(struct child_sa *c); /* from now on it sends; not where it stopped before */
 /* It sends no more: an outbound SA that came again would repeat its sequence numbers. `rekeyed`:
  * another sends in its place. */

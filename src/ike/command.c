@@ -22,13 +22,25 @@ static bool same_name(const char *wanted, const char *name)
 
 /* Initiating. */
 
+static bool is_live(const struct ike_sa *sa)
+{
+	return !sa->gone && (sa->established_at || sa->initiator) && !sa_ending(sa);
+}
+
+/* One made from what is configured now rather than one that a reload has left. */
 static struct ike_sa *live_sa(struct ike_engine *e, const struct connection *c)
 {
-	for (struct ike_sa *sa = engine_sas(e, c->name); sa; sa = sa->next_named)
-		if (!sa->gone && (sa->established_at || sa->initiator) && !sa_ending(sa))
-			return sa;
+	struct ike_sa *found = NULL;
 
-	return NULL;
+	for (struct ike_sa *sa = engine_sas(e, c->name); sa; sa = sa->next_named) {
+		if (!is_live(sa))
+			continue;
+		if (sa->connection == c)
+			return sa;
+		if (!found)
+			found = sa;
+	}
+	return found;
 }
 
 void bring_up_child(struct ike_engine *e, const struct connection *c,
@@ -50,13 +62,20 @@ void bring_up_child(struct ike_engine *e, const struct connection *c,
 				.command = command });
 }
 
-/* Unless it is up. */
+/* In any IKE SA: a peer whose configuration changed sets up another beside the one that it left. */
+static bool is_up(struct ike_engine *e, const struct connection *c, const char *child)
+{
+	for (const struct ike_sa *sa = engine_sas(e, c->name); sa; sa = sa->next_named)
+		if (is_live(sa) && child_live(sa, child))
+			return true;
+
+	return false;
+}
+
 static void bring_up(struct ike_engine *e, const struct connection *c,
 	const struct child_config *child, uint64_t command)
 {
-	struct ike_sa *sa = live_sa(e, c);
-
-	if (sa && child && child_live(sa, child->name))
+	if (child && is_up(e, c, child->name))
 		command_done(e, command, true, 1, "up already");
 	else
 		bring_up_child(e, c, child, command);

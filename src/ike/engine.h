@@ -44,7 +44,7 @@ struct ike_engine {
 	ike_time now;
 	struct timers timers;
 
-	struct table *by_spi;      /* our SPI -> SA */
+	struct table *by_spi;      /* our SPI -> SA; that of one being made -> the one before */
 	struct table *by_init;     /* initiator's SPI and endpoint -> half-open SA that we answer */
 	struct table *by_question; /* id -> exchange */
 	struct table *by_path_question; /* id -> SA that stands and asks for its path */

@@ -182,6 +182,13 @@ uint16_t chain_error(const struct payload_chain *chain, struct notify *ret_notif
 	return 0;
 }
 
+bool exchange_granted(const struct exchange *x)
+{
+	struct notify n;
+
+	return x->initiator && x->round > 0 && x->in && !chain_error(&x->in->chain, &n);
+}
+
 void *exchange_take(struct exchange *x, size_t size)
 {
 	void *memory = arena_take(x->arena, size ? size : 1);

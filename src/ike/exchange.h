@@ -138,5 +138,9 @@ static inline const struct payload_chain *exchange_in(const struct exchange *x)
 /* The body of the only payload of a type; empty where there is none. */
 struct bytes exchange_body(const struct exchange *x, uint8_t type);
 
+/* As initiator of one request: the peer did what we asked for. Its response is here, and refuses
+ * nothing. */
+bool exchange_granted(const struct exchange *x);
+
 /* The first error notify of a response, 0 where none. */
 uint16_t chain_error(const struct payload_chain *chain, struct notify *ret_notify);

@@ -16,11 +16,19 @@ struct child_sa *heir_of(const struct child_sa *c)
 	return c->heir_id ? child_find(c->sa->engine, c->heir_id) : NULL;
 }
 
+/* What `sa` is to take the place of goes on until then. */
+static struct ike_sa *replaced_by(const struct ike_sa *sa)
+{
+	struct ike_sa *old = sa->replaces ? sa_find(sa->engine, sa->replaces) : NULL;
+
+	return old && !old->gone && !old->delete_sent ? old : NULL;
+}
+
 bool heirs_possible(const struct ike_sa *sa, const struct ike_sa *old)
 {
 	if (sa == old || old->gone || !old->established_at)
 		return false;
-	if (sa->replaces)
+	if (replaced_by(sa))
 		return sa->replaces == old->id;
 	return peers_same(sa, old) && strcmp(sa_name(sa), sa_name(old)) == 0;
 }
@@ -29,7 +37,7 @@ static bool fits(const struct ike_sa *sa, const struct child_deal *deal, const s
 {
 	if (!child_carries(c) || heir_of(c) || strcmp(c->config->name, deal->config->name) != 0)
 		return false;
-	return sa->replaces ||
+	return replaced_by(sa) ||
 		(c->spec.mode == deal->mode && selectors_equal(&c->spec.local, &deal->local) &&
 			selectors_equal(&c->spec.remote, &deal->remote));
 }
@@ -48,11 +56,11 @@ static struct child_sa *predecessor_in(
 
 struct child_sa *heir_predecessor(struct ike_sa *sa, const struct child_deal *deal)
 {
-	const struct ike_sa *old = sa->replaces ? sa_find(sa->engine, sa->replaces) : NULL;
+	const struct ike_sa *old = replaced_by(sa);
 	struct child_sa *found = NULL;
 
-	if (sa->replaces)
-		return old ? predecessor_in(sa, deal, old) : NULL;
+	if (old)
+		return predecessor_in(sa, deal, old);
 	while (!found && (old = peers_next(sa, old)))
 		found = predecessor_in(sa, deal, old);
 	return found;

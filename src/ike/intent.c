@@ -2,15 +2,23 @@
  * window of one); the next begins when it ends. */
 #include <stdlib.h>
 
+#include "ike/child.h"
 #include "ike/exchange.h"
 #include "ike/protocol.h"
 #include "ike/renew.h"
 #include "ike/twins.h"
 
+/* Enough for a peer's first retransmission. */
+#define PEER_LIMIT_NS (6 * NS_PER_SECOND)
+
+/* What ends a child because a command wants it, ends its successor, too: that is not the same as ending
+ * the replaced one. */
 static bool intent_same(const struct intent *a, const struct intent *b)
 {
-	return a->kind == b->kind && a->child_id == b->child_id && a->config == b->config &&
-		a->pair == b->pair && (!a->command || !b->command || a->command == b->command);
+	return a->kind == b->kind && a->child_id == b->child_id && a->spi == b->spi &&
+		a->config == b->config && a->pair == b->pair &&
+		(a->kind != INTENT_DELETE_CHILD || a->end == b->end) &&
+		(!a->command || !b->command || a->command == b->command);
 }
 
 /* Deletes go first, then rekeying, then the rest, in order of arrival. */
@@ -68,6 +76,28 @@ static bool peer_creates(const struct ike_sa *sa)
 	return sa->theirs && sa->theirs->kind->type == sa->protocol->creates;
 }
 
+/* Nor while the peer may not have our response to its rekeying of a child: it deletes the old one
+ * when it has. If a new IKE SA came before, it would never ask for that response again, and we would
+ * have a child that it doesn't know. A peer that leaves its old one undeleted doesn't hold us up for
+ * long. */
+static ike_time peer_done_at(const struct ike_sa *sa)
+{
+	ike_time at = 0;
+
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		if (c->predecessor && c->installed_at + PEER_LIMIT_NS > at && !child_confirmed(c) &&
+			child_find(sa->engine, c->predecessor))
+			at = c->installed_at + PEER_LIMIT_NS;
+	return at;
+}
+
+static ike_time intent_ready_at(const struct ike_sa *sa, const struct intent *i)
+{
+	ike_time done = i->kind == INTENT_REKEY_IKE ? peer_done_at(sa) : 0;
+
+	return done > i->not_before ? done : i->not_before;
+}
+
 static bool intent_allowed(const struct ike_sa *sa, const struct intent *i)
 {
 	if (i->kind == INTENT_REKEY_IKE && peer_creates(sa))
@@ -92,10 +122,11 @@ void intent_pump(struct ike_sa *sa)
 	while (*link) {
 		struct intent *i = *link;
 		struct exchange *x;
+		ike_time ready_at = intent_ready_at(sa, i);
 
-		if (i->not_before > sa->engine->now || !intent_allowed(sa, i)) {
-			if (i->not_before > sa->engine->now && i->not_before < next)
-				next = i->not_before;
+		if (ready_at > sa->engine->now || !intent_allowed(sa, i)) {
+			if (ready_at > sa->engine->now && ready_at < next)
+				next = ready_at;
 			link = &i->next;
 			continue;
 		}

@@ -1,6 +1,7 @@
 #include "ike/lifetime.h"
 
 #include "ike/child.h"
+#include "ike/heir.h"
 #include "ike/liveness.h"
 
 #define RETRY_NS     (2 * NS_PER_SECOND) /* the first; each later one after twice as long */
@@ -30,6 +31,17 @@ void child_arm(struct child_sa *c)
 	inactivity_arm(c);
 }
 
+/* The peer has had time enough to show that it receives on what took this one's place, or has agreed to
+ * our deleting this one. */
+static void successor_sends(const struct child_sa *c)
+{
+	struct child_sa *successor = child_find(c->sa->engine, c->successor);
+
+	if (successor && successor->state != IKE_CHILD_DELETED && c->installed_out &&
+		c->sa->state != IKE_REKEYED)
+		child_use_outbound(successor);
+}
+
 /* "When the lifetime of a Security Association expires, the Security Association MUST NOT be used",
  * §2.8: we don't wait for the answer to our delete. */
 void child_expired(struct child_sa *c)
@@ -43,6 +55,7 @@ void child_expired(struct child_sa *c)
 		child_tell(c, IKE_EVENT_NOTE, 1, "replaced, but the peer did not delete it");
 	else
 		child_tell(c, IKE_EVENT_FAILED, 0, "not rekeyed before its lifetime ended");
+	successor_sends(c);
 	child_stop_outbound(c, false);
 	intent_add(c->sa,
 		&(struct intent){ .kind = INTENT_DELETE_CHILD,
@@ -64,10 +77,44 @@ void child_replaced(struct child_sa *c, struct child_sa *by)
 	timer_set(timers, &c->expire_timer, kept < c->expire_at ? kept : c->expire_at);
 }
 
+static void rearm(struct child_sa *c)
+{
+	struct timers *timers = &c->sa->engine->timers;
+
+	timer_set(timers, &c->expire_timer, c->expire_at);
+	if (c->rekey_at <= c->sa->engine->now)
+		child_rekey_failed(c);
+	else
+		timer_set(timers, &c->rekey_timer, c->rekey_at);
+	inactivity_arm(c);
+}
+
+bool child_goes_back(struct child_sa *c)
+{
+	struct child_sa *old = child_find(c->sa->engine, c->predecessor);
+
+	if (!c->made_by || c->sa->gone || !old || old->sa != c->sa || old->successor != c->id)
+		return false;
+	old->successor = 0;
+	if (old->state != IKE_CHILD_REKEYED || !old->installed_in || old->sent_enough)
+		return false;
+	old->state = IKE_CHILD_INSTALLED;
+	child_use_outbound(old);
+	rearm(old);
+	if (!c->announced)
+		return true;
+	heir_rekeyed(old, c);
+	old->predecessor = c->id;
+	child_tell(old, IKE_EVENT_CHILD_REKEYED, 1,
+		"it goes on: the peer could not finish its rekeying");
+	return true;
+}
+
 void child_retire(struct child_sa *c, enum sa_end end, const char *why)
 {
 	struct ike_engine *e = c->sa->engine;
 
+	successor_sends(c);
 	if (!c->successor || !c->installed_in || !e->options.child_kept_ns || c->sa->gone) {
 		child_remove(c, c->successor ? SA_END_REPLACED : end, why);
 		child_free(c);

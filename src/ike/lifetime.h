@@ -20,6 +20,10 @@ void child_expired(struct child_sa *c);
 /* `by` takes its place: it is not rekeyed any more, and waits for its delete. */
 void child_replaced(struct child_sa *c, struct child_sa *by);
 
+/* The peer, which had asked for `c`, deletes it before the one that it replaced: it could not finish the
+ * exchange. That one goes on; true where it does. */
+bool child_goes_back(struct child_sa *c);
+
 /* Deleted. Where another took its place, its inbound SA stays for what is in flight (child_kept_ns);
  * else, or at the end of that, it is removed and freed. */
 void child_retire(struct child_sa *c, enum sa_end end, const char *why);

@@ -166,7 +166,8 @@ static struct ike_sa *replacement_new(struct ike_sa *old, const struct renew_ord
 bool renew_begin(struct ike_sa *old, const struct renew_order *order)
 {
 	bool stands = old->established_at && !old->gone && !old->delete_sent &&
-		(old->state == IKE_ESTABLISHED || old->state == IKE_REKEYING);
+		(old->state == IKE_ESTABLISHED || old->state == IKE_REKEYING) &&
+		!renew_succeeded(old); /* the peer was first */
 	struct ike_sa *sa = stands && !replacement_of(old) ? replacement_new(old, order) : NULL;
 	struct exchange *x = sa ? exchange_begin(sa, sa->protocol->first(sa), NULL) : NULL;
 
@@ -266,10 +267,35 @@ static void give_up(struct ike_sa *sa, struct ike_sa *old, const char *child)
 	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
 }
 
+bool renew_superfluous(const struct ike_sa *sa)
+{
+	return sa->renewal && sa->renewal->superfluous;
+}
+
+static void withdraw(struct ike_sa *sa)
+{
+	renewal_end(sa, true, "");
+	sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "the IKE SA that it was to replace is there no more");
+	sa->state = IKE_REKEYED;
+	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+void renew_withdraw(struct ike_sa *old, struct ike_sa *survivor)
+{
+	struct ike_sa *sa = replacement_of(old);
+
+	if (!sa || !sa->renewal)
+		return;
+	sa->renewal->superfluous = true;
+	intents_move(sa, survivor, false);
+	if (sa->established_at)
+		withdraw(sa);
+}
+
 bool renew_over(struct ike_sa *sa, const char *why)
 {
 	struct ike_sa *old = sa->renewal ? sa_find(sa->engine, sa->replaces) : NULL;
-	bool goes_on = old && !old->gone;
+	bool goes_on = old && !old->gone && !renew_superfluous(sa);
 
 	if (!sa->renewal)
 		return false;
@@ -380,10 +406,13 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 			.text = sa->renewal->word,
 			.path = &sa->path,
 			.command = sa->renewal->command });
+	/* What was sent over the old children is to arrive before they go. */
 	intent_add(old,
 		&(struct intent){ .kind = INTENT_DELETE_IKE,
 			.end = SA_END_REPLACED,
-			.not_before = sa->protocol->adopts ? sa->engine->now + ADOPTION_NS : 0 });
+			.not_before = sa->engine->now +
+				(sa->protocol->adopts ? ADOPTION_NS
+						      : sa->engine->options.child_kept_ns) });
 	renewal_end(sa, true, "");
 }
 
@@ -423,6 +452,10 @@ void renew_check(struct ike_sa *sa)
 
 	if (!sa->renewal || !sa->established_at || sa->gone || sa->intents)
 		return;
+	if (renew_superfluous(sa)) {
+		withdraw(sa);
+		return;
+	}
 	if (!old || old->gone || old->delete_sent || old->state == IKE_REKEYED) {
 		renewal_end(sa, true, "");
 		return;

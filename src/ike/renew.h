@@ -8,6 +8,7 @@
 struct renewal {
 	uint64_t command; /* who waits for it; 0: nobody */
 	const char *word; /* "reauthenticated": a literal, for events */
+	bool superfluous; /* see renew_withdraw() */
 };
 
 /* What is to be done with an SA: a `word` that says what happened when it is done. */
@@ -45,6 +46,11 @@ void renew_within(struct ike_sa *sa, uint32_t lifetime_s);
 
 /* Called when an SA that replaces another has nothing under way: what is next. */
 void renew_check(struct ike_sa *sa);
+
+/* `old` ends in favour of `survivor`: nothing is to take its place any more. What was to, ends before
+ * IKE_AUTH, which asks renew_superfluous(), or is deleted when it stands. */
+void renew_withdraw(struct ike_sa *old, struct ike_sa *survivor);
+bool renew_superfluous(const struct ike_sa *sa);
 
 /* An SA ends. Returns true where it was to replace another that goes on, so that nothing is lost
  * with it. */

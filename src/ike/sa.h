@@ -111,6 +111,7 @@ struct intent {
 	struct intent *next;
 	enum intent_kind kind;
 	uint32_t child_id;
+	uint32_t spi; /* DELETE_CHILD: our inbound SPI of one that only the peer has; else 0 */
 	const struct child_config *config;
 	uint32_t pair; /* CREATE_CHILD in IKEv1: which pair of selectors, of `config` */
 	uint64_t command;
@@ -189,7 +190,8 @@ struct ike_sa {
 	uint64_t line_spi; /* the initiator's SPI of the first SA of this line: both ends know it */
 	struct peer *peer; /* filed by its identities, peers.h; NULL: it isn't */
 	struct ike_sa *peer_next, **peer_link;
-	ike_time doubted_at; /* asked whether it lives because the peer came anew; or 0 */
+	ike_time twin_over_at; /* until then its twin, which we delete, may be set up again; or 0 */
+	ike_time doubted_at;   /* asked whether it lives because the peer came anew; or 0 */
 	bool doomed;
 	bool gone; /* over, kept for a while to answer repeats */
 	uint64_t spi_i, spi_r;

@@ -200,8 +200,10 @@ static bool for_nobody_else(const struct ike_sa *sa)
  * answered, uniqueness decides. */
 static void attempt_drop(struct supervised *s, const struct supervised_child *child)
 {
+	if (s->connection->vip_count)
+		return; /* only our own brings us a virtual address */
 	for (struct ike_sa *sa = supervised_sas(s); sa; sa = sa->next_named)
-		if (!sa->gone && supervised_sets_up(sa, child) && !sa->keys.in &&
+		if (!sa->gone && !sa->renewal && supervised_sets_up(sa, child) && !sa->keys.in &&
 			for_nobody_else(sa))
 			sa_doom(sa, SA_END_COMMAND, "the peer came first");
 }

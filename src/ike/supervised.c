@@ -105,11 +105,20 @@ static struct supervised *supervised_new(struct ike_engine *e, const struct conn
 	return s;
 }
 
-/* Whether the SA carries nothing but this. */
-static bool carries_only(const struct ike_sa *sa, const struct supervised_child *child)
+static bool is_wanted(const struct supervised *s, const char *name)
+{
+	for (size_t i = 0; i < s->connection->child_count; i++)
+		if (s->children[i].wanted && strcmp(s->children[i].config->name, name) == 0)
+			return true;
+
+	return false;
+}
+
+/* Whether the SA carries nothing but what is undone. */
+static bool carries_only(const struct ike_sa *sa, const struct supervised *s)
 {
 	for (const struct child_sa *c = sa->children; c; c = c->next)
-		if (strcmp(c->config->name, child->config->name) != 0)
+		if (!is_wanted(s, c->config->name))
 			return false;
 
 	return true;
@@ -122,7 +131,7 @@ static void undo_start(struct supervised *s, const struct supervised_child *chil
 	for (struct ike_sa *sa = supervised_sas(s); sa; sa = sa->next_named) {
 		if (sa->gone || !sa->established_at || sa_ending(sa) || !sa->children)
 			continue;
-		if (carries_only(sa, child)) {
+		if (carries_only(sa, s)) {
 			intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
 			continue;
 		}

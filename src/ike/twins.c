@@ -6,7 +6,9 @@
 #include "ike/renew.h"
 
 /* What was sent over the children of the one that goes is to arrive before they do. */
-#define UNDERWAY_NS NS_PER_SECOND
+#define UNDERWAY_NS   NS_PER_SECOND
+/* By then a peer that knows the rule has deleted what is its to delete, or tries. */
+#define PEER_LIMIT_NS (4 * NS_PER_SECOND)
 
 /* Both were being set up at the same time, as far as we can see: ours began before we knew theirs,
  * and theirs before ours stood. */
@@ -102,16 +104,18 @@ static void move_traffic(struct ike_sa *loser, const struct ike_sa *survivor)
 	}
 }
 
-static void end(struct ike_sa *loser, const struct ike_sa *survivor)
+static void end(struct ike_sa *loser, struct ike_sa *survivor)
 {
 	struct timers *timers = &loser->engine->timers;
 
 	move_traffic(loser, survivor);
 	renew_disarm(loser);
+	renew_withdraw(loser, survivor);
 	timer_clear(timers, &loser->rekey_timer);
 	timer_clear(timers, &loser->over_timer);
 	timer_clear(timers, &loser->liveness_timer);
 	loser->state = IKE_REKEYED;
+	survivor->twin_over_at = loser->engine->now + UNDERWAY_NS + PEER_LIMIT_NS;
 	engine_tell(loser->engine,
 		&(struct ike_event){ .kind = IKE_EVENT_IKE_REPLACED,
 			.ike_id = survivor->id,
@@ -125,20 +129,34 @@ static void end(struct ike_sa *loser, const struct ike_sa *survivor)
 			.not_before = loser->engine->now + UNDERWAY_NS });
 }
 
+/* A peer that doesn't know the rule leaves its own for us to delete: not before it has had time to. */
+static bool left_to_us(struct ike_sa *loser, const struct ike_sa *survivor)
+{
+	ike_time both = loser->established_at > survivor->established_at ? loser->established_at
+									 : survivor->established_at;
+	ike_time at = both + PEER_LIMIT_NS;
+
+	if (loser->original_initiator || loser->engine->now >= at)
+		return true;
+	timer_set(&loser->engine->timers, &loser->unique_timer, at);
+	return false;
+}
+
 /* Of the two that with the higher initiator's SPI survives. */
 static void judge(struct ike_sa *ours, struct ike_sa *theirs)
 {
-	bool asked;
+	bool won = ours->line_spi > theirs->line_spi, asked;
+	struct ike_sa *loser = won ? theirs : ours, *survivor = won ? ours : theirs;
 
-	if (!are_twins(ours, theirs) || ours->line_spi > theirs->line_spi ||
-		!share_a_child(ours, theirs) || !idle(ours) || !idle(theirs))
+	if (!are_twins(ours, theirs) || !share_a_child(loser, survivor) || !idle(ours) ||
+		!idle(theirs) || !left_to_us(loser, survivor))
 		return;
-	if (!confirmed(theirs)) {
-		intent_add(theirs, &(struct intent){ .kind = INTENT_LIVENESS });
+	if (!confirmed(survivor)) {
+		intent_add(survivor, &(struct intent){ .kind = INTENT_LIVENESS });
 		return;
 	}
-	if (complete(ours, theirs, &asked) && !asked)
-		end(ours, theirs);
+	if (complete(loser, survivor, &asked) && !asked)
+		end(loser, survivor);
 }
 
 void twins_check(struct ike_sa *sa)
@@ -171,7 +189,9 @@ bool twins_forestalled(const struct ike_sa *sa, const struct child_config *confi
 	const struct connection *c = sa->connection;
 	const struct ike_sa *other;
 
-	if (sa->replaces || sa->renewal || c->unique == UNIQUE_NEVER)
+	if (renew_superfluous(sa))
+		return true;
+	if (sa->replaces || sa->renewal || c->unique == UNIQUE_NEVER || c->vip_count)
 		return false;
 	for (other = engine_sas(sa->engine, c->name); other; other = other->next_named)
 		if (stands(other) && !other->original_initiator && !other->vips &&
@@ -180,4 +200,36 @@ bool twins_forestalled(const struct ike_sa *sa, const struct child_config *confi
 			return true;
 
 	return false;
+}
+
+static bool cross_whole(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return a->original_initiator != b->original_initiator && crossed(a, b);
+}
+
+struct child_sa *twins_other_child(
+	struct ike_sa *sa, const struct child_deal *deal, ike_time asked_at)
+{
+	bool judged = stands(sa) && !sa->renewal && sa->connection->unique != UNIQUE_NEVER;
+	struct child_sa *other = judged ? heir_predecessor(sa, deal) : NULL;
+
+	if (!other || other->installed_at <= asked_at || !stands(other->sa) || other->sa->renewal ||
+		cross_whole(sa, other->sa))
+		return NULL;
+	return other;
+}
+
+bool twins_keeps_child(const struct ike_sa *sa, const struct child_sa *other)
+{
+	return sa->authenticated_at > other->sa->authenticated_at;
+}
+
+void twins_drop_child(struct child_sa *other)
+{
+	child_stop_outbound(other, true);
+	intent_add(other->sa,
+		&(struct intent){ .kind = INTENT_DELETE_CHILD,
+			.child_id = other->id,
+			.end = SA_END_REPLACED,
+			.not_before = other->sa->engine->now + UNDERWAY_NS });
 }

@@ -5,8 +5,10 @@
  * setup had begun is none of both: the two crossed (twins.h). */
 #include "ike/unique.h"
 
+#include "ike/admit.h"
 #include "ike/peers.h"
 #include "ike/ticket.h"
+#include "ike/twins.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/configuration.h"
 #include "ike/v2/session_resume.h"
@@ -22,13 +24,15 @@ static bool crossed(const struct ike_sa *sa, const struct ike_sa *old)
 }
 
 /* By what the first round says of whom; with several rounds, or where the peer may be anybody, all
- * SAs of the connection count. */
+ * SAs of the connection count. A setup of the same peer's that is half-open here may stand there by
+ * the time it reads this, and must not be taken for a leftover. */
 bool unique_first_contact(const struct ike_sa *sa)
 {
 	const struct connection *c = sa->connection;
 	const struct ike_sa *other;
 
-	if (sa->replaces || c->unique == UNIQUE_NEVER || peers_next(sa, NULL))
+	if (sa->replaces || c->unique == UNIQUE_NEVER || peers_next(sa, NULL) ||
+		half_open_from(sa->engine, &sa->path.remote.address))
 		return false;
 	if (sa->remote_id.type && c->local_count == 1 && c->remote_count == 1)
 		return true;
@@ -94,22 +98,38 @@ static bool refuse(struct exchange *x, struct ike_sa *old)
 	return false;
 }
 
+/* A peer with close_action that doesn't know of twins answers the deletion of one by setting it up
+ * again, for ever. It has the other, with the same children. */
+static bool sets_up_twin_again(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return sa->begun_at < old->twin_over_at && reauthenticates(sa, old);
+}
+
+static bool refuse_twin(struct exchange *x, const struct ike_sa *old)
+{
+	x->reject.doom = true;
+	exchange_reject(x, AUTHENTICATION_FAILED,
+		"the peer sets up again what both ends had set up at once and we deleted: IKE SA %u of connection %s stands",
+		old->id, sa_name(old));
+	return false;
+}
+
 /* One SA against the policy. */
-static bool admit(struct exchange *x, struct ike_sa *old)
+static bool admit_beside(struct exchange *x, struct ike_sa *old)
 {
 	struct ike_sa *sa = x->sa;
-	bool again = !x->initiator && (reauthenticates(sa, old) || resumes(sa, old));
+	bool again = reauthenticates(sa, old) || resumes(sa, old);
 
 	switch (sa->connection->unique) {
 	case UNIQUE_KEEP:
-		if (again || (x->initiator && old->connection != sa->connection))
+		if (again)
 			return true;
 		if (!dead(old))
 			return refuse(x, old);
 		sa_linger(old, SA_END_PEER_GONE, "nobody answers there, and the peer came anew");
 		return true;
 	case UNIQUE_REPLACE:
-		if (!again && !x->initiator)
+		if (!again)
 			vips_end(old); /* its addresses are the peer's, wherever it is */
 		return true;
 	default:
@@ -127,10 +147,35 @@ bool unique_admit(struct exchange *x, bool initial_contact)
 		drop_leftovers(sa);
 	for (struct ike_sa *old = peers_next(sa, NULL); old; old = next) {
 		next = peers_next(sa, old);
-		if (concerned(sa, old) && !admit(x, old))
+		if (!concerned(sa, old))
+			continue;
+		if (!initial_contact && sets_up_twin_again(sa, old))
+			return refuse_twin(x, old);
+		if (!admit_beside(x, old))
 			return false;
 	}
 	return true;
+}
+
+static bool has_addresses(const struct ike_sa *sa)
+{
+	return sa->vips && (sa->vips->ours_count || sa->vips->lease_count);
+}
+
+/* Both ends began at once, and only one of the two has virtual addresses. Their children carry
+ * different traffic, so that neither is redundant; but `replace` wants one SA, and whoever asked for an
+ * address needs it. */
+static bool goes_without_addresses(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return old->connection->unique == UNIQUE_REPLACE &&
+		sa->original_initiator != old->original_initiator &&
+		strcmp(sa_name(sa), sa_name(old)) == 0 && crossed(sa, old) && crossed(old, sa) &&
+		has_addresses(sa) && !has_addresses(old);
+}
+
+static bool is_newer(const struct ike_sa *sa, const struct ike_sa *old)
+{
+	return sa->authenticated_at > old->authenticated_at && concerned(sa, old);
 }
 
 /* Its children go on until the new ones carry their traffic, or the peer has heard of it. */
@@ -139,6 +184,11 @@ static void end(struct ike_sa *old)
 	sa_tell(old, IKE_EVENT_NOTE, 1, "a newer IKE SA with the same peer stands (unique)");
 	timer_set(&old->engine->timers, &old->linger_timer, old->engine->now + GOODBYE_NS);
 	intent_add(old, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
+static void due_later(struct ike_sa *sa)
+{
+	timer_set(&sa->engine->timers, &sa->unique_timer, sa->engine->now + REAUTH_LIMIT_NS);
 }
 
 void unique_established(struct ike_sa *sa)
@@ -150,23 +200,25 @@ void unique_established(struct ike_sa *sa)
 		return;
 	for (struct ike_sa *old = peers_next(sa, NULL); old; old = next) {
 		next = peers_next(sa, old);
-		if (!concerned(sa, old))
-			continue;
-		if (sa->original_initiator || reauthenticates(sa, old))
-			timer_set(&sa->engine->timers, &old->unique_timer,
-				sa->engine->now + REAUTH_LIMIT_NS);
-		else
+		if (goes_without_addresses(sa, old) ||
+			(concerned(sa, old) &&
+				(sa->original_initiator || reauthenticates(sa, old))))
+			due_later(old);
+		else if (goes_without_addresses(old, sa))
+			due_later(sa);
+		else if (concerned(sa, old))
 			end(old);
 	}
 }
 
 void unique_due(struct ike_sa *old)
 {
-	if (sa_ending(old))
+	twins_check(old);
+	if (sa_ending(old) || old->connection->unique < UNIQUE_KEEP)
 		return;
 	for (struct ike_sa *sa = peers_next(old, NULL); sa; sa = peers_next(old, sa)) {
-		if (sa->authenticated_at > old->authenticated_at && !sa_ending(sa) &&
-			!sa->renewal && concerned(sa, old)) {
+		if (sa->established_at && !sa_ending(sa) && !sa->renewal &&
+			(is_newer(sa, old) || goes_without_addresses(sa, old))) {
 			end(old);
 			return;
 		}

@@ -8,9 +8,10 @@
 /* As initiator, before the IKE_AUTH request: whether it may say INITIAL_CONTACT. */
 bool unique_first_contact(const struct ike_sa *sa);
 
-/* The peer has authenticated, or as initiator its identity is known and ours is about to be proven:
- * leftovers go, so that their addresses are free again. False, refused, where an SA stands that is to
- * be kept. `initial_contact`: as responder, what the peer says. */
+/* As responder: the peer has authenticated. Leftovers go, so that their addresses are free again.
+ * False, refused, where an SA stands that is to be kept. `initial_contact`: whether the peer says it.
+ * As initiator there is nothing to admit: whoever wants something of a peer whose SA stands gets it
+ * there. */
 bool unique_admit(struct exchange *x, bool initial_contact);
 
 /* The new SA stands, its child, if any, is agreed on: those that it replaces go. */

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lab import Tunnel, assert_agreement
+from lab import Tunnel, assert_agreement, wait_for
 from lab.config import SECRET
 
 USERS = {'/secrets.ike-user.id-1': 'moon.user', '/secrets.ike-user.id-2': 'sun.user', '/secrets.ike-user.secret': SECRET,
@@ -63,7 +63,7 @@ def test_several_rounds(bench, tunnel, first):
         bench.ping_both_ways()
     assert_agreement(tern, charon)
     assert len(wire.ike('IKE_AUTH')) == 4, 'expected two rounds of IKE_AUTH'
-    assert 'N(ANOTHER_AUTH_FOLLOWS)' in tern.output()
+    tern.wait_log(r'N\(ANOTHER_AUTH_FOLLOWS\)')
 
 
 @pytest.mark.parametrize('first', ['tern', 'charon'])
@@ -74,10 +74,10 @@ def test_a_second_secret_that_differs_is_told(bench, first):
     tern, charon = bench.start(tunnel, moon='tern', sun='charon')
     result = (tern if first == 'tern' else charon).up(check=False)
     assert result.returncode != 0
-    assert not tern.children() and not charon.children()
-    assert 'AUTHENTICATION_FAILED' in tern.output()
+    wait_for(lambda: not tern.children() and not charon.children(), 'both to have no child')
+    tern.wait_log('AUTHENTICATION_FAILED')
     line = tern.conf.line('connections.site.remote-2.auth' if first == 'charon' else 'connections.site.local-2.id')
-    assert f'swanctl.conf:{line}' in tern.output()
+    tern.wait_log(rf'swanctl\.conf:{line}\b')
 
 
 def test_a_peer_without_it_is_told_apart(bench):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from lab import Tunnel
+from lab import Tunnel, eventually, wait_for
 
 AUTHENTICATION_FAILED = r'AUTH(ENTICATION)?_FAILED'
 ESP_CBC, IKE_CBC = 'aes256-sha256', 'aes256-sha256-modp2048'
@@ -68,16 +68,20 @@ def assert_says(text, *patterns):
         assert found, f'says nothing of /{pattern}/:\n' + '\n'.join(text.splitlines()[-30:])
 
 
+def assert_tells(text, tern, failure, patterns):
+    assert_says(text, *patterns)
+    assert_names_the_line(text, tern, failure)
+
+
 @pytest.mark.parametrize('failure', FAILURES, ids=str)
 def test_tern_begins_and_says_why(bench, failure):
     tern, charon = bench.start(failure.tunnel, moon='tern', sun='charon')
     result = tern.up(check=False)
     assert result.returncode != 0, f'tern up must fail:\n{result.stdout}'
-    assert not tern.children() and not charon.children()
+    wait_for(lambda: not tern.children() and not charon.children(), 'charon, too, to have no child')
     patterns = (failure.offered, failure.wanted) if failure.judge == 'tern' else (failure.notify, failure.ours)
-    for text in (result.stdout, tern.output()):
-        assert_says(text, *patterns)
-        assert_names_the_line(text, tern, failure)
+    assert_tells(result.stdout, tern, failure, patterns)
+    eventually(lambda: assert_tells(tern.output(), tern, failure, patterns))
     if failure.judge == 'tern':
         charon.wait_log(rf'parsed INFORMATIONAL request \d+ \[ (N\({AUTHENTICATION_FAILED}\)|D)')
 
@@ -87,7 +91,6 @@ def test_tern_responds_and_says_why(bench, failure):
     tern, charon = bench.start(failure.tunnel, moon='tern', sun='charon')
     result = charon.up(check=False)
     assert result.returncode != 0
-    assert not tern.children() and not charon.children()
-    assert re.search(rf'received {failure.notify} notify', charon.output() + result.stdout), charon.output()
-    assert_says(tern.output(), failure.offered, failure.wanted)
-    assert_names_the_line(tern.output(), tern, failure)
+    wait_for(lambda: not tern.children() and not charon.children(), 'both to have no child')
+    charon.wait_log(rf'received {failure.notify} notify')
+    eventually(lambda: assert_tells(tern.output(), tern, failure, (failure.offered, failure.wanted)))

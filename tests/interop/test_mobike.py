@@ -2,8 +2,6 @@
 
 charon's kernel-libipsec puts ESP into UDP always; what tern itself puts there is asserted between two terns."""
 
-import re
-
 import pytest
 
 from lab import INNER, OUTER, OUTER_SECOND, Tunnel, Vici, assert_agreement, wait_for
@@ -20,15 +18,13 @@ def mobile(name, first, **other):
     return Tunnel(name, **sides, **{'settings': {'retransmit_timeout': 0.3}, **other})
 
 
-def gap(ping):
-    """How many pings were lost, having seen that it was in one piece; and that the last ones came back."""
-    wait_for(lambda: not ping.running(), 'ping to end', 20)
-    back = sorted({int(number) for number in re.findall(r'icmp_seq=(\d+) ttl', ping.output())})
-    sent = int(re.search(r'(\d+) packets transmitted', ping.output())[1])
-    lost = sorted(set(range(1, sent + 1)) - set(back))
-    assert not lost or lost[-1] - lost[0] + 1 == len(lost), f'lost more than once: {lost}'
-    assert not lost or lost[-1] < sent - 20, f'lost to the end: {lost}'
-    return len(lost)
+def assert_gap(pings, seconds, kinds):
+    """The pings came back in the end, and were lost for no longer than this; between two ternds in one piece. charon's
+    plane can't move an SA: what the rekeying after a move costs there is charon's."""
+    lost = pings.lost()
+    assert len(lost) <= 20 * seconds, pings.output()
+    if lost and 'charon' not in kinds:
+        assert lost[-1] - lost[0] + 1 == len(lost), f'lost more than once: {lost}'
 
 
 def at(daemon, side, address):
@@ -52,13 +48,13 @@ def test_one_end_moves_to_its_other_link_and_back(bench, kinds, first, mover):
     spi = here.the_child()['spi-in']
     with bench.lab.second_link(mover):
         for down, up, address in (('wan', None, OUTER_SECOND[mover, 4]), ('wan2', 'wan', OUTER[mover, 4])):
-            ping = bench.lab.start_ping('alice', INNER['bob', 4], count=80)
+            pings = bench.lab.start_pings('alice', INNER['bob', 4], count=80)
             if up:
                 bench.lab.first_link_up(mover)
             here.host.run('ip', 'link', 'set', down, 'down')
             at(here, 'local', address)
             at(there, 'remote', address)
-            assert gap(ping) <= 30, ping.output()
+            assert_gap(pings, 5, kinds)
     for daemon in moon, sun:
         one_left(daemon)
     assert_agreement(moon, sun)
@@ -75,10 +71,10 @@ def test_a_nat_rebinds(bench, kinds, mobike, hidden):
     moon, sun = bench.start(mobile('rebinds', hidden, both={'mobike': mobike}), *kinds)
     inside, outside = (moon, sun) if hidden == 'moon' else (sun, moon)
     inside.up()
-    ping = bench.lab.start_ping('alice', INNER['bob', 4], count=160)
+    pings = bench.lab.start_pings('alice', INNER['bob', 4], count=60)
     bench.lab.rebind(hidden, '20000-20999')
     wait_for(lambda: 20000 <= int(outside.the_ike()['remote-port']) <= 20999, 'the new port to be followed')
-    assert gap(ping) <= 100, ping.output()
+    assert_gap(pings, 8, kinds)
     for daemon in moon, sun:
         one_left(daemon)
     assert_agreement(moon, sun)
@@ -90,7 +86,7 @@ def test_a_path_dies_and_another_address_of_the_peer_is_found(bench, kinds):
     with bench.lab.second_link('sun'):
         moon, sun = bench.start(mobile('dead-path', 'moon'), *kinds)
         moon.up()
-        ping = bench.lab.start_ping('alice', INNER['bob', 4], count=160)
+        pings = bench.lab.start_pings('alice', INNER['bob', 4], count=60)
         rules = f'''table inet dead {{ chain forward {{ type filter hook forward priority 0;
             ip saddr {OUTER["sun", 4]} drop
             ip daddr {OUTER["sun", 4]} drop
@@ -99,7 +95,7 @@ def test_a_path_dies_and_another_address_of_the_peer_is_found(bench, kinds):
         bench.lab['router'].run('nft', '-f', '-', input=rules)
         at(moon, 'remote', OUTER_SECOND['sun', 4])
         at(sun, 'local', OUTER_SECOND['sun', 4])
-        assert gap(ping) <= 120, ping.output()
+        assert_gap(pings, 10, kinds)
 
 
 def test_a_move_is_told_and_shown(bench):
@@ -119,10 +115,10 @@ def test_without_mobike_a_new_sa_takes_its_place(bench):
     moon, sun = bench.start(mobile('no-mobike', 'moon', both={'mobike': False}), 'tern', 'tern')
     moon.up()
     with bench.lab.second_link('moon'):
-        ping = bench.lab.start_ping('alice', INNER['bob', 4], count=80)
+        pings = bench.lab.start_pings('alice', INNER['bob', 4], count=80)
         moon.host.run('ip', 'link', 'set', 'wan', 'down')
         at(sun, 'remote', OUTER_SECOND['moon', 4])
-        assert gap(ping) <= 40, ping.output()
+        assert_gap(pings, 5, ('tern', 'tern'))
         for daemon in moon, sun:
             one_left(daemon)
         assert_agreement(moon, sun)

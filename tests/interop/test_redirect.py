@@ -87,3 +87,16 @@ def test_whom_nobody_can_redirect(bench):
     assert 'nothing matches' in tern.tern('redirect', SECOND['moon'], '--peer-id', '*.example', check=False).stdout
     assert tern.tern('redirect', SECOND['moon'], check=False).returncode == 2
     bench.ping_both_ways()
+
+
+def test_a_gateway_by_name_is_resolved(bench):
+    tern, charon = bench.prepare(row('sun'), 'tern', 'charon')
+    hosts = tern.host.directory / 'hosts'
+    hosts.write_text(hosts.read_text() + f'{SECOND["sun"]} gateway.tern.test\n')
+    charon.start()
+    tern.start()
+    tern.up()
+    charon.swanctl('--redirect', '--ike', 'site', '--gateway', 'gateway.tern.test')
+    moved(tern, SECOND['sun'])
+    assert 'redirected to gateway.tern.test' in tern.output()
+    bench.ping_both_ways()

@@ -2,8 +2,8 @@
 
 from .bench import Bench, assert_agreement, assert_childless, assert_gone
 from .config import Tunnel
-from .network import INNER, NETWORKS, OUTER, OUTER_SECOND, Lab, LabError, wait_for
+from .network import INNER, NETWORKS, OUTER, OUTER_SECOND, Lab, LabError, eventually, wait_for
 from .vici import Vici, ViciError
 
 __all__ = ['Bench', 'INNER', 'Lab', 'LabError', 'NETWORKS', 'OUTER', 'OUTER_SECOND', 'Tunnel', 'Vici', 'ViciError',
-           'assert_agreement', 'assert_childless', 'assert_gone', 'wait_for']
+           'assert_agreement', 'assert_childless', 'assert_gone', 'eventually', 'wait_for']

@@ -6,8 +6,8 @@ import re
 from .capture import Capture, Wire
 from .certificates import Certificates
 from .config import algorithms
-from .daemons import Charon, Tern
-from .network import wait_for
+from .daemons import Charon, Tern, only
+from .network import eventually, wait_for
 
 # TERN_STANDIN=charon proves the tests themselves, with charon on both ends.
 DAEMONS = {'tern': Charon if os.environ.get('TERN_STANDIN') == 'charon' else Tern, 'charon': Charon}
@@ -35,7 +35,7 @@ class Bench:
         return daemons
 
     def wire(self):
-        return Wire(self.capture)
+        return Wire(self.capture, self.lab.daemons)
 
     def ping_both_ways(self, *families):
         self.lab.ping_both_ways(*families)
@@ -60,12 +60,9 @@ def brief(log):
 
 
 def assert_agreement(moon, sun, tunnel=None):
-    """Both ends list one IKE SA and one Child SA, with the same SPIs and algorithms: those of the row, if given."""
-    ike, child = (moon.the_ike(), sun.the_ike()), (moon.the_child(), sun.the_child())
-    assert ike[0]['initiator-spi'] == ike[1]['initiator-spi'], ike
-    assert ike[0]['responder-spi'] == ike[1]['responder-spi'], ike
-    assert child[0]['spi-in'] == child[1]['spi-out'], child
-    assert child[0]['spi-out'] == child[1]['spi-in'], child
+    """Both ends come to list one IKE SA and one Child SA, with the same SPIs, and with the same algorithms: those of the
+    row, if given. They may be at it still: charon rekeys by itself after a move."""
+    ike, child = eventually(lambda: the_same_sas(moon, sun))
     assert child[0]['mode'] == child[1]['mode'], child
     assert sorted(child[0]['local-ts']) == sorted(child[1]['remote-ts']), child
     assert sorted(child[0]['remote-ts']) == sorted(child[1]['local-ts']), child
@@ -75,6 +72,20 @@ def assert_agreement(moon, sun, tunnel=None):
     if tunnel:
         assert_algorithms(ike[0], algorithms(tunnel.ike, prf=True))
         assert_algorithms(child[0], algorithms(tunnel.esp))
+
+
+def the_same_sas(moon, sun):
+    """The IKE SA and its Child SA as each end has them now."""
+    sas = (moon.sas(), sun.sas())
+    ike = [only(found, 'ESTABLISHED') for found in sas]
+    assert all(ike), f'not one IKE SA at each end: {sas}'
+    child = [only(sa['children'], 'INSTALLED') for sa in ike]
+    assert all(child), f'not one Child SA at each end: {sas}'
+    assert ike[0]['initiator-spi'] == ike[1]['initiator-spi'], ike
+    assert ike[0]['responder-spi'] == ike[1]['responder-spi'], ike
+    assert child[0]['spi-in'] == child[1]['spi-out'], child
+    assert child[0]['spi-out'] == child[1]['spi-in'], child
+    return ike, child
 
 
 def assert_algorithms(sa, wanted):

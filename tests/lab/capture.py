@@ -16,6 +16,8 @@ MARK_PORT = 9
 
 EXCHANGES = {34: 'IKE_SA_INIT', 35: 'IKE_AUTH', 36: 'CREATE_CHILD_SA', 37: 'INFORMATIONAL', 38: 'IKE_SESSION_RESUME'}
 SK, SKF = 46, 53
+SUN = [ipaddress.ip_network(text) for text in ('10.2.0.0/16', 'fd00:10:2::/48', '172.16.2.0/24', 'fd00:2::/64', '172.16.4.0/24',
+                                               'fd00:4::/64')]
 
 
 @dataclasses.dataclass
@@ -49,9 +51,18 @@ class Frame:
     ike: Ike = None
     payload: bytes = b''
 
+    @property
+    def site(self):
+        """The site that it came from."""
+        source = ipaddress.ip_address(self.source)
+        return 'sun' if any(source.version == network.version and source in network for network in SUN) else 'moon'
+
     def __str__(self):
-        return (f'{self.kind} {self.source}:{self.source_port} -> {self.target}:{self.target_port} '
-                f'protocol {self.protocol}{" fragment" if self.fragment else ""} {self.size} bytes')
+        icmp = ''
+        if self.protocol in ICMP_ERRORS and len(self.payload) >= 8:
+            icmp = f' type {self.payload[0]} sequence {int.from_bytes(self.payload[6:8])}'
+        return (f'{self.time:.6f} {self.kind} {self.source}:{self.source_port} -> {self.target}:{self.target_port} '
+                f'protocol {self.protocol}{icmp}{" fragment" if self.fragment else ""} {self.size} bytes')
 
 
 def decode_frame(when, data):
@@ -181,28 +192,49 @@ class Capture:
 
 
 class Wire:
-    """The frames that crossed the router while the `with` block ran."""
+    """The frames that crossed the router while the `with` block ran. `daemons` are the list of those at work."""
 
-    def __init__(self, capture):
-        self.capture, self.frames = capture, []
+    def __init__(self, capture, daemons=()):
+        self.capture, self.frames, self.daemons = capture, [], daemons
 
     def __enter__(self):
         self.first = self.capture.mark()
         return self
 
     def __exit__(self, *_):
+        self.look()
+
+    def look(self):
         self.frames = self.capture.frames[self.first:self.capture.mark()]
+
+    def until(self, condition, what):
+        """Within the `with` block: wait until the frames so far fulfil a condition."""
+        def fulfilled():
+            self.look()
+            return condition()
+        return wait_for(fulfilled, what)
 
     def of(self, kind):
         return [frame for frame in self.frames if frame.kind == kind]
 
-    def ike(self, exchange=None, response=None):
-        return [frame for frame in self.of('ike') if frame.ike
-                and exchange in (None, frame.ike.exchange) and response in (None, frame.ike.response)]
+    def ike(self, exchange=None, response=None, sender=None):
+        """The IKE messages, each once: a slow machine makes either end send one again, octet for octet (RFC 7296 §2.1)."""
+        found = {}
+        for frame in self.of('ike'):
+            if (frame.ike and exchange in (None, frame.ike.exchange) and response in (None, frame.ike.response)
+                    and sender in (None, frame.source)):
+                found.setdefault((frame.source, frame.target, frame.payload), frame)
+        return list(found.values())
+
+    def plain(self):
+        """What crossed in the clear. Where ternd's peer is charon, what that one's site sent is not ours: its kernel-libipsec
+        takes its route away for a moment now and then."""
+        ours = {daemon.host.name for daemon in self.daemons if daemon.kind == 'tern'} or {'moon', 'sun'}
+        return [frame for frame in self.of('plain') if frame.site in ours]
 
     def assert_only_encrypted(self, protocol=None):
         """Nothing but IKE and ESP crossed, and ESP did; as this IP protocol, when one is given."""
-        plain = self.of('plain')
+        plain = self.plain()
         assert not plain, 'plaintext crossed the router:\n' + '\n'.join(map(str, plain[:10]))
         esp = self.of('esp')
         assert esp, 'no ESP crossed the router'

@@ -86,7 +86,7 @@ class Daemon:
         return result
 
     def up(self, child='net', check=True):
-        return self.swanctl('--initiate', '--child', child, '--timeout', '10', check=check)
+        return self.swanctl('--initiate', '--child', child, '--timeout', '30', check=check)
 
     def rekey_child(self, child='net'):
         return self.swanctl('--rekey', '--child', child)
@@ -95,10 +95,10 @@ class Daemon:
         return self.swanctl('--rekey', '--ike', ike)
 
     def end_child(self, child='net'):
-        return self.swanctl('--terminate', '--child', child, '--timeout', '10')
+        return self.swanctl('--terminate', '--child', child, '--timeout', '30')
 
     def end_ike(self, ike='site'):
-        return self.swanctl('--terminate', '--ike', ike, '--timeout', '10')
+        return self.swanctl('--terminate', '--ike', ike, '--timeout', '30')
 
     def status(self):
         return self.swanctl('--list-sas').stdout
@@ -128,9 +128,9 @@ class Daemon:
         return wait_for(lambda: only([child for sa in self.sas() for child in sa['children']], 'INSTALLED'),
                         f'one Child SA on {self.host.name}')
 
-    def wait_log(self, pattern, seconds=10):
-        """Wait for a line in the daemon's log and return the match."""
-        return wait_for(lambda: re.search(pattern, self.output()), f'/{pattern}/ in the log of {self.log.stem}', seconds)
+    def wait_log(self, pattern):
+        """Wait for a line in the daemon's log, from its start on, and return the match."""
+        return wait_for(lambda: re.search(pattern, self.output()), f'/{pattern}/ in the log of {self.log.stem}')
 
 
 def only(items, state):

@@ -71,8 +71,8 @@ class LabError(Exception):
     """The lab could not do what a test asked of it."""
 
 
-def wait_for(condition, what, seconds=10):
-    """Poll until the condition holds and return its value."""
+def wait_for(condition, what, seconds=30):
+    """Poll until the condition holds and return its value. The bound is for slow machines: it costs nothing else."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -83,7 +83,19 @@ def wait_for(condition, what, seconds=10):
         time.sleep(0.02)
 
 
-def run(*command, check=True, input='', timeout=30, environment=None):
+def eventually(check, seconds=30):
+    """Repeat a check until its assertions hold, and return its value; in the end they must."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return check()
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.02)
+
+
+def run(*command, check=True, input='', timeout=90, environment=None):
     """Run a short command to its end; its output is the result's stdout."""
     try:
         result = subprocess.run([str(word) for word in command], text=True, input=input, errors='replace',
@@ -117,7 +129,7 @@ class Process:
     def output(self):
         return self.log.read_text(errors='replace') if self.log.exists() else ''
 
-    def end(self, how=signal.SIGTERM, seconds=10):
+    def end(self, how=signal.SIGTERM, seconds=30):
         """Ask the program to end, insist when it doesn't, and return its exit code."""
         if self.running():
             self.popen.send_signal(how)
@@ -127,6 +139,29 @@ class Process:
             self.popen.kill()
             self.popen.wait()
             return None
+
+
+class Pings:
+    """Pings in the background, 20 a second if not said otherwise: they go on until lost() asks for the verdict."""
+
+    def __init__(self, host, target, count, interval, log):
+        self.count = count
+        self.process = host.start('ping', '-n', '-i', interval, target, log=log)
+
+    def output(self):
+        return self.process.output()
+
+    def answered(self):
+        return {int(number) for number in re.findall(r'icmp_seq=(\d+) ttl', self.output())}
+
+    def lost(self):
+        """Wait until `count` of them and some of those that are sent from now on have come back, end, and return the
+        numbers of the others but for those still under way: a reply may be late, and ping itself counts it as lost."""
+        wanted = max(self.count, len(self.answered()) + 20)
+        wait_for(lambda: len(self.answered()) >= wanted, f'{wanted} pings to come back', 60)
+        back = self.answered()
+        self.process.end(signal.SIGINT)
+        return sorted(set(range(1, max(back))) - self.answered())
 
 
 class Host:
@@ -311,16 +346,17 @@ class Lab:
 
     def ping(self, source, target, *options, count=2):
         """Ping an address from a host and return ping's result."""
-        return self[source].run('ping', '-n', '-c', count, '-i', '0.05', '-W', '2', *options, target,
+        return self[source].run('ping', '-n', '-c', count, '-i', '0.05', '-W', '10', *options, target,
                                 check=False)
 
     def ping_both_ways(self, *families):
         """Prove that packets cross between the sites, in both directions."""
         for family in families or (4,):
             for source, target in (('alice', 'bob'), ('bob', 'alice')):
-                result = self.ping(source, INNER[target, family])
+                # With -w a ping whose answer is late is waited for, and is not lost for that.
+                result = self.ping(source, INNER[target, family], '-w', '20')
                 assert result.returncode == 0, f'no ping from {source} to {target}:\n{result.stdout}'
-                assert ' 0% packet loss' in result.stdout, result.stdout
+                assert all(f'icmp_seq={number} ttl' in result.stdout for number in (1, 2)), result.stdout
 
     def send(self, source, target, port, datagram):
         """Send one UDP datagram from a host, as it is."""
@@ -334,24 +370,18 @@ class Lab:
         self.helpers.append(server)
         wait_for(lambda: 'listening' in server.output(), 'iperf3 to listen')
         result = self[source].run('iperf3', '-c', address or INNER[target, family], '-n', size, '-J',
-                                   '--connect-timeout', '3000', timeout=60)
+                                   '--connect-timeout', '20000', timeout=120)
         end = json.loads(result.stdout)['end']
         assert end['sum_sent']['bytes'] >= size, end
         return end['sum_received']['bits_per_second'] / 1e6
 
-    def start_ping(self, source, target, count=40, interval='0.05'):
-        """A ping that goes on in the background, 20 packets a second: lost_pings() awaits its verdict."""
-        ping = self[source].start('ping', '-n', '-c', count, '-i', interval, '-W', '1', target,
-                                  log=self.fresh_log('ping'))
-        self.helpers.append(ping)
-        wait_for(lambda: 'bytes from' in ping.output(), 'the first ping to come back')
-        return ping
-
-    @staticmethod
-    def lost_pings(ping):
-        wait_for(lambda: not ping.running(), 'ping to end', 20)
-        sent, back = re.search(r'(\d+) packets transmitted, (\d+) received', ping.output()).groups()
-        return int(sent) - int(back)
+    def start_pings(self, source, target, count=40, interval='0.05', answered=True):
+        """Pings in the background, of which at least so many are to come back; the first one has, if not said."""
+        pings = Pings(self[source], target, count, interval, self.fresh_log('ping'))
+        self.helpers.append(pings.process)
+        if answered:
+            wait_for(pings.answered, 'the first ping to come back')
+        return pings
 
 
 def end_on_signals():

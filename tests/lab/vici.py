@@ -73,7 +73,7 @@ def text(value):
 class Vici:
     """One connection to the control socket of a daemon."""
 
-    def __init__(self, path, seconds=15):
+    def __init__(self, path, seconds=60):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(seconds)
         self.socket.connect(str(path))

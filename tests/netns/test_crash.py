@@ -37,9 +37,9 @@ def test_an_ike_message_brings_the_token(bench):
 def test_an_esp_packet_brings_the_token(bench):
     moon, sun = crashed_moon(bench)
     time.sleep(5)   # sun has heard nothing for a while
-    bench.lab.ping('bob', INNER['alice', 4], count=1)
-    sun.wait_log('a message in the clear says that the peer has lost its state', 2)
-    sun.wait_log('the peer has lost its state: it showed its token', 2)
+    bench.lab.ping('bob', INNER['alice', 4], '-W', '1', count=1)
+    sun.wait_log('a message in the clear says that the peer has lost its state')
+    sun.wait_log('the peer has lost its state: it showed its token')
     wait_for(lambda: not sun.sas(), 'the dead SA to go')
 
 
@@ -49,8 +49,8 @@ def test_without_quick_crash_detection_there_is_no_token(bench):
     sun.up()
     crash(moon)
     time.sleep(5)
-    bench.lab.ping('bob', INNER['alice', 4], count=1)
-    sun.wait_log('a message in the clear says that the peer has lost its state', 2)
+    bench.lab.ping('bob', INNER['alice', 4], '-W', '1', count=1)
+    sun.wait_log('a message in the clear says that the peer has lost its state')
     time.sleep(0.5)
     assert sun.established()
     assert not (moon.directory / 'state').exists()

@@ -4,11 +4,12 @@
 """
 
 import contextlib
+import re
 import time
 
 import pytest
 
-from lab import INNER, OUTER, Tunnel
+from lab import INNER, OUTER, OUTER_SECOND, Tunnel, wait_for
 
 QUIET = {'dpd_delay': '0s'}
 
@@ -32,15 +33,30 @@ def watch(bench, seconds):
     return wire
 
 
+def kept(bench, count):
+    """The wire until so many keepalives have crossed it."""
+    with bench.wire() as wire:
+        wire.until(lambda: len(wire.of('keepalive')) >= count, f'{count} keepalives')
+    return wire
+
+
+def assert_only_where_silent(wire, seconds=1):
+    """Each keepalive came when moon had sent nothing for so long, but for what a slow machine takes between clock and
+    wire. Where it lets moon sleep, keepalives are in order."""
+    sent = [frame for frame in wire.frames if frame.source == OUTER['moon', 4] and frame.kind in ('ike', 'esp', 'keepalive')]
+    for before, frame in zip(sent, sent[1:]):
+        silent = frame.time - before.time
+        assert frame.kind != 'keepalive' or silent > 0.75 * seconds, f'a keepalive {silent:.3f} s after {before}'
+
+
 def test_an_idle_tunnel_is_kept(bench):
     up(bench, row('kept'))
-    wire = watch(bench, 4.6)
-    kept = wire.of('keepalive')
-    assert 3 <= len(kept) <= 5, kept
-    for frame in kept:
+    wire = kept(bench, 4)
+    frames = wire.of('keepalive')
+    for frame in frames:
         assert (frame.source, frame.target_port, frame.payload) == (OUTER['moon', 4], 4500, b'\xff'), frame
-    gaps = [b.time - a.time for a, b in zip(kept, kept[1:])]
-    assert all(0.95 < gap < 1.25 for gap in gaps), gaps
+    assert_only_where_silent(wire)
+    assert frames[3].time - frames[0].time < 3 * 3, 'one a second'
     bench.ping_both_ways()
 
 
@@ -48,16 +64,30 @@ def test_esp_is_enough(bench):
     up(bench, row('busy'))
     with bench.wire() as wire:
         bench.lab['alice'].run('ping', '-n', '-c', 10, '-i', '0.4', INNER['bob', 4])
-    assert not wire.of('keepalive') and len(wire.of('esp')) >= 20
-    wire = watch(bench, 2.5)
-    assert wire.of('keepalive')
+    assert len([frame for frame in wire.of('esp') if frame.source == OUTER['moon', 4]]) >= 10
+    assert_only_where_silent(wire)
+    kept(bench, 1)
 
 
 def test_ike_is_enough(bench):
-    # The timer of dpd_delay looks at each second; keepalives would come every two.
+    # Probes come each second, keepalives would every two.
     up(bench, row('probed', '2s', {'dpd_delay': '1s'}))
-    wire = watch(bench, 4.5)
-    assert len(wire.ike('INFORMATIONAL')) >= 4 and not wire.of('keepalive')
+    with bench.wire() as wire:
+        wire.until(lambda: len(wire.ike('INFORMATIONAL', response=False)) >= 5, 'five probes')
+    assert_only_where_silent(wire, 2)
+
+
+def test_a_nat_that_vanishes(bench):
+    # The next liveness check shows that nobody translates any more (RFC 4555 §3.8): no keepalives, and ESP as it is.
+    moon, _ = up(bench, row('vanished', moon={'dpd_delay': '3s'}))
+    kept(bench, 1)
+    bench.lab['router'].run('nft', 'flush', 'ruleset')
+    bench.lab.forget_flows()
+    moon.wait_log(rf'(?m)now between {re.escape(OUTER["moon", 4])}\S* and {re.escape(OUTER["sun", 4])}\S*\d\]$')
+    with bench.wire() as wire:
+        time.sleep(2.5)
+        bench.ping_both_ways()
+    assert not wire.of('keepalive') and {frame.protocol for frame in wire.of('esp')} == {50}, wire.of('esp')
 
 
 @pytest.mark.parametrize('keep_alive, hidden', [('1s', False), ('0s', True)], ids=['no-nat', 'switched-off'])
@@ -69,10 +99,10 @@ def test_none(bench, keep_alive, hidden):
 def test_one_for_all_sas_of_a_path(bench):
     # A second child and a rekeyed IKE SA are no reason for more.
     moon, _ = up(bench, row('shared'))
+    before = moon.the_ike()
     moon.rekey_ike()
-    moon.the_ike()
-    time.sleep(1)
-    assert 2 <= len(watch(bench, 3.5).of('keepalive')) <= 4
+    wait_for(lambda: moon.the_ike()['initiator-spi'] != before['initiator-spi'], 'a new IKE SA')
+    assert_only_where_silent(kept(bench, 3))
 
 
 def test_a_nat_that_appears_with_a_move(bench):
@@ -90,9 +120,8 @@ def test_a_nat_that_appears_with_a_move(bench):
         moon, _ = up(bench, row('moved', moon={'local_addrs': '172.16.0.0/16'}), hidden=False)
         assert not watch(bench, 2).of('keepalive')
         moon.host.run('ip', 'link', 'set', 'wan', 'down')
-        moon.wait_log('172.16.3.1')
-        time.sleep(1)
-        kept = [frame.source for frame in watch(bench, 2.5).of('keepalive')]
+        wait_for(lambda: moon.the_ike()['local-host'] == OUTER_SECOND['moon', 4], 'moon to move')
+        frames = kept(bench, 2).of('keepalive')
         bench.ping_both_ways()
         bench.lab.first_link_up('moon')
-    assert kept and set(kept) == {'172.16.3.1'}, kept
+    assert {frame.source for frame in frames} == {OUTER_SECOND['moon', 4]}, frames

@@ -12,7 +12,8 @@ def test_the_lab_carries_a_tunnel_between_two_charons(bench):
         bench.ping_both_ways(4, 6)
     assert_agreement(moon, sun, PSK)
     wire.assert_only_encrypted()
-    assert {frame.ike.exchange for frame in wire.ike()} == {'IKE_SA_INIT', 'IKE_AUTH'}
+    # An INFORMATIONAL may cross, too: charon tells its addresses again when the device of its plane has come.
+    assert {frame.ike.exchange for frame in wire.ike()} - {'INFORMATIONAL'} == {'IKE_SA_INIT', 'IKE_AUTH'}
     sun.end_ike()
     assert_gone(moon, sun)
 

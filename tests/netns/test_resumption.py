@@ -8,7 +8,7 @@ import pytest
 from lab import Tunnel, assert_agreement
 from lab.network import wait_for
 
-QUICK = {'retransmit_timeout': 0.2, 'retransmit_tries': 2, 'resumption': True}
+QUICK = {'retransmit_timeout': 0.5, 'retransmit_tries': 2, 'resumption': True}
 
 
 def tunnel(auth='psk'):

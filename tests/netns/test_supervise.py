@@ -12,7 +12,7 @@ import pytest
 
 from lab import INNER, OUTER, Tunnel, assert_agreement, assert_gone, wait_for
 
-QUICK = {'retransmit_timeout': 0.3, 'retransmit_tries': 2, 'retry_wait': 1, 'retry_wait_max': 2}
+QUICK = {'retransmit_timeout': 0.5, 'retransmit_tries': 2, 'retry_wait': 1, 'retry_wait_max': 2}
 KEEP = {'children.net.start_action': 'start', 'dpd_delay': '1s'}
 
 
@@ -30,9 +30,11 @@ def up(bench, tunnel, sun='tern'):
     return moon, sun
 
 
-def back(moon, sun, seconds=15):
-    wait_for(lambda: len(moon.children()) == 1 and len(sun.children()) == 1 and
-             moon.children()[0]['spi-in'] == sun.children()[0]['spi-out'], 'the tunnel to be back', seconds)
+def back(moon, sun):
+    def same():
+        ours, theirs = moon.children(), sun.children()
+        return len(ours) == len(theirs) == 1 and ours[0]['spi-in'] == theirs[0]['spi-out']
+    wait_for(same, 'the tunnel to be back')
 
 
 def down(moon):
@@ -89,12 +91,17 @@ def test_the_second_remote_address_has_its_turn(bench):
     bench.ping_both_ways()
 
 
-def test_a_name_with_a_silent_address_comes_up_in_one_attempt(bench):
-    # Both addresses are the name's: the first is left after two retransmissions, not after five.
+SILENT = '172.16.2.77'
+
+
+@pytest.mark.parametrize('remote, named', [('sun.tern.test', [SILENT, OUTER['sun', 4]]), ([SILENT, 'sun.tern.test'], [OUTER['sun', 4]])],
+                         ids=['of-a-name', 'beside-a-name'])
+def test_a_silent_address_does_not_cost_an_attempt(bench, remote, named):
+    # It is left after two retransmissions, not after five.
     settings = {**QUICK, 'retransmit_tries': 5, 'retransmit_base': 1, 'keep_alive': 0}
-    moon, sun = bench.prepare(row(moon={'remote_addrs': ['172.16.2.77', 'sun.tern.test']}, settings=settings))
+    moon, sun = bench.prepare(row(moon={'remote_addrs': remote}, settings=settings))
     hosts = moon.host.directory / 'hosts'
-    hosts.write_text(hosts.read_text() + f'{OUTER["sun", 4]} sun.tern.test\n')
+    hosts.write_text(hosts.read_text() + ''.join(f'{address} sun.tern.test\n' for address in named))
     sun.start()
     moon.start()
     moon.wait_log(r'172\.16\.2\.77\[500\] gave no answer to IKE_SA_INIT, sent 3 times: going on with the next')
@@ -151,7 +158,7 @@ def test_a_reload_tries_at_once_what_waits(bench):
 def test_a_reload_under_traffic_loses_nothing(bench):
     moon, sun = up(bench, row())
     child = moon.the_child()
-    ping = bench.lab.start_ping('alice', INNER['bob', 4])
+    pings = bench.lab.start_pings('alice', INNER['bob', 4])
     other = ('connections {{\n  other{n} {{\n    remote_addrs = 192.0.2.{n}\n    local {{\n auth = psk\n }}\n'
              '    remote {{\n auth = psk\n }}\n  }}')
     for n in range(1, 6):
@@ -160,7 +167,7 @@ def test_a_reload_under_traffic_loses_nothing(bench):
         moon.tern('reload')
         moon.process.popen.send_signal(signal.SIGHUP)
         sun.tern('reload')
-    assert bench.lab.lost_pings(ping) == 0, ping.output()
+    assert not pings.lost(), pings.output()
     assert moon.the_child()['spi-in'] == child['spi-in']
     assert 'other5' in moon.tern('conns').stdout and 'other1' not in moon.tern('conns').stdout
 
@@ -180,9 +187,9 @@ def test_a_changed_connection_is_undone_and_done_again(bench):
 
 
 def test_the_end_is_prompt_when_the_peer_is_silent(bench):
-    moon, sun = up(bench, row())
+    moon, sun = up(bench, row(settings={'retransmit_timeout': 30}))
     sun.end(signal.SIGKILL)
     sun.process = None
     begun = time.monotonic()
     moon.leave()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 10

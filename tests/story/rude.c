@@ -6,18 +6,28 @@
 #include "ike/v2/exchanges.h"
 
 static struct {
-	uint16_t notify, refusal, answer;
+	uint16_t notify, refusal, answer, spoilt;
+	uint8_t cp_type;
+	bool left_out;
 	unsigned refusals;
+	bool widens;
 	struct bytes data;
 } rude;
 
-static const struct payload_rule none[] = { { 0 } };
-static const struct message_rule any = { "anything", none };
+static const struct payload_rule payloads[] = { { PAYLOAD_CP, 0, 1 }, { 0 } };
+static const struct message_rule any = { "anything", payloads };
 
 static enum step build(struct exchange *x)
 {
 	if (rude.notify)
 		exchange_notify(x, rude.notify, rude.data);
+	if (rude.cp_type) {
+		struct writer *w = exchange_payload(x, PAYLOAD_CP);
+
+		cp_encode_begin(w, rude.cp_type);
+		write_bytes(w, rude.data);
+		exchange_payload_end(x);
+	}
 	return STEP_NEXT;
 }
 
@@ -25,7 +35,7 @@ static step_fn *const begins[] = { build, NULL };
 static step_fn *const ends[] = { NULL };
 static const struct round rounds[] = { { NULL, begins, &any, false }, { &any, ends, NULL, false } };
 
-void rude_request(struct ike_engine *e, uint8_t exchange, uint16_t notify, struct bytes data)
+static void begin(struct ike_engine *e, uint8_t exchange)
 {
 	static struct exchange_kind kind;
 	struct exchange *x;
@@ -33,10 +43,30 @@ void rude_request(struct ike_engine *e, uint8_t exchange, uint16_t notify, struc
 	kind = (struct exchange_kind){
 		.name = "rude", .type = exchange, .rounds = rounds, .round_count = 2
 	};
-	rude.notify = notify;
-	rude.data = data;
 	x = exchange_begin(e->sas, &kind, NULL);
 	exchange_start(x);
+}
+
+void rude_request(struct ike_engine *e, uint8_t exchange, uint16_t notify, struct bytes data)
+{
+	rude.notify = notify;
+	rude.cp_type = 0;
+	rude.data = data;
+	begin(e, exchange);
+}
+
+void rude_configures(struct ike_engine *e, uint8_t type, struct bytes attributes)
+{
+	rude.notify = 0;
+	rude.cp_type = type;
+	rude.data = attributes;
+	begin(e, INFORMATIONAL);
+}
+
+void rude_spoils(uint16_t notify, bool left_out)
+{
+	rude.spoilt = notify;
+	rude.left_out = left_out;
 }
 
 static enum step refuse(struct exchange *x)
@@ -55,6 +85,11 @@ void rude_refuses(uint16_t notify, unsigned times)
 {
 	rude.refusal = notify;
 	rude.refusals = times;
+}
+
+void rude_widens(bool yes)
+{
+	rude.widens = yes;
 }
 
 void rude_answers_with(uint16_t notify)
@@ -76,5 +111,25 @@ void __wrap_deal_response(struct exchange *x, struct child_deal *deal)
 {
 	if (rude.answer)
 		exchange_notify(x, rude.answer, BYTES_EMPTY);
+	if (rude.widens) {
+		deal->said_local = deal->local;
+		memset(deal->said_local.list[0].last.octets, 0xff, 4);
+	}
 	__real_deal_response(x, deal);
+}
+
+void __real_exchange_notify(struct exchange *x, uint16_t type, struct bytes data);
+void __wrap_exchange_notify(struct exchange *x, uint16_t type, struct bytes data);
+
+void __wrap_exchange_notify(struct exchange *x, uint16_t type, struct bytes data)
+{
+	uint8_t other[256];
+
+	if (type != rude.spoilt || x->initiator || data.size == 0 || data.size > sizeof(other)) {
+		__real_exchange_notify(x, type, data);
+	} else if (!rude.left_out) {
+		memcpy(other, data.data, data.size);
+		other[data.size - 1] ^= 1;
+		__real_exchange_notify(x, type, BYTES(other, data.size));
+	}
 }

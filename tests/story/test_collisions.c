@@ -84,6 +84,31 @@ static void rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant
 	}
 }
 
+/* Found by seed 5604: what is to send when the peer deletes the old child sends, too, when we do. */
+static void both_rekey_a_child_that_ends_meanwhile(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct story s = story_established(seed, NULL);
+		uint32_t old = s.alice->children[0].spec.child_id;
+
+		host_rekey(s.bob, NULL, "net");
+		world_run(s.w, 4 * NS_PER_MS);
+		host_rekey(s.alice, NULL, "net");
+		host_kernel(s.alice,
+			&(struct ike_kernel_event){
+				.kind = IKE_KERNEL_EXPIRE_HARD, .child_id = old });
+		world_run(s.w, 15 * NS_PER_MS);
+		s.w->faults.partition = true; /* what bob deletes comes later */
+		world_run(s.w, 3 * NS_PER_MS);
+		s.w->faults.partition = false;
+		world_run(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		nothing_else(&s);
+		story_end(&s);
+	}
+}
+
 static void rfc7296_2_8_1_a_peer_that_did_not_see_the_collision_deletes_the_child(void **state)
 {
 	struct story s = story_established(SEED, NULL);
@@ -570,9 +595,96 @@ static void both_create_the_same_child_at_once_and_one_stays(void **state)
 	}
 }
 
+/* Bob rekeys the child, and Alice's response gets lost: he doesn't know the new child. */
+static struct story response_lost(void)
+{
+	struct story s = story_established(SEED, NULL);
+
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 5 * NS_PER_MS);
+	s.w->faults.partition = true;
+	world_run(s.w, 10 * NS_PER_MS);
+	s.w->faults.partition = false;
+	host_rekey(s.alice, "net", NULL);
+	return s;
+}
+
+static void the_ike_sa_is_not_rekeyed_before_the_peer_has_its_new_child(void **state)
+{
+	struct story s = response_lost();
+
+	(void)state;
+	world_run(s.w, 30 * NS_PER_SECOND);
+	STORY_TRUE(s, !laddered(&s, "", "TEMPORARY_FAILURE"));
+	STORY_EQUAL(s, s.alice->ike_rekeyed + s.bob->ike_rekeyed, 2);
+	one_tunnel_stayed_up(&s);
+	story_end(&s);
+}
+
+static void a_peer_that_owes_a_delete_does_not_hold_up_the_ike_sa_for_long(void **state)
+{
+	struct story s = response_lost();
+
+	(void)state;
+	host_crash(s.bob);
+	world_run(s.w, 5 * NS_PER_SECOND);
+	STORY_TRUE(s, !laddered(&s, "alice", "-> CREATE_CHILD_SA request"));
+	world_run(s.w, 2 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "alice", "-> CREATE_CHILD_SA request"));
+	story_end(&s);
+}
+
+/* Ours hasn't been sent yet when the peer's request makes it. */
+static void what_the_peer_created_while_we_prepared_is_not_created_twice(void **state)
+{
+	struct story_config c = { .alice_connection = SECOND("10.8.0.0/16", "10.9.0.0/16"),
+		.bob_connection = SECOND("10.9.0.0/16", "10.8.0.0/16") };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	s.w->faults.answer_delay_ns = NS_PER_SECOND;
+	host_initiate(s.alice, "two");
+	s.w->faults.answer_delay_ns = 0;
+	host_initiate(s.bob, "two");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.alice), 2);
+	STORY_EQUAL(s, host_children(s.bob), 2);
+	STORY_EQUAL(s, s.alice->done_ok, 2);
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	STORY_TRUE(s, !laddered(&s, "alice  ->", "CREATE_CHILD_SA request"));
+	story_end(&s);
+}
+
+/* Alice's request is late, and what bob's made meanwhile has been rekeyed. */
+static void both_create_the_same_child_and_it_is_rekeyed_before_the_other_comes(void **state)
+{
+	struct story_config c = { .alice_connection = SECOND("10.8.0.0/16", "10.9.0.0/16"),
+		.bob_connection = SECOND("10.9.0.0/16", "10.8.0.0/16") };
+
+	(void)state;
+	for (unsigned seed = 1; seed <= SEEDS; seed++) { /* either's nonce is lower */
+		struct story s = story_established(seed, &c);
+
+		host_initiate(s.alice, "two");
+		sends_in_vain(&s);
+		host_initiate(s.bob, "two");
+		world_run(s.w, 100 * NS_PER_MS);
+		host_rekey(s.bob, NULL, "two");
+		world_run(s.w, LONG);
+		story_up(&s, 2);
+		STORY_EQUAL(s, s.alice->done_ok, 2);
+		STORY_EQUAL(s, s.bob->done_ok, 2);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			both_create_the_same_child_and_it_is_rekeyed_before_the_other_comes),
+		cmocka_unit_test(what_the_peer_created_while_we_prepared_is_not_created_twice),
+		cmocka_unit_test(both_rekey_a_child_that_ends_meanwhile),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),
 		cmocka_unit_test(
 			rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant),
@@ -610,6 +722,8 @@ int main(void)
 		cmocka_unit_test(rfc7296_2_25_2_peer_creates_a_child_while_we_rekey_the_ike_sa),
 		cmocka_unit_test(rfc7296_2_25_2_peer_rekeys_a_child_while_we_rekey_the_ike_sa),
 		cmocka_unit_test(rfc7296_2_25_2_peer_deletes_a_child_while_we_rekey_the_ike_sa),
+		cmocka_unit_test(the_ike_sa_is_not_rekeyed_before_the_peer_has_its_new_child),
+		cmocka_unit_test(a_peer_that_owes_a_delete_does_not_hold_up_the_ike_sa_for_long),
 		cmocka_unit_test(a_rekeying_while_a_reauthentication_is_under_way),
 		cmocka_unit_test(a_reauthentication_while_a_rekeying_is_under_way),
 	};

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#include "tests/story/rude.h"
+
+void host_drain(struct host *h); /* of sim/internal.h */
+
 #define SEED 19
 
 #define GATEWAY                                                                                    \
@@ -241,6 +245,81 @@ static void a_peer_that_crashed_gets_its_old_address(void **state)
 	story_end(&s);
 }
 
+/* From elsewhere, and without INITIAL_CONTACT. */
+static struct story returned_from_elsewhere(const char *policy, struct host **ret_there)
+{
+	char pools[100];
+	struct story s;
+
+	snprintf(pools, sizeof(pools), "pools = small\n unique = %s", policy);
+	s = roadwarrior(pools, "vips = 0.0.0.0\n mobike = no");
+	*ret_there = client(s.w, "alice", "192.0.2.77", "vips = 0.0.0.0\n unique = never");
+	host_initiate(*ret_there, "net");
+	world_run(s.w, 20 * NS_PER_SECOND);
+	return s;
+}
+
+static void with_replace_the_address_goes_to_where_the_peer_is_now(void **state)
+{
+	struct host *there;
+	struct story s = returned_from_elsewhere("replace", &there);
+
+	(void)state;
+	STORY_EQUAL(s, host_sas(s.alice) + host_virtuals(s.alice), 0);
+	STORY_EQUAL(s, strcmp(vip(there, 0), "10.3.0.1"), 0);
+	s.alice = there;
+	story_up(&s, 1);
+	leases(&s, "small", 1, 0);
+	host_packet(s.bob, "10.2.0.1", "10.3.0.1");
+	world_settle(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, there->traffic.delivered, 1);
+	story_end(&s);
+}
+
+static void with_no_and_keep_the_address_stays_where_it_is(void **state)
+{
+	struct host *there;
+	struct story s = returned_from_elsewhere("no", &there);
+
+	(void)state;
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(vip(there, 0), "10.3.0.2"), 0);
+	leases(&s, "small", 2, 0);
+	story_end(&s);
+
+	s = returned_from_elsewhere("keep", &there);
+	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, host_sas(there), 0);
+	leases(&s, "small", 1, 0);
+	story_end(&s);
+}
+
+/* What the gateway sets up has no virtual address, whatever it is for. */
+static void where_both_begin_at_once_replace_leaves_that_with_the_address(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		bool replace = i % 2;
+		char text[200];
+		struct story s = { .w = world_new(SEED + i) };
+
+		snprintf(text, sizeof(text),
+			"unique = %s\n remote_addrs = 192.0.2.1\n pools = small",
+			replace ? "replace" : "no");
+		s.bob = gateway(s.w, text, "dynamic");
+		s.alice = client(s.w, "alice", STORY_ALICE, "vips = 0.0.0.0");
+		host_initiate(i % 3 ? s.alice : s.bob, "net");
+		world_run(s.w, i * 2 * NS_PER_MS);
+		host_initiate(i % 3 ? s.bob : s.alice, "net");
+		world_run(s.w, 60 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_sas(s.bob), replace ? 1 : 2);
+		STORY_EQUAL(s, host_children(s.bob), replace ? 1 : 2);
+		STORY_EQUAL(s, host_virtuals(s.alice), 1);
+		leases(&s, "small", 1, 0);
+		story_end(&s);
+	}
+}
+
 static void an_exhausted_pool_refuses_the_child(void **state)
 {
 	struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
@@ -393,6 +472,53 @@ static void a_new_authentication_keeps_the_address(void **state)
 	story_end(&s);
 }
 
+/* CP payloads in a session, RFC 7296 §2.19 and §3.15: common attributes are answered, addresses come with
+ * IKE_AUTH alone, nothing can be set, and nobody is told anything by a CFG_REPLY that wasn't asked for. */
+static void configuration_in_a_session(void **state)
+{
+	static const uint8_t ask[] = { 0, 1, 0, 0, 0, 7, 0, 0, 0, 14, 0,
+		0 }; /* ADDR VERSION SUPPORTED */
+	static const uint8_t set[] = { 0, 1, 0, 4, 10, 3, 0, 9, 0, 3, 0, 4, 10, 9, 9,
+		9 }; /* ADDR DNS */
+	static const uint8_t cut[] = { 0, 1, 0, 44, 10 };
+	static const struct {
+		uint8_t type;
+		struct bytes attributes;
+		const char *request, *response;
+	} rows[] = {
+		{ RUDE_CFG_REQUEST, { ask, sizeof(ask) }, "request 2 [ CPRQ(ADDR VER SUP) ]",
+			"response 2 [ CPRP(VER SUP) ]" },
+		{ RUDE_CFG_REQUEST, { 0 }, "request 2 [ CPRQ() ]", "response 2 [ CPRP() ]" },
+		{ RUDE_CFG_SET, { set, sizeof(set) }, "request 2 [ CPS(ADDR DNS) ]",
+			"response 2 [ CPA() ]" },
+		{ RUDE_CFG_REPLY, { set, sizeof(set) }, "request 2 [ CPRP(ADDR DNS) ]",
+			"response 2 [ ]" },
+		{ RUDE_CFG_ACK, { 0 }, "request 2 [ CPA() ]", "response 2 [ ]" },
+		{ 99, { set, sizeof(set) }, "request 2 [ CP", "response 2 [ ]" },
+		{ RUDE_CFG_SET, { cut, sizeof(cut) }, "request 2 [ CP", "N(INVALID_SYNTAX)" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story s = roadwarrior("pools = small", "vips = 0.0.0.0");
+
+		rude_configures(s.alice->engine, rows[i].type, rows[i].attributes);
+		host_drain(s.alice);
+		world_settle(s.w, 10 * NS_PER_SECOND);
+		STORY_TRUE(s, laddered(&s, rows[i].request));
+		STORY_TRUE(s, laddered(&s, rows[i].response));
+		STORY_EQUAL(s, host_virtuals(s.bob), 0);
+		if (rows[i].attributes.data == cut) { /* §2.21.3 */
+			story_down(&s);
+		} else {
+			story_up(&s, 1);
+			STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+			leases(&s, "small", 1, 0);
+		}
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +532,9 @@ int main(void)
 		cmocka_unit_test(two_clients_have_two_addresses),
 		cmocka_unit_test(a_peer_that_returns_gets_its_old_address),
 		cmocka_unit_test(a_peer_that_crashed_gets_its_old_address),
+		cmocka_unit_test(with_replace_the_address_goes_to_where_the_peer_is_now),
+		cmocka_unit_test(with_no_and_keep_the_address_stays_where_it_is),
+		cmocka_unit_test(where_both_begin_at_once_replace_leaves_that_with_the_address),
 		cmocka_unit_test(an_exhausted_pool_refuses_the_child),
 		cmocka_unit_test(an_address_that_is_offline_for_longest_is_given_away),
 		cmocka_unit_test(a_client_that_does_not_ask_is_told_to),
@@ -414,6 +543,7 @@ int main(void)
 		cmocka_unit_test(the_address_stays_over_reauthentication),
 		cmocka_unit_test(a_pool_with_leases_online_is_not_unloaded),
 		cmocka_unit_test(a_gateway_without_pools_leaves_the_client_without_a_child),
+		cmocka_unit_test(configuration_in_a_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

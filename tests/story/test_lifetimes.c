@@ -281,6 +281,29 @@ static void what_only_receives_is_no_child_that_stands(void **state)
 	story_end(&s);
 }
 
+/* Bob answered alice's rekeying, but her delete comes when his old child has ended by itself. */
+static void what_took_the_place_of_an_expired_child_sends(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, 15 * NS_PER_MS);
+	world_cut(s.w, s.alice, s.bob, true);
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+	host_jump(s.bob, 300 * NS_PER_SECOND);
+	world_run(s.w, 3500 * NS_PER_MS); /* alice tries again in vain; bob's next comes before */
+	STORY_EQUAL(s, ladder_count(&s, "bob", "the peer did not delete it"), 1);
+	world_cut(s.w, s.alice, s.bob, false);
+	world_run(s.w, 30 * NS_PER_SECOND);
+	host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->traffic.delivered, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +318,7 @@ int main(void)
 		cmocka_unit_test(a_late_success_of_rekeying_is_in_time),
 		cmocka_unit_test(a_replaced_child_receives_for_a_while_and_is_gone),
 		cmocka_unit_test(what_only_receives_is_no_child_that_stands),
+		cmocka_unit_test(what_took_the_place_of_an_expired_child_sends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

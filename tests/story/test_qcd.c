@@ -153,9 +153,35 @@ static void a_wrong_token_changes_nothing(void **state)
 	story_end(&s);
 }
 
+/* Alice rekeys the IKE SA, and bob's first request in the new one overtakes his answer. What she has to
+ * say to that would come when bob knows her new token. */
+static void a_rekeyed_ike_sa_that_is_not_known_yet_is_not_lost(void **state)
+{
+	struct story s = with_secrets();
+
+	(void)state;
+	host_rekey(s.alice, "net", NULL);
+	world_run(s.w, NS_PER_MS);
+	s.w->faults.delay_ns = 300 * NS_PER_MS;
+	world_run(s.w, 15 * NS_PER_MS);
+	s.w->faults.delay_ns = 10 * NS_PER_MS;
+	STORY_EQUAL(s, s.bob->ike_rekeyed, 1);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 5 * NS_PER_MS);
+	s.w->faults.delay_ns = 500 * NS_PER_MS;
+	world_run(s.w, 10 * NS_PER_MS);
+	s.w->faults.delay_ns = 10 * NS_PER_MS;
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_down + s.bob->ike_down, 0);
+	STORY_EQUAL(s, s.bob->child_rekeyed, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rekeyed_ike_sa_that_is_not_known_yet_is_not_lost),
 		cmocka_unit_test(a_request_is_answered_with_the_token_and_the_sa_is_over),
 		cmocka_unit_test(an_esp_packet_leads_to_a_probe_and_the_probe_to_the_token),
 		cmocka_unit_test(without_the_secret_there_is_only_a_hint_and_the_sa_stays_for_now),

@@ -105,6 +105,24 @@ static void a_peer_that_has_authenticated_is_redirected(void **state)
 	story_end(&g.s);
 }
 
+static void a_name_is_resolved_where_the_client_is(void **state)
+{
+	struct gateways g = gateways("", "", NULL);
+
+	(void)state;
+	host_initiate(g.s.alice, "net");
+	world_settle(g.s.w, 10 * NS_PER_SECOND);
+	host_redirect(g.s.bob, "net", "carol.example");
+	world_run(g.s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(g.s, host_sas(g.carol), 0); /* it has no such name yet */
+	world_name(g.s.w, "carol.example", CAROL);
+	host_redirect(g.s.bob, "net", "carol.example");
+	world_run(g.s.w, 10 * NS_PER_SECOND);
+	up_at(&g, g.carol);
+	STORY_EQUAL(g.s, g.s.alice->child_rekeyed, 1);
+	story_end(&g.s);
+}
+
 static void a_client_that_does_not_follow_stays(void **state)
 {
 	struct gateways g = gateways("follow_redirects = no\n", "redirect_to = " CAROL "\n", NULL);
@@ -221,6 +239,7 @@ int main(void)
 		cmocka_unit_test(a_session_moves_to_the_new_gateway),
 		cmocka_unit_test(a_new_client_is_redirected_before_it_costs_anything),
 		cmocka_unit_test(a_peer_that_has_authenticated_is_redirected),
+		cmocka_unit_test(a_name_is_resolved_where_the_client_is),
 		cmocka_unit_test(a_client_that_does_not_follow_stays),
 		cmocka_unit_test(only_the_gateway_redirects),
 		cmocka_unit_test(a_gateway_that_is_another_gets_no_session),

@@ -66,7 +66,7 @@ static void all_children_move_to_a_newly_authenticated_sa(void **state)
 	(void)state;
 	story_up(&s, 2);
 	host_reauthenticate(s.alice, "net");
-	world_settle(s.w, 60 * NS_PER_SECOND);
+	world_run(s.w, 10 * NS_PER_SECOND);
 	story_up(&s, 2);
 	STORY_EQUAL(s, s.alice->ike_replaced, 1);
 	STORY_EQUAL(s, s.alice->ike_up, 2);
@@ -92,8 +92,28 @@ static void either_end_always_sends_what_the_other_can_read(void **state)
 			STORY_TRUE(s, would_arrive(s.alice, s.bob));
 			STORY_TRUE(s, would_arrive(s.bob, s.alice));
 		}
+		world_run(s.w, 10 * NS_PER_SECOND);
 		story_up(&s, 1);
 		STORY_EQUAL(s, s.alice->ike_replaced + s.bob->ike_replaced, 1);
+		story_end(&s);
+	}
+}
+
+static void what_is_under_way_over_the_old_sa_arrives(void **state)
+{
+	(void)state;
+	for (unsigned ms = 0; ms < 300; ms += 5) {
+		struct story s = story_established(SEED, NULL);
+
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, ms * NS_PER_MS);
+		s.w->faults.delay_ns = 700 * NS_PER_MS; /* it goes another way */
+		host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+		host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+		s.w->faults.delay_ns = 10 * NS_PER_MS;
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		story_up(&s, 1);
 		story_end(&s);
 	}
 }
@@ -155,7 +175,7 @@ static void a_responder_without_an_address_asks_for_it(void **state)
 
 	(void)state;
 	host_reauthenticate(s.bob, "net");
-	world_run(s.w, 10 * NS_PER_SECOND);
+	world_run(s.w, 20 * NS_PER_SECOND);
 	STORY_TRUE(s, laddered(&s, "INFORMATIONAL request 0 [ N(AUTH_LIFETIME) ]"));
 	STORY_EQUAL(s, s.bob->done_ok, 1);
 	STORY_EQUAL(s, s.alice->ike_replaced, 1);
@@ -239,11 +259,36 @@ static void an_heir_that_stopped_sending_does_not_begin_again(void **state)
 	story_end(&s);
 }
 
+/* Bob's begins first but is late, by up to as long as the old IKE SA is kept and longer. */
+static void both_reauthenticate_and_one_ike_sa_stays(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		struct story s = story_established(100 + i, NULL);
+
+		host_reauthenticate(s.bob, "net");
+		s.w->faults.partition = true;
+		world_run(s.w, NS_PER_MS);
+		s.w->faults.partition = false;
+		world_run(s.w, i * 250 * NS_PER_MS);
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, 200 * NS_PER_MS);
+		s.w->faults.partition = i & 1; /* the old one's end is late, too */
+		world_run(s.w, 8 * NS_PER_SECOND);
+		s.w->faults.partition = false;
+		world_run(s.w, 120 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_reauthenticate_and_one_ike_sa_stays),
 		cmocka_unit_test(all_children_move_to_a_newly_authenticated_sa),
 		cmocka_unit_test(either_end_always_sends_what_the_other_can_read),
+		cmocka_unit_test(what_is_under_way_over_the_old_sa_arrives),
 		cmocka_unit_test(reauth_time_is_kept),
 		cmocka_unit_test(the_initiator_keeps_to_the_responders_lifetime),
 		cmocka_unit_test(the_lifetime_outlasts_a_rekeyed_ike_sa),

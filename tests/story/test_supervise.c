@@ -300,6 +300,72 @@ static void a_reload_touches_only_what_changed(void **state)
 	story_end(&s);
 }
 
+/* What carries the child meanwhile is what it is to replace. */
+static void a_reauthentication_is_no_attempt_that_the_peer_forestalled(void **state)
+{
+	struct story s = supervised(NULL);
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	s.w->faults.partition = true; /* so that it takes some seconds */
+	world_run(s.w, NS_PER_MS);
+	s.w->faults.partition = false;
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, MINUTE);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.alice->failed, 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void a_reload_leaves_no_ike_sa_without_children(void **state)
+{
+	static const char *const two[] = {
+		"children {\n two {\n local_ts = 10.8.0.0/16\n remote_ts = 10.9.0.0/16\n start_action = start\n }\n }\n",
+		"children {\n two {\n local_ts = 10.9.0.0/16\n remote_ts = 10.8.0.0/16\n }\n }\n"
+	};
+	struct story_config c = {
+		.alice_child = starts, .alice_connection = two[0], .bob_connection = two[1]
+	};
+	struct story s = supervised(&c);
+	char text[1024];
+
+	(void)state;
+	story_up(&s, 2);
+	snprintf(text, sizeof(text), "%s dpd_delay = 33s", two[0]);
+	c.alice_connection = text;
+	reload(s.alice, true, &c);
+	world_run(s.w, MINUTE);
+	story_up(&s, 2);
+	story_end(&s);
+}
+
+/* The first IKE SA has lost its child, and alice uses it no more. */
+static void what_stands_in_another_ike_sa_is_not_made_again(void **state)
+{
+	struct story_config changed = { .alice_child = starts,
+		.alice_connection = "dpd_delay = 33s" };
+	struct story s = supervised(NULL);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	world_run(s.w, MINUTE);
+	reload(s.alice, true, &changed);
+	world_run(s.w, MINUTE);
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	host_rekey(s.bob, "net", NULL);
+	world_run(s.w, MINUTE);
+	for (int i = 0; i < 2; i++) {
+		host_initiate(i ? s.alice : s.bob, "net");
+		world_run(s.w, MINUTE);
+		STORY_EQUAL(s, host_children(s.alice), 1);
+		STORY_EQUAL(s, host_children(s.bob), 1);
+	}
+	STORY_EQUAL(s, s.alice->done_ok, 2);
+	STORY_EQUAL(s, s.bob->done_ok, 2);
+	story_end(&s);
+}
+
 static void a_reload_loses_no_packet(void **state)
 {
 	struct story_config c = { .alice_child = starts };
@@ -463,6 +529,9 @@ int main(void)
 		cmocka_unit_test(what_waits_can_be_taken_down_too),
 		cmocka_unit_test(a_child_refused_is_asked_for_again),
 		cmocka_unit_test(a_reload_touches_only_what_changed),
+		cmocka_unit_test(a_reauthentication_is_no_attempt_that_the_peer_forestalled),
+		cmocka_unit_test(a_reload_leaves_no_ike_sa_without_children),
+		cmocka_unit_test(what_stands_in_another_ike_sa_is_not_made_again),
 		cmocka_unit_test(a_reload_loses_no_packet),
 		cmocka_unit_test(a_shutdown_deletes_and_starts_nothing),
 		cmocka_unit_test(a_shutdown_does_not_wait_for_a_silent_peer),

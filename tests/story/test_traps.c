@@ -230,11 +230,35 @@ static void a_reload_keeps_the_trap_and_what_waits_in_it(void **state)
 	world_settle(s.w, 10 * NS_PER_SECOND);
 	story_up(&s, 1);
 	STORY_EQUAL(s, s.alice->children[0].spec.reqid, reqid);
-	STORY_TRUE(s, s.bob->traffic.delivered >= 1);
+	STORY_EQUAL(s, s.bob->traffic.delivered, 2);
 	STORY_EQUAL(s, s.alice->traffic.clear, 0);
 	/* A configuration without that child has no trap either. */
 	host_reload(s.alice, "secrets { ike-1 { secret = sharks } }\n");
 	STORY_EQUAL(s, s.alice->traps[0].spec.reqid, 0);
+	story_end(&s);
+}
+
+/* What waits goes a moment after the child that the peer asked for stands, as the peer needs one, too:
+ * and so does what comes in that moment. */
+static void packets_wait_while_the_peer_initiates(void **state)
+{
+	struct story s = trapped(NULL);
+
+	(void)state;
+	s.w->faults.partition = true;
+	host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+	world_run(s.w, NS_PER_SECOND);
+	s.w->faults.partition = false;
+	s.w->faults.answer_delay_ns = 20 * NS_PER_MS;
+	host_initiate(s.bob, "net");
+	for (unsigned i = 0; i < 60; i++) {
+		host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+		world_run(s.w, 5 * NS_PER_MS);
+	}
+	world_settle(s.w, 2 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.bob->traffic.delivered, 61);
+	STORY_EQUAL(s, s.alice->traffic.clear, 0);
 	story_end(&s);
 }
 
@@ -264,6 +288,7 @@ int main(void)
 		cmocka_unit_test(a_silent_peer_fails_and_the_trap_tries_again),
 		cmocka_unit_test(a_child_that_is_there_takes_the_trap),
 		cmocka_unit_test(a_reload_keeps_the_trap_and_what_waits_in_it),
+		cmocka_unit_test(packets_wait_while_the_peer_initiates),
 		cmocka_unit_test(nobody_to_initiate_to_is_no_trap),
 	};
 

@@ -160,6 +160,24 @@ static void keep_stays_where_somebody_answers(void **state)
 	story_end(&s);
 }
 
+/* Whoever of the two set it up. */
+static void whoever_wants_it_again_gets_what_stands(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < POLICIES; i++) {
+		struct story_config c = { .connection = policies[i] };
+		struct story s = story_established(SEED, &c);
+
+		host_initiate(s.bob, "net");
+		host_initiate_ike(s.alice, "net");
+		world_run(s.w, 20 * NS_PER_SECOND);
+		story_up(&s, 1);
+		STORY_EQUAL(s, s.alice->ike_up + s.bob->ike_up, 2);
+		STORY_EQUAL(s, s.alice->done_ok + s.bob->done_ok, 3);
+		story_end(&s);
+	}
+}
+
 static void reauthentication_passes_every_policy(void **state)
 {
 	(void)state;
@@ -244,6 +262,66 @@ static void one_of_two_stays_though_messages_get_lost(void **state)
 	}
 }
 
+/* IKE_SA_INITs cross: neither end knows by its IKE_AUTH what the other's will come to. */
+static void none_of_two_says_that_it_is_the_only_one(void **state)
+{
+	struct story s = both_at_once(SEED / 5 * 5, policies[REPLACE], false);
+
+	(void)state;
+	world_run(s.w, 20 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, laddered(&s, "INITIAL_CONTACT"), 0);
+	STORY_EQUAL(s, s.alice->ike_up + s.bob->ike_up, 4);
+	story_end(&s);
+}
+
+/* With `never` Bob doesn't know the rule: what he initiated is left to Alice. */
+static void a_peer_that_does_not_know_the_rule_leaves_it_to_us(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct story_config c = { .alice_connection = policies[seed % 3],
+			.bob_connection = policies[NEVER] };
+		struct story s = story_begin(seed, &c, NULL);
+
+		host_initiate(s.alice, "net");
+		host_initiate(s.bob, "net");
+		world_run(s.w, 500 * NS_PER_MS);
+		STORY_EQUAL(s, host_sas(s.bob), 2);
+		traffic(&s, 300);
+		world_run(s.w, 2 * NS_PER_SECOND);
+		story_up(&s, 1);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		world_run(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+/* As by one that wants the deleted one back: what is begun in these seconds is refused. */
+static void the_deleted_one_is_not_set_up_again(void **state)
+{
+	struct story_config c = { .alice_connection = policies[NO],
+		.bob_connection = policies[NEVER] };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	host_initiate(s.bob, "net");
+	while (!s.alice->ike_replaced)
+		world_run(s.w, 10 * NS_PER_MS);
+	world_run(s.w, 2 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_reauthenticate(s.bob, "net");
+	world_run(s.w, 2 * NS_PER_SECOND);
+	STORY_TRUE(s, strstr(s.alice->last_failure, "sets up again"));
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	world_run(s.w, 300 * NS_PER_SECOND);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void never_leaves_both(void **state)
 {
 	struct story s = both_at_once(SEED, policies[NEVER], false);
@@ -253,6 +331,56 @@ static void never_leaves_both(void **state)
 	STORY_EQUAL(s, host_sas(s.alice), 2);
 	STORY_EQUAL(s, host_sas(s.bob), 2);
 	story_end(&s);
+}
+
+/* Alice goes on in the IKE SA that stands; bob, whose configuration has changed, sets up another. */
+static void a_child_that_both_make_in_different_ike_sas_is_made_once(void **state)
+{
+	struct story_config c = { .bob_child = "start_action = start" };
+	char text[8192];
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * 20; i++) {
+		struct story s = story_established(SEED + i, NULL);
+
+		host_terminate(s.alice, NULL, "net");
+		world_run(s.w, NS_PER_SECOND);
+		host_initiate(s.alice, "net");
+		s.w->faults.partition = i & 1; /* its request comes when bob's SA stands */
+		world_run(s.w, NS_PER_MS);
+		s.w->faults.partition = false;
+		s.w->faults.answer_delay_ns = i * NS_PER_MS;
+		host_reload(s.bob, story_text(&c, false, text, sizeof(text)));
+		world_run(s.w, 30 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_children(s.alice), 1);
+		STORY_EQUAL(s, host_children(s.bob), 1);
+		host_packet(s.alice, "10.1.0.1", "10.2.0.1");
+		host_packet(s.bob, "10.2.0.1", "10.1.0.1");
+		world_run(s.w, NS_PER_SECOND);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		story_end(&s);
+	}
+}
+
+/* Alice moves while both of two stand, and sets up each anew. */
+static void one_of_two_stays_though_both_are_set_up_anew(void **state)
+{
+	struct story_config c = { .alice_connection = "local_addrs = %any\n mobike = no\n",
+		.bob_connection = "remote_addrs = 192.0.2.1, 203.0.113.1\n mobike = no\n" };
+
+	(void)state;
+	for (unsigned i = 0; i < 30; i++) {
+		struct story s = story_begin(SEED + i, &c, NULL);
+
+		s.w->faults.answer_delay_ns = 900 * NS_PER_MS;
+		host_initiate(s.alice, "net");
+		host_initiate(s.bob, "net");
+		world_run(s.w, 8 * NS_PER_SECOND + i * 200 * NS_PER_MS);
+		host_set_address(s.alice, "203.0.113.1");
+		world_run(s.w, 60 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
 }
 
 int main(void)
@@ -265,9 +393,15 @@ int main(void)
 		cmocka_unit_test(keep_yields_to_initial_contact),
 		cmocka_unit_test(keep_yields_where_nobody_answers_any_more),
 		cmocka_unit_test(keep_stays_where_somebody_answers),
+		cmocka_unit_test(whoever_wants_it_again_gets_what_stands),
 		cmocka_unit_test(reauthentication_passes_every_policy),
 		cmocka_unit_test(one_of_two_stays_and_no_packet_is_lost),
 		cmocka_unit_test(one_of_two_stays_though_messages_get_lost),
+		cmocka_unit_test(none_of_two_says_that_it_is_the_only_one),
+		cmocka_unit_test(a_peer_that_does_not_know_the_rule_leaves_it_to_us),
+		cmocka_unit_test(the_deleted_one_is_not_set_up_again),
+		cmocka_unit_test(a_child_that_both_make_in_different_ike_sas_is_made_once),
+		cmocka_unit_test(one_of_two_stays_though_both_are_set_up_anew),
 		cmocka_unit_test(never_leaves_both),
 	};
 

@@ -82,6 +82,29 @@ static void packets_wait_for_the_child_and_go_in_order(void **state)
 	world_free(w);
 }
 
+static void what_comes_behind_those_that_wait_for_the_peer_waits_too(void **state)
+{
+	struct child_spec spec;
+	struct world *w = world_trapped(&spec);
+	struct esp_event event;
+	unsigned kept = 1;
+
+	(void)state;
+	spec.answered = true;
+	send_to(w, "10.2.0.1", 40);
+	assert_true(esp_next_event(w->a, &event));
+	assert_int_equal(esp_install_in(w->a, 1, &spec), 0);
+	assert_int_equal(esp_install_out(w->a, 1, &spec), 0);
+	while (send_to(w, "10.2.0.1", 40)->verdict == ESP_KEPT)
+		assert_true(++kept < 1000);
+	assert_true(kept > 10 && stats_of(w, 1).kept_packets == kept && !stats_of(w, 1).dropped);
+	assert_int_equal(w->out[0].verdict, ESP_SEND); /* rather than that any is dropped */
+	assert_false(esp_next_event(w->a, &event));
+	assert_int_equal(release(w), kept);
+	assert_int_equal(send_to(w, "10.2.0.1", 40)->verdict, ESP_SEND);
+	world_free(w);
+}
+
 static void one_acquire_a_second_says_which_packet(void **state)
 {
 	struct child_spec spec;
@@ -279,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_wait_for_the_child_and_go_in_order),
+		cmocka_unit_test(what_comes_behind_those_that_wait_for_the_peer_waits_too),
 		cmocka_unit_test(one_acquire_a_second_says_which_packet),
 		cmocka_unit_test(the_oldest_goes_where_a_trap_is_full),
 		cmocka_unit_test(octets_are_bounded_too),

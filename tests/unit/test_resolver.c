@@ -2,10 +2,12 @@
 #include "host/resolver.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,6 +163,61 @@ static void a_program_that_fails_is_said_to(void **state)
 	assert_int_equal(failures, 1);
 }
 
+/* In a mount namespace of our own systemd-resolved seems to run and has a resolvectl that writes down what it
+ * is told, and fails where `refuse` is there. */
+static bool resolved_runs(void)
+{
+	static const char link[] = "/usr/sbin/resolvectl", real[] = "/usr/bin/resolvectl";
+	char script[400];
+	struct stat st;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("tern", "/run", "tmpfs", 0, NULL) < 0 || mkdir("/run/systemd", 0755) < 0 ||
+		mkdir("/run/systemd/resolve", 0755) < 0 ||
+		close(creat("/run/systemd/resolve/resolv.conf", 0644)) < 0)
+		return false;
+	snprintf(script, sizeof(script), "#!/bin/sh\necho \"$@\" >>%s/told\n[ ! -f %s/refuse ]\n",
+		directory, directory);
+	write_file("program", script, 0700);
+	write_file("told", "", 0600);
+	if (access(real, F_OK) == 0)
+		return mount(path("program"), real, NULL, MS_BIND, NULL) == 0;
+	return lstat("/usr/sbin", &st) == 0 && S_ISDIR(st.st_mode) &&
+		mount("tern", "/usr/sbin", "tmpfs", 0, NULL) == 0 &&
+		symlink(path("program"), link) == 0;
+}
+
+static void resolved_is_told_by_resolvectl(void **state)
+{
+	const struct address list[] = { address("10.2.0.53"), address("fd02::53") };
+	struct resolver *r;
+
+	(void)state;
+	if (!resolved_runs())
+		skip();
+	failures = 0;
+	r = resolver("", "", true);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_file("told", ""); /* of a device that is new it knows nothing */
+	resolver_add(r, list, 2);
+	resolver_remove(r, list, 1); /* while the first still runs */
+	uv_run(&loop, UV_RUN_DEFAULT);
+	resolver_close(r);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(failures, 0);
+	assert_file("told",
+		"dns tern0 10.2.0.53 fd02::53\ndomain tern0 ~.\n"
+		"dns tern0 fd02::53\ndomain tern0 ~.\n"
+		"revert tern0\n");
+	write_file("told", "", 0600);
+	write_file("refuse", "", 0600);
+	resolver_add(r, list, 1);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(failures, 1);
+	assert_file("told", "dns tern0 10.2.0.53\n"); /* no domain without a server */
+	resolver_free(r);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -169,10 +226,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const files[] = { "resolv.conf", "program", "told" };
+	static const char *const files[] = { "resolv.conf", "program", "told", "refuse" };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		unlink(path(files[i]));
 	rmdir(directory);
 	return uv_loop_close(&loop);
@@ -186,6 +243,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_written_where_it_is_off),
 		cmocka_unit_test(a_program_is_told_one_thing_after_the_other),
 		cmocka_unit_test(a_program_that_fails_is_said_to),
+		cmocka_unit_test(resolved_is_told_by_resolvectl), /* leaves a world where it runs */
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

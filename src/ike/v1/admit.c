@@ -233,7 +233,7 @@ static void admit_clear(struct ike_sa *sa, const struct v1_datagram *d)
 		? v1_opened_without_integrity(sa, d, arena, &unused, &why)
 		: NULL;
 
-	if (message && !message->malformed && stray_allowed(sa->engine)) {
+	if (message && !message->malformed && send_stray_allowed(sa->engine)) {
 		v1_tell_received(sa, message, d->octets.size);
 		v1_informational_unprotected(sa, message);
 	} else {

@@ -207,7 +207,7 @@ void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n)
 	o.header = header_of(sa, V1_INFORMATIONAL, v1_message_id_new(sa));
 	if (sa->established_at) {
 		send_protected(sa, &o);
-	} else if (stray_allowed(sa->engine)) {
+	} else if (send_stray_allowed(sa->engine)) {
 		datagram = seal(&o, clear, sizeof(clear));
 		tell_sent(sa, &o, datagram.size);
 		engine_send(sa->engine, &sa->path, datagram);

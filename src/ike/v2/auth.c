@@ -331,8 +331,13 @@ void auth_established(struct exchange *x)
 		endpoint_print(&sa->path.remote, d), id_print(&remote, b, sizeof(b)));
 }
 
+/* A responder's refusal may get lost. */
 void auth_failed(struct exchange *x, const char *why)
 {
-	if (!x->sa->gone)
+	if (x->sa->gone)
+		return;
+	if (x->initiator)
 		sa_doom(x->sa, SA_END_FAILED, why);
+	else
+		sa_linger(x->sa, SA_END_FAILED, why);
 }

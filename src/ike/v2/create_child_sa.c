@@ -11,6 +11,7 @@
 #include "ike/renew.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"
+#include "ike/twins.h"
 #include "ike/v2/collision.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/keys.h"
@@ -34,6 +35,7 @@ static const struct message_rule response = { "CREATE_CHILD_SA response", reques
 
 struct create_data {
 	struct child_deal deal;
+	ike_time asked_at;        /* for a new child: when we began to */
 	uint16_t error;           /* the peer's refusal */
 	uint32_t rival;           /* what the peer's exchange for the same child made; 0: none */
 	struct bytes rival_nonce; /* the lower one of that exchange */
@@ -110,13 +112,21 @@ static enum step ask_spi(struct exchange *x)
 
 /* The initiator. */
 
+/* By IKE_AUTH, or by the peer. A packet may want a second child of the same configuration. */
+static bool made_already(const struct exchange *x)
+{
+	return !(x->intent->command & TRAP_COMMAND) && child_live(x->sa, x->intent->config->name);
+}
+
 static enum step prepare_new(struct exchange *x)
 {
 	struct create_data *d = x->data;
 
-	if (!(x->intent->command & TRAP_COMMAND) && child_live(x->sa, x->intent->config->name))
-		return STEP_END; /* made in the meantime: by IKE_AUTH, or by the peer */
+	if (made_already(x))
+		return STEP_END;
 	d->deal.config = x->intent->config;
+	if (!d->asked_at)
+		d->asked_at = x->engine->now;
 	if (!d->deal.ni.size) {
 		d->deal.ni = nonce_new(x);
 		d->deal.ke.group = deal_first_group(d->deal.config);
@@ -155,8 +165,8 @@ static enum step build_request(struct exchange *x)
 
 	if (d->deal.rekeys_id && (!rekeyed_child(x) || d->deal.rekeys->successor))
 		return STEP_END; /* gone while we asked, or rekeyed by the peer */
-	if (!d->deal.rekeys_id && d->rival && !(x->intent->command & TRAP_COMMAND))
-		return STEP_END; /* made by the peer while we asked */
+	if (!d->deal.rekeys_id && made_already(x))
+		return STEP_END; /* by the peer, while we asked */
 	if (d->deal.rekeys)
 		exchange_notify_spi(
 			x, REKEY_SA, PROTOCOL_ESP, d->deal.rekeys->spec.spi_in, BYTES_EMPTY);
@@ -317,19 +327,26 @@ static bool covered_already(struct exchange *x)
 	return false;
 }
 
+/* The same child, which has come to stand in another IKE SA. */
+static struct child_sa *elsewhere(struct exchange *x)
+{
+	struct create_data *d = x->data;
+
+	return d->deal.rekeys_id || rival(x) ? NULL
+					     : twins_other_child(x->sa, &d->deal, d->asked_at);
+}
+
 static enum step install(struct exchange *x)
 {
 	struct create_data *d = x->data;
-	struct child_sa *made, *theirs = rival(x);
+	struct child_sa *made, *theirs = rival(x), *other = elsewhere(x);
 
-	if (deleted_already(d)) {
-		if (rekeyed_child(x))
-			delete_replaced(x, d->deal.rekeys);
+	if (deleted_already(d))
 		return exchange_reject(x, 0, "the peer has deleted the new child already");
-	}
 	if (theirs)
 		d->deal.reqid = theirs->spec.reqid; /* the same policies */
-	d->deal.redundant = lost_to_rival(x) || covered_already(x);
+	d->deal.redundant = lost_to_rival(x) || covered_already(x) ||
+		(other && !twins_keeps_child(x->sa, other));
 	made = deal_install(x, &d->deal);
 	if (!made)
 		return exchange_reject(x, 0, "the child could not be installed");
@@ -337,6 +354,8 @@ static enum step install(struct exchange *x)
 		settle_rekey(x, made);
 	else
 		settle_new(x, made);
+	if (other && !d->deal.redundant)
+		twins_drop_child(other);
 	return STEP_NEXT;
 }
 
@@ -425,12 +444,27 @@ static void rekey_failed(struct exchange *x, struct child_sa *old, const char *w
 	command_done(x->engine, x->intent->command, false, 0, why);
 }
 
+/* The peer made a child, and we could not: it is to delete that, and goes on with the one that was to be
+ * rekeyed. Where it has deleted it already, that one was meant, too. */
+static void delete_orphan(struct exchange *x, const struct child_sa *old)
+{
+	struct create_data *d = x->data;
+
+	if (!exchange_granted(x) || d->deal.made || x->reject.doom || x->sa->gone)
+		return;
+	if (!deleted_already(d))
+		deal_undo(x->sa, &d->deal);
+	else if (old)
+		delete_replaced(x, old);
+}
+
 static void create_failed(struct exchange *x, const char *why)
 {
 	struct create_data *d = x->data;
 	struct child_sa *old = rekeyed_child(x);
 	bool rekeyed = rival(x) != NULL;
 
+	delete_orphan(x, old);
 	if (rekeyed) { /* by the peer, which did not see that we tried, too: §2.8.1 */
 		rival_wins(x, old);
 	} else if (old) {
@@ -621,6 +655,16 @@ static void note_rival(struct exchange *x, struct child_sa *old, struct child_sa
 		old->successor = made->id;
 }
 
+/* The peer rekeys what it made while ours is out still: ours lost, or is to win, against that now. */
+static void rival_replaced(const struct ike_sa *sa, struct child_sa *old, struct child_sa *made)
+{
+	struct create_data *od = ours_is(sa, &create_child_initiator) ? sa->ours->data : NULL;
+
+	if (od && od->rival == old->id)
+		od->rival = made->id;
+	child_replaced(old, made);
+}
+
 /* Ours is out for a new child of the same configuration. */
 static bool creates_too(const struct ike_sa *sa, const struct child_deal *deal)
 {
@@ -651,7 +695,7 @@ static enum step build_response(struct exchange *x)
 	if (verdict == COLLISION_COMPARE || creates_too(x->sa, &d->deal))
 		note_rival(x, old, made);
 	else if (old)
-		child_replaced(old, made);
+		rival_replaced(x->sa, old, made);
 	deal_response(x, &d->deal);
 	return STEP_NEXT;
 }

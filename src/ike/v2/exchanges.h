@@ -25,7 +25,9 @@ extern const struct exchange_kind ike_session_resume_initiator, ike_session_resu
 	ticket_initiator;
 extern const struct exchange_kind ike_auth_responder, report_failure_initiator;
 
-void failure_because(struct exchange *report, const char *why); /* what the SA will end with */
+/* What the SA will end with, and what the peer is told: AUTHENTICATION_FAILED, or with any other notify
+ * type that we delete the SA. */
+void failure_because(struct exchange *report, const char *why, uint16_t notify);
 
 /* Which of its three meanings a CREATE_CHILD_SA request has, RFC 7296 §1.3. */
 const struct exchange_kind *create_child_kind(const struct opened *message);

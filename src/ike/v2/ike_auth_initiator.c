@@ -86,8 +86,6 @@ static enum step prepare(struct exchange *x)
 	d->forestalled = twins_forestalled(sa, d->deal.config);
 	if (d->forestalled)
 		return STEP_END;
-	if (!sa->replaces && !unique_admit(x, false))
-		return STEP_REJECT;
 	if (childless_decide(x, d->deal.config, &d->childless) != STEP_NEXT)
 		return STEP_REJECT;
 	d->with_child = !d->childless;
@@ -177,6 +175,18 @@ static enum step check_identity(struct exchange *x)
 	return !resuming(x->sa) || resume_identities(x) ? STEP_NEXT : STEP_REJECT;
 }
 
+static bool install(struct exchange *x)
+{
+	struct auth_data *d = x->data;
+	struct child_sa *other = twins_other_child(x->sa, &d->deal, x->sa->begun_at);
+
+	if (!deal_install(x, &d->deal))
+		return false;
+	if (other)
+		twins_drop_child(other);
+	return true;
+}
+
 /* All rounds of both sides are over and good. */
 static enum step finish(struct exchange *x)
 {
@@ -192,8 +202,10 @@ static enum step finish(struct exchange *x)
 	d->child_error = deal_read_response(x, &d->deal, false);
 	if (d->child_error)
 		snprintf(d->child_text, sizeof(d->child_text), "%s", x->reject.text);
-	else if (!deal_install(x, &d->deal))
+	else if (!install(x))
 		d->child_error = TEMPORARY_FAILURE;
+	if (d->child_error && exchange_granted(x))
+		deal_undo(x->sa, &d->deal);
 	return STEP_END;
 }
 
@@ -289,14 +301,22 @@ static void done(struct exchange *x)
 	command_done(x->engine, command, !d->child_error, 0, d->child_text);
 }
 
-/* Our verification failed: the peer believes in an SA that we don't, so tell it, RFC 7296 §2.21.2.
- */
+/* It has sent its AUTH, and nobody refused ours. */
+static bool peer_believes(const struct exchange *x)
+{
+	return x->in &&
+		(x->reject.notify == AUTHENTICATION_FAILED || exchange_granted(x) ||
+			chain_count(exchange_in(x), PAYLOAD_AUTH));
+}
+
+/* Our verification failed, or something else that came after the response: the peer believes in an SA
+ * that we don't, so tell it, RFC 7296 §2.21.2. */
 static void failed(struct exchange *x, const char *why)
 {
 	struct ike_sa *sa = x->sa;
 	struct exchange *report;
 
-	if (x->reject.notify != AUTHENTICATION_FAILED || !x->in || sa->doomed) {
+	if (!peer_believes(x) || sa->doomed || sa->gone) {
 		auth_failed(x, why);
 		return;
 	}
@@ -305,7 +325,7 @@ static void failed(struct exchange *x, const char *why)
 	sa->command = 0;
 	report = exchange_begin(sa, &report_failure_initiator, NULL);
 	if (report) {
-		failure_because(report, why);
+		failure_because(report, why, x->reject.notify);
 		exchange_start(report);
 	}
 }

@@ -86,21 +86,27 @@ const struct exchange_kind delete_ike_initiator = {
 	.finished = delete_ike_done,
 };
 
-/* Telling the peer that we did not believe its IKE_AUTH response, §2.21.2. */
+/* Telling the peer that we did not believe its IKE_AUTH response, §2.21.2, or could not make use of it. */
 
 struct failure_data {
+	uint16_t notify;
 	char why[REJECT_TEXT_MAX];
 };
 
-void failure_because(struct exchange *report, const char *why)
+void failure_because(struct exchange *report, const char *why, uint16_t notify)
 {
 	struct failure_data *d = report->data;
 
+	d->notify = notify;
 	snprintf(d->why, sizeof(d->why), "%s", why);
 }
 
 static enum step build_failure(struct exchange *x)
 {
+	const struct failure_data *d = x->data;
+
+	if (d->notify != AUTHENTICATION_FAILED)
+		return build_delete_ike(x);
 	exchange_notify(x, AUTHENTICATION_FAILED, BYTES_EMPTY);
 	return STEP_NEXT;
 }
@@ -153,12 +159,14 @@ static struct child_sa *to_be_deleted(struct exchange *x)
 
 static enum step build_delete_child(struct exchange *x)
 {
-	struct child_sa *c = to_be_deleted(x);
+	struct child_sa *c = x->intent->spi ? NULL : to_be_deleted(x);
+	uint32_t spi = c ? c->spec.spi_in : x->intent->spi;
 
-	if (!c)
+	if (!spi)
 		return STEP_END;
-	c->state = IKE_CHILD_DELETING;
-	put_delete(x, PROTOCOL_ESP, &c->spec.spi_in, 1);
+	if (c)
+		c->state = IKE_CHILD_DELETING;
+	put_delete(x, PROTOCOL_ESP, &spi, 1);
 	return STEP_NEXT;
 }
 

@@ -162,7 +162,7 @@ bool qcd_presented(struct ike_sa *sa, const struct ike_header *header, struct by
 	return false;
 }
 
-/* Never for an SA that stands, whatever a header makes of its SPIs: §9.2. */
+/* Never for an SA that stands or is being made, whatever a header makes of its SPIs: §9.2. */
 void qcd_answer(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header)
 {
 	uint64_t spis[] = { header->spi_i, header->spi_r };
@@ -173,6 +173,8 @@ void qcd_answer(struct ike_engine *e, const struct ike_path *path, const struct 
 	for (size_t i = 0; i < 2; i++)
 		if (!spis[i] || table_find(e->by_spi, BYTES(&spis[i], sizeof(spis[i]))))
 			return;
+	if (!send_stray_allowed(e))
+		return;
 	if (!qcd_made(e)) {
 		send_stray_response(e, path, header, notifies, 1);
 		return;

@@ -33,10 +33,33 @@ struct rekey_data {
 	struct bytes rival_nonce; /* the lower one of that exchange */
 };
 
+/* The peer may use the new SA when its response is out, and we can't read it before ours is made: until
+ * then our new SPI leads to the old SA, and admit.c drops what comes, instead of saying that we don't
+ * have it. The peer sends it again. */
+static void announce_spi(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+
+	if (d->spi_i)
+		return;
+	d->spi_i = engine_new_spi(x->engine);
+	table_put(x->engine->by_spi, BYTES(&d->spi_i, sizeof(d->spi_i)), x->sa);
+}
+
+static void forget_spi(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	struct bytes spi = BYTES(&d->spi_i, sizeof(d->spi_i));
+
+	if (x->initiator && d->spi_i && table_find(x->engine->by_spi, spi) == x->sa)
+		table_take(x->engine->by_spi, spi);
+}
+
 static void rekey_cleanup(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
 
+	forget_spi(x);
 	agreement_clear(&d->ke);
 }
 
@@ -58,6 +81,7 @@ static struct ike_sa *successor_make(struct exchange *x)
 	sa->spi_r = d->spi_r;
 	sa->chosen = d->chosen;
 	sa_inherit(sa, old);
+	forget_spi(x);
 	if (sa_register(sa) < 0 || keys_derive_ike(sa, &in) < 0) {
 		sa_doom(sa, SA_END_FAILED, "");
 		return NULL;
@@ -168,8 +192,7 @@ static enum step build_request(struct exchange *x)
 
 	if (x->sa->successor)
 		return STEP_END; /* the peer rekeyed it while we prepared */
-	if (!d->spi_i)
-		d->spi_i = engine_new_spi(x->engine);
+	announce_spi(x);
 	if (!d->ni.size)
 		d->ni = nonce_new(x);
 	store_u64(spi, d->spi_i);
@@ -294,11 +317,39 @@ static bool rival_takes_over(struct exchange *x)
 	return x->sa->successor;
 }
 
+/* The peer has rekeyed the SA, and we could not: it answers in the old one for a while, and has handed
+ * over everything to a new one that we will never have. */
+static bool orphaned(const struct exchange *x)
+{
+	const struct rekey_data *d = x->data;
+
+	return exchange_granted(x) && !d->made && !x->reject.doom;
+}
+
+/* It is orphaned, or may be rekeyed no more: another takes its place. Where only the peer can set that
+ * up, an orphaned one is deleted now rather than found dead later. */
+static bool replaced(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+	const struct renew_order order = { .command = x->intent->command, .word = "replaced" };
+	bool orphan = orphaned(x);
+
+	if (!orphan && d->error != NO_ADDITIONAL_SAS)
+		return false;
+	if (orphan)
+		x->sa->reauth_at = x->engine->now; /* and again, until it is done */
+	if (renew_possible(x->sa))
+		return renew_begin(x->sa, &order);
+	if (orphan)
+		intent_add(
+			x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_FAILED });
+	return false;
+}
+
 static void rekey_failed(struct exchange *x, const char *why)
 {
 	struct rekey_data *d = x->data;
 	struct intent again = *x->intent;
-	const struct renew_order order = { .command = again.command, .word = "replaced" };
 	bool done = rival_takes_over(x);
 
 	if (!done && !x->sa->gone) {
@@ -311,11 +362,9 @@ static void rekey_failed(struct exchange *x, const char *why)
 			intent_add(x->sa, &again);
 			return;
 		}
-		if (x->sa->over_at != IKE_TIME_NEVER)
+		if (!orphaned(x) && x->sa->over_at != IKE_TIME_NEVER)
 			sa_rekey_failed(x->sa);
-		/* It may be rekeyed no more: another takes its place. */
-		if (d->error == NO_ADDITIONAL_SAS && renew_possible(x->sa) &&
-			renew_begin(x->sa, &order))
+		if (replaced(x))
 			return;
 	}
 	command_done(x->engine, x->intent->command, done, done, done ? "" : why);

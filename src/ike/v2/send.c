@@ -244,7 +244,7 @@ void send_cookie(struct ike_engine *e, const struct ike_path *path,
 }
 
 /* A bucket: bursts pass, a flood does not. */
-bool stray_allowed(struct ike_engine *e)
+bool send_stray_allowed(struct ike_engine *e)
 {
 	uint64_t gained = e->stray_filled_at ? (e->now - e->stray_filled_at) / STRAY_INTERVAL_NS
 					     : STRAY_BURST;
@@ -264,8 +264,7 @@ bool stray_allowed(struct ike_engine *e)
 void send_stray_response(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *request, const struct notify *notifies, size_t count)
 {
-	if (stray_allowed(e))
-		stray_send(e, path, response_to(request), notifies, count);
+	stray_send(e, path, response_to(request), notifies, count);
 }
 
 void send_invalid_spi(struct ike_engine *e, const struct ike_path *path, uint32_t spi)
@@ -276,6 +275,6 @@ void send_invalid_spi(struct ike_engine *e, const struct ike_path *path, uint32_
 	struct notify n = { .type = INVALID_SPI, .data = BYTES_OF(octets) };
 
 	store_u32(octets, spi);
-	if (stray_allowed(e))
+	if (send_stray_allowed(e))
 		stray_send(e, path, header, &n, 1);
 }

@@ -13,10 +13,8 @@ void send_message(struct exchange *x);
 void send_cookie(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *request, struct bytes cookie);
 
-/* Whether another message may go out that no SA is responsible for: 50 a second, and as many at once. */
-bool stray_allowed(struct ike_engine *e);
-
-/* Errors, RFC 7296 §1.5 and §2.21.4: limited as that. */
+/* Errors, RFC 7296 §1.5 and §2.21.4: 50 a second, and as many at once. */
+bool send_stray_allowed(struct ike_engine *e); /* once for each of these: errors are few */
 void send_stray_response(struct ike_engine *e, const struct ike_path *path,
 	const struct ike_header *request, const struct notify *notifies, size_t count);
 
