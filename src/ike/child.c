@@ -465,7 +465,7 @@ static bool take_spi(struct child_deal *deal)
 }
 
 /* Transport mode through a NAT, RFC 7296 §2.23.1: a selector with one address means the end of the
- * path, whatever address its sender believes to have. The response says what the request said. */
+ * path, whatever address its sender believes to have. The response says it as the request did. */
 static void substitute(struct selectors *s, const struct address *real)
 {
 	for (size_t i = 0; i < s->count; i++) {
@@ -474,6 +474,26 @@ static void substitute(struct selectors *s, const struct address *real)
 		if (each->family == real->family && address_equal(&each->first, &each->last))
 			each->first = each->last = *real;
 	}
+}
+
+/* The other way round, for what the response says of those that were chosen. */
+static struct selectors as_asked(
+	const struct selectors *chosen, const struct address *real, const struct selectors *asked)
+{
+	struct selectors said = *chosen;
+
+	for (size_t i = 0; i < asked->count; i++) {
+		const struct selector *each = &asked->list[i];
+
+		if (each->family != real->family || !address_equal(&each->first, &each->last))
+			continue;
+		for (size_t j = 0; j < said.count; j++)
+			if (address_equal(&chosen->list[j].first, real) &&
+				address_equal(&chosen->list[j].last, real))
+				said.list[j].first = said.list[j].last = each->first;
+		break;
+	}
+	return said;
 }
 
 static bool transport_through_nat(const struct exchange *x, const struct child_deal *deal)
@@ -497,8 +517,14 @@ static uint16_t choose_through_nat(struct exchange *x, struct child_deal *deal)
 		deal->mode = CHILD_TUNNEL;
 		return choose_config(x, deal);
 	}
-	deal->said_local = x->sa->nat_local ? said.local : deal->local;
-	deal->said_remote = x->sa->nat_remote ? said.remote : deal->remote;
+	deal->said_local = deal->local;
+	deal->said_remote = deal->remote;
+	if (x->sa->nat_local)
+		deal->said_local =
+			as_asked(&deal->local, dynamic_address(x->sa, true), &said.local);
+	if (x->sa->nat_remote)
+		deal->said_remote =
+			as_asked(&deal->remote, dynamic_address(x->sa, false), &said.remote);
 	return refused;
 }
 

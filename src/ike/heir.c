@@ -97,6 +97,12 @@ void heir_rekeyed(struct child_sa *made, struct child_sa *rekeyed)
 	rekeyed->heir_id = 0;
 }
 
+void heir_passes_on(struct child_sa *goes, struct child_sa *stays)
+{
+	if (goes->heir && !stays->heir)
+		heir_rekeyed(stays, goes);
+}
+
 bool heir_takes_over(struct child_sa *c)
 {
 	struct child_sa *heir = heir_of(c), *old = bequeather(c);

@@ -13,6 +13,9 @@ void heir_link(struct child_sa *heir, struct child_sa *old);
 /* `rekeyed` is followed by `made`, and was an heir or has one. */
 void heir_rekeyed(struct child_sa *made, struct child_sa *rekeyed);
 
+/* Of two that were made at once, for the same, `goes` yields to `stays`. */
+void heir_passes_on(struct child_sa *goes, struct child_sa *stays);
+
 /* A child ends. Returns true where another carries its traffic from now. */
 bool heir_takes_over(struct child_sa *c);
 

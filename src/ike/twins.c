@@ -221,15 +221,15 @@ struct child_sa *twins_other_child(
 
 bool twins_keeps_child(const struct ike_sa *sa, const struct child_sa *other)
 {
-	return sa->authenticated_at > other->sa->authenticated_at;
+	return sa->line_spi > other->sa->line_spi;
 }
 
-void twins_drop_child(struct child_sa *other)
+void twins_drop_child(struct child_sa *c)
 {
-	child_stop_outbound(other, true);
-	intent_add(other->sa,
+	child_stop_outbound(c, true);
+	intent_add(c->sa,
 		&(struct intent){ .kind = INTENT_DELETE_CHILD,
-			.child_id = other->id,
+			.child_id = c->id,
 			.end = SA_END_REPLACED,
-			.not_before = other->sa->engine->now + UNDERWAY_NS });
+			.not_before = c->sa->engine->now + UNDERWAY_NS });
 }

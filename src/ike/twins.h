@@ -13,10 +13,11 @@ void twins_check(struct ike_sa *sa);
 bool twins_forestalled(const struct ike_sa *sa, const struct child_config *config);
 
 /* One child alone may be made twice, too: we asked for it in one IKE SA, at `asked_at`, and before
- * the peer had answered it stood in another that was there already. Which of the two goes is for
- * whoever sees it; the IKE SA that was authenticated last keeps its child. Returns the other child,
- * to be called before ours (`deal`) is installed in `sa`; NULL: there is none. */
+ * the peer had answered it stood in another, though they are no twins as far as we can see. Whoever
+ * sees it deletes the one of the lesser IKE SA, in the order that holds for twins, which they may be
+ * for the peer. Returns the other child, to be called before ours (`deal`) is installed in `sa`;
+ * NULL: there is none. */
 struct child_sa *twins_other_child(
 	struct ike_sa *sa, const struct child_deal *deal, ike_time asked_at);
 bool twins_keeps_child(const struct ike_sa *sa, const struct child_sa *other); /* ours, not that */
-void twins_drop_child(struct child_sa *other); /* ours is installed, and carries its traffic */
+void twins_drop_child(struct child_sa *c); /* the other is installed, and carries its traffic */

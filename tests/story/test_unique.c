@@ -383,6 +383,31 @@ static void one_of_two_stays_though_both_are_set_up_anew(void **state)
 	}
 }
 
+/* Children are created one by one, late, and in both IKE SAs: which of those goes is judged anew when a
+ * child that was to take another's place has yielded to a third. */
+static void one_of_two_stays_though_children_cross_in_both(void **state)
+{
+	static const char *const two[] = {
+		"childless = force\n children {\n two {\n local_ts = 10.8.0.0/16\n remote_ts = 10.9.0.0/16\n }\n }\n",
+		"childless = force\n children {\n two {\n local_ts = 10.9.0.0/16\n remote_ts = 10.8.0.0/16\n }\n }\n"
+	};
+	struct story_config c = { .alice_connection = two[0], .bob_connection = two[1] };
+
+	(void)state;
+	for (unsigned i = 0; i < 400; i++) {
+		struct story s = story_begin(SEED + i, &c, NULL);
+
+		s.w->faults.reorder_percent = 40;
+		s.w->faults.delay_ns = 130 * NS_PER_MS;
+		host_initiate_ike(s.alice, "net");
+		world_run(s.w, i % 8 * 300 * NS_PER_MS);
+		host_initiate_ike(s.bob, "net");
+		world_run(s.w, 300 * NS_PER_SECOND);
+		story_up(&s, 2);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +427,7 @@ int main(void)
 		cmocka_unit_test(the_deleted_one_is_not_set_up_again),
 		cmocka_unit_test(a_child_that_both_make_in_different_ike_sas_is_made_once),
 		cmocka_unit_test(one_of_two_stays_though_both_are_set_up_anew),
+		cmocka_unit_test(one_of_two_stays_though_children_cross_in_both),
 		cmocka_unit_test(never_leaves_both),
 	};
 

@@ -190,6 +190,23 @@ static void selectors_are_narrowed(void **state)
 	story_end(&s);
 }
 
+/* Found by seed 4242: alice's request has the packet beside all, and bob narrows to what he has of it. */
+static void transport_mode_through_a_nat_is_narrowed_the_same_at_both_ends(void **state)
+{
+	struct story_config c = { .alice_connection = "encap = yes",
+		.child = "mode = transport\nlocal_ts = dynamic\nremote_ts = dynamic" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_trap(s.alice, "net");
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	host_packet(s.alice, STORY_ALICE, STORY_BOB);
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.bob->traffic.delivered, 1);
+	story_end(&s);
+}
+
 static void transport_mode_is_agreed(void **state)
 {
 	struct story_config c = {
@@ -507,6 +524,7 @@ int main(void)
 		cmocka_unit_test(no_common_selector_says_so),
 		cmocka_unit_test(selectors_are_narrowed),
 		cmocka_unit_test(transport_mode_is_agreed),
+		cmocka_unit_test(transport_mode_through_a_nat_is_narrowed_the_same_at_both_ends),
 		cmocka_unit_test(encap_is_forced),
 		cmocka_unit_test(either_side_rekeys_the_child),
 		cmocka_unit_test(either_side_rekeys_the_ike_sa),

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ike/heir.h"
 #include "ike/lifetime.h"
 #include "ike/narrow.h"
 #include "ike/negotiate.h"
@@ -295,9 +296,11 @@ static void settle_new(struct exchange *x, struct child_sa *made)
 			&(struct intent){ .kind = INTENT_DELETE_CHILD, .child_id = made->id });
 	} else if (lost_to_rival(x)) {
 		child_replaced(made, theirs);
+		heir_passes_on(made, theirs);
 		delete_replaced(x, made);
 	} else if (theirs) {
 		child_replaced(theirs, made);
+		heir_passes_on(theirs, made);
 	}
 }
 

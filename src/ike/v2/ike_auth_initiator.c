@@ -178,13 +178,14 @@ static enum step check_identity(struct exchange *x)
 static bool install(struct exchange *x)
 {
 	struct auth_data *d = x->data;
-	struct child_sa *other = twins_other_child(x->sa, &d->deal, x->sa->begun_at);
+	struct child_sa *other = twins_other_child(x->sa, &d->deal, x->sa->begun_at), *made;
+	bool keeps = other && twins_keeps_child(x->sa, other);
 
-	if (!deal_install(x, &d->deal))
-		return false;
-	if (other)
-		twins_drop_child(other);
-	return true;
+	d->deal.redundant = other && !keeps;
+	made = deal_install(x, &d->deal);
+	if (made && other)
+		twins_drop_child(keeps ? other : made);
+	return made;
 }
 
 /* All rounds of both sides are over and good. */
