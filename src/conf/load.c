@@ -212,7 +212,8 @@ static void check_aggressive(struct loader *l, const struct connection *c)
 			"aggressive mode with a pre-shared key ('%s'): whoever asks, or listens, gets a hash by which secrets can be guessed offline, and both identities are sent in the clear",
 			c->name);
 	else
-		problem_warning(l->problems, c->where_aggressive, "write aggressive = no (main mode)",
+		problem_warning(l->problems, c->where_aggressive,
+			"write aggressive = no (main mode)",
 			"aggressive mode ('%s') sends both identities in the clear", c->name);
 }
 

@@ -147,7 +147,7 @@ static uint8_t kind_of(const struct public_key *key)
 	case KEY_RSA:
 		return CONF_KEYS_RSA;
 	case KEY_ECDSA:
-		return public_key_bits(key) <= 256  ? CONF_KEYS_ECDSA_256
+		return public_key_bits(key) <= 256    ? CONF_KEYS_ECDSA_256
 			: public_key_bits(key) <= 384 ? CONF_KEYS_ECDSA_384
 						      : CONF_KEYS_ECDSA_521;
 	default:

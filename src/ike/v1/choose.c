@@ -71,8 +71,8 @@ static enum step none_chosen(struct exchange *x, const struct connection *refuse
 		     auth = where_said(refused->local[0].where_auth, refused->local[0].where);
 	char text[REJECT_TEXT_MAX - 320], methods[120];
 
-	v1_explain(exchange_body(x, V1_PAYLOAD_SA), &refused->proposals, &where, text,
-		sizeof(text));
+	v1_explain(
+		exchange_body(x, V1_PAYLOAD_SA), &refused->proposals, &where, text, sizeof(text));
 	if (!methods_print(refused, methods, sizeof(methods)))
 		snprintf(methods, sizeof(methods), "nothing that IKEv1 has");
 	return exchange_reject(x, NO_PROPOSAL_CHOSEN,
@@ -83,9 +83,9 @@ static enum step none_chosen(struct exchange *x, const struct connection *refuse
 static enum step ask_signer(struct exchange *x)
 {
 	struct v1_phase1_data *d = x->data;
-	struct ike_question q = { .kind = IKE_ASK_SIGNER,
-		.connection = x->sa->connection,
-		.hash = HASH_SHA1 };
+	struct ike_question q = {
+		.kind = IKE_ASK_SIGNER, .connection = x->sa->connection, .hash = HASH_SHA1
+	};
 
 	d->signer_asked = true;
 	auth_set_local_id(x->sa, 0);
@@ -160,7 +160,8 @@ static enum step not_for_aggressive(struct exchange *x, const struct connection 
 enum step v1_choose_named(struct exchange *x)
 {
 	struct id_payload id = ike_id_payload(&x->sa->remote_id);
-	struct search s = { .aggressive = true, .facts.remote_id = &id }, anybody = { .aggressive = true };
+	struct search s = { .aggressive = true, .facts.remote_id = &id },
+		      anybody = { .aggressive = true };
 	char text[200], why[300] = "none fits";
 
 	search(x, &s);

@@ -141,8 +141,7 @@ size_t v1_offer_ike(struct writer *w, const struct v1_ike_terms *terms)
 
 /* Where in our list a transform of the peer is: 1 first, 0 not at all. Life is nothing to refuse for:
  * the shorter one counts. */
-static unsigned ike_rank(
-	const struct v1_ike_transform *theirs, const struct v1_ike_terms *terms)
+static unsigned ike_rank(const struct v1_ike_transform *theirs, const struct v1_ike_terms *terms)
 {
 	const struct connection *c = terms->connection;
 	uint16_t methods[V1_METHODS_MAX];
@@ -227,7 +226,8 @@ bool v1_chosen_ike(
 	struct v1_transform raw;
 
 	return only_transform(answer, V1_PROTOCOL_ISAKMP, &p, &raw) && raw.id == V1_KEY_IKE &&
-		!v1_ike_transform_decode(&raw, ret) && (!terms->group || ret->group == terms->group) && ike_rank(ret, terms);
+		!v1_ike_transform_decode(&raw, ret) &&
+		(!terms->group || ret->group == terms->group) && ike_rank(ret, terms);
 }
 
 void v1_answer_encode(struct writer *w, const struct v1_choice *choice, struct bytes spi)

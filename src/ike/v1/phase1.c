@@ -459,7 +459,8 @@ enum step v1_follow_path(struct exchange *x)
 	struct v1_flight *f = v1_flight_find(x->sa, 0);
 
 	if (f)
-		f->waiting = false; /* what waits is sent again along a new path; this was answered */
+		f->waiting =
+			false; /* what waits is sent again along a new path; this was answered */
 	path_move(x->sa, &x->in->path, false);
 	return STEP_NEXT;
 }

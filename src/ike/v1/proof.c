@@ -3,8 +3,8 @@
  * them. The method that was agreed on says which end does what; private keys, certificates and
  * their verification are the key holder's, as in IKEv2. */
 #include "ike/liveness.h"
-#include "ike/v2/keys.h"
 #include "ike/v1/phase1.h"
+#include "ike/v2/keys.h"
 
 #define CA_NAMES_SENT_MAX 2048 /* octets; where ours take more, any CA is asked for */
 #define CA_NAMES_KEPT_MAX 8192
