@@ -158,6 +158,8 @@ enum ike_question_kind {
 	IKE_ASK_VERIFY,       /* the peer's AUTH */
 	IKE_ASK_SKEYID, /* IKEv1: what the PSK of the two identities makes of the nonces, parts[0]
 				 and [1]: prf(PSK, Ni_b | Nr_b) -> secret */
+	IKE_ASK_SIGNER, /* IKEv1: by which method our key would sign, as local_id -> method: its
+				 proposals say it. `hash` is any */
 	IKE_ASK_SPI,    /* an inbound ESP SPI -> spi */
 	IKE_ASK_PATH,   /* connection -> path: names resolved, source address chosen; and our other
 			 addresses. With `current`: the path of an SA that stands, which stays where
@@ -191,10 +193,15 @@ struct ike_question {
 	size_t hash_count; /* AUTHENTICATE: what the peer can verify, RFC 7427; none: methods 1,
 			      9-11 */
 	uint8_t hashes[SIGNATURE_FORMS_MAX];
-	struct bytes certreqs; /* AUTHENTICATE: concatenated SHA-1 of trusted CAs' keys; empty where
-				  none came */
+	/* AUTHENTICATE and VERIFY in IKEv1: parts[0] is HASH_I or HASH_R, of this hash (enum hash_id),
+	 * and signed as it is (RFC 2409 §5.1, RFC 4754) by a key of the kind that `method` names. 0:
+	 * IKEv2. */
+	uint8_t hash;
+	/* AUTHENTICATE: concatenated SHA-1 of trusted CAs' keys; in IKEv1 their names, as
+	 * ike_set_ca_names() has them. Empty where none came. */
+	struct bytes certreqs;
 	bool certreq_came;
-	uint8_t method;    /* VERIFY */
+	uint8_t method;    /* VERIFY; AUTHENTICATE in IKEv1: enum auth_method */
 	struct bytes auth; /* VERIFY: the AUTH data */
 	size_t cert_count; /* VERIFY: as received, end entity first */
 	struct cert_payload certs[IKE_CERTS_MAX];
@@ -243,6 +250,10 @@ void ike_question_free(struct ike_question *q); /* cleanses */
 /* The SHA-1 hashes that our CERTREQ names: set whenever credentials change. Copied. Session tickets
  * given out before count no more. */
 void ike_set_certreqs(struct ike_engine *e, struct bytes hashes);
+
+/* The names of the same CAs, for IKEv1's CERTREQ: DER Names, each after its size in two octets.
+ * Copied. */
+void ike_set_ca_names(struct ike_engine *e, struct bytes names);
 
 /* Outputs. */
 

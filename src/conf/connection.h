@@ -64,6 +64,15 @@ struct identity {
 
 #define SIGNATURE_FORMS_MAX 8
 
+/* Kinds of keys, by what IKEv1 calls a method of authentication. */
+enum conf_keys {
+	CONF_KEYS_RSA = 1,
+	CONF_KEYS_ECDSA_256 = 2,
+	CONF_KEYS_ECDSA_384 = 4,
+	CONF_KEYS_ECDSA_521 = 8,
+	CONF_KEYS_OTHER = 16,
+};
+
 /* One authentication round of one side (local-X or remote-X). */
 struct auth_round {
 	const char *name; /* the section: "local-1" */
@@ -83,6 +92,8 @@ struct auth_round {
 	struct bytes *cacerts; /* DER */
 	size_t pubkey_count;   /* raw public keys, DER SubjectPublicKeyInfo */
 	struct bytes *pubkeys;
+	uint8_t keys; /* enum conf_keys by which a signature may be made: of `certs` and `pubkeys`
+			 where they are named, and as `auth` allows */
 };
 
 /* A configured traffic selector; `dynamic` stands for the (virtual) address of its side. */
@@ -154,6 +165,8 @@ struct connection {
 	const struct child_config *children;
 	bool encap; /* force UDP encapsulation by faking a NAT */
 	bool mobike, resumption, send_certreq, rekey_on_demand;
+	bool aggressive; /* IKEv1: we begin with aggressive mode, and answer it */
+	struct where where_aggressive;
 	uint8_t fragmentation, send_cert, unique, childless;
 	struct where where_childless;
 	uint8_t dscp;

@@ -108,6 +108,8 @@ static void load_options(struct loader *l, const struct tree_node *s, struct con
 	c->version = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "version");
 	c->local_port = (uint16_t)schema_get_number(s, PATTERN_CONNECTION, "local_port");
 	c->remote_port = (uint16_t)schema_get_number(s, PATTERN_CONNECTION, "remote_port");
+	c->aggressive = schema_get_bool(s, PATTERN_CONNECTION, "aggressive");
+	c->where_aggressive = loader_where_of(l, s, "aggressive");
 	c->encap = schema_get_bool(s, PATTERN_CONNECTION, "encap");
 	c->mobike = schema_get_bool(s, PATTERN_CONNECTION, "mobike");
 	c->childless = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "childless");
@@ -200,6 +202,21 @@ static bool connection_digest(
 	return !d.failed;
 }
 
+static void check_aggressive(struct loader *l, const struct connection *c)
+{
+	if (!c->aggressive || c->version == 2)
+		return;
+	if (c->local->class == AUTH_CLASS_PSK || c->remote->class == AUTH_CLASS_PSK)
+		problem_warning(l->problems, c->where_aggressive,
+			"write aggressive = no (main mode), let the peer use certificates, or at least make the secret long and random: openssl rand -base64 32",
+			"aggressive mode with a pre-shared key ('%s'): whoever asks, or listens, gets a hash by which secrets can be guessed offline, and both identities are sent in the clear",
+			c->name);
+	else
+		problem_warning(l->problems, c->where_aggressive,
+			"write aggressive = no (main mode)",
+			"aggressive mode ('%s') sends both identities in the clear", c->name);
+}
+
 /* With a PSK for the peer and none for us (or the reverse) two defaults meet that were hardly
  * meant. */
 static void check_sense(struct loader *l, const struct connection *c)
@@ -208,6 +225,7 @@ static void check_sense(struct loader *l, const struct connection *c)
 
 	if (!local || !remote)
 		return;
+	check_aggressive(l, c);
 	if (remote->class == AUTH_CLASS_PSK && local->class == AUTH_CLASS_PUBKEY &&
 		!local->cert_count && !local->pubkey_count)
 		problem_warning(l->problems, local->where,

@@ -141,6 +141,60 @@ static void id_from_cert(struct loader *l, struct auth_round *round)
 	certificate_free(cert);
 }
 
+static uint8_t kind_of(const struct public_key *key)
+{
+	switch (public_key_type(key)) {
+	case KEY_RSA:
+		return CONF_KEYS_RSA;
+	case KEY_ECDSA:
+		return public_key_bits(key) <= 256    ? CONF_KEYS_ECDSA_256
+			: public_key_bits(key) <= 384 ? CONF_KEYS_ECDSA_384
+						      : CONF_KEYS_ECDSA_521;
+	default:
+		return CONF_KEYS_OTHER;
+	}
+}
+
+/* What `auth` says of keys. */
+static uint8_t allowed_kinds(const struct auth_round *round)
+{
+	uint8_t all = CONF_KEYS_RSA | CONF_KEYS_ECDSA_256 | CONF_KEYS_ECDSA_384 |
+		CONF_KEYS_ECDSA_521 | CONF_KEYS_OTHER;
+
+	switch (round->key_type) {
+	case 0:
+		return all;
+	case KEY_RSA:
+		return CONF_KEYS_RSA;
+	case KEY_ECDSA:
+		return (round->min_bits <= 256 ? CONF_KEYS_ECDSA_256 : 0) |
+			(round->min_bits <= 384 ? CONF_KEYS_ECDSA_384 : 0) | CONF_KEYS_ECDSA_521;
+	default:
+		return CONF_KEYS_OTHER;
+	}
+}
+
+static void note_keys(struct loader *l, struct auth_round *round)
+{
+	uint8_t named = 0;
+	struct certificate *cert;
+	struct public_key *key;
+
+	for (size_t i = 0; i < round->cert_count; i++) {
+		if (certificate_load(l->sources->crypto, round->certs[i], &cert) < 0)
+			continue;
+		named |= kind_of(certificate_key(cert));
+		certificate_free(cert);
+	}
+	for (size_t i = 0; i < round->pubkey_count; i++) {
+		if (public_key_load(l->sources->crypto, round->pubkeys[i], &key) < 0)
+			continue;
+		named |= kind_of(key);
+		public_key_free(key);
+	}
+	round->keys = allowed_kinds(round) & (named ? named : 0xff);
+}
+
 static void load_round(
 	struct loader *l, const struct tree_node *section, bool local, struct auth_round *round)
 {
@@ -154,6 +208,7 @@ static void load_round(
 	load_id(l, section, round);
 	round->certs = load_certs(l, section, &certs, &round->cert_count);
 	round->pubkeys = load_certs(l, section, &pubkeys, &round->pubkey_count);
+	note_keys(l, round);
 	if (!local)
 		round->cacerts = load_certs(l, section, &cacerts, &round->cacert_count);
 	if (local && round->id.wildcard)

@@ -250,6 +250,7 @@ static void carry_question(struct host *h, const struct ike_question *question)
 	case IKE_ASK_KE_FINISH:
 	case IKE_ASK_KE_RESPOND:
 	case IKE_ASK_SKEYID:
+	case IKE_ASK_SIGNER:
 	case IKE_ASK_AUTHENTICATE:
 	case IKE_ASK_VERIFY:
 		answers_ask(h->answers, question);
@@ -317,11 +318,14 @@ void host_drain(struct host *h)
 
 void host_credentials_changed(struct host *h)
 {
-	size_t size = 0;
-	uint8_t *hashes = keys_certreqs(h->keys, &size);
+	size_t size = 0, names_size = 0;
+	uint8_t *hashes = keys_certreqs(h->keys, &size),
+		*names = keys_ca_names(h->keys, &names_size);
 
 	ike_set_certreqs(h->engine, BYTES(hashes, size));
+	ike_set_ca_names(h->engine, BYTES(names, names_size));
 	free(hashes);
+	free(names);
 }
 
 void host_end(struct host *h)

@@ -99,6 +99,7 @@ void ike_engine_free(struct ike_engine *e)
 		connection_release(e->connections[i]);
 	free(e->connections);
 	free((void *)(uintptr_t)e->certreqs.data);
+	free((void *)(uintptr_t)e->ca_names.data);
 	table_free(e->by_spi);
 	table_free(e->by_peer);
 	table_free(e->by_init);
@@ -377,6 +378,14 @@ void ike_set_certreqs(struct ike_engine *e, struct bytes hashes)
 	free((void *)(uintptr_t)e->certreqs.data);
 	e->certreqs = copy ? BYTES(copy, hashes.size) : BYTES_EMPTY;
 	tickets_revoke(e);
+}
+
+void ike_set_ca_names(struct ike_engine *e, struct bytes names)
+{
+	uint8_t *copy = bytes_copy(names);
+
+	free((void *)(uintptr_t)e->ca_names.data);
+	e->ca_names = copy ? BYTES(copy, names.size) : BYTES_EMPTY;
 }
 
 /* Steps never free their SA: they doom it, and here it goes, after the drain. */

@@ -62,6 +62,7 @@ struct ike_engine {
 	size_t connection_count;
 	size_t connection_room;
 	struct bytes certreqs;
+	struct bytes ca_names;   /* likewise, in IKEv1 */
 	struct pool *pools;      /* of virtual addresses, in order of loading */
 	struct tickets *tickets; /* RFC 5723; NULL until there is one */
 

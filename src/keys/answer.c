@@ -81,6 +81,8 @@ static void identified(struct task *t)
 	pthread_rwlock_rdlock(&t->keys->lock);
 	if (q->kind == IKE_ASK_SKEYID)
 		skeyid(t);
+	else if (q->kind == IKE_ASK_SIGNER)
+		signer(t);
 	else if (ours)
 		authenticate(t);
 	else
@@ -111,6 +113,7 @@ void keys_answer(struct keys *k, struct crypto *crypto, const struct ike_questio
 		ke_responded(&t);
 		break;
 	case IKE_ASK_SKEYID:
+	case IKE_ASK_SIGNER:
 	case IKE_ASK_AUTHENTICATE:
 	case IKE_ASK_VERIFY:
 		identified(&t);

@@ -56,8 +56,10 @@ static bool give_signature(struct task *t, const struct credential *c)
 {
 	uint8_t auth[SIGNATURE_BYTES_MAX];
 	size_t size;
-	int r = signature_make(t->crypto, c->key->key, &c->form, t->question->parts,
-		IKE_SIGNED_PARTS, auth, &size);
+	int r = t->question->hash
+		? hash_sign(t->crypto, c->key->key, t->question->parts[0], auth, &size)
+		: signature_make(t->crypto, c->key->key, &c->form, t->question->parts,
+			  IKE_SIGNED_PARTS, auth, &size);
 
 	if (!r)
 		return task_give(t, &t->answer->auth, BYTES(auth, size));
@@ -86,6 +88,20 @@ static void authenticate_by_key(struct task *t)
 	credential_close(&c);
 }
 
+/* IKEv1 proposes the method before anything is signed. */
+void signer(struct task *t)
+{
+	struct credential c;
+
+	if (!credential_choose(t, &c)) {
+		task_no(t, "no key of ours speaks for '%s'", t->local);
+		return;
+	}
+	t->answer->method = c.form.method;
+	task_yes(t);
+	credential_close(&c);
+}
+
 void authenticate(struct task *t)
 {
 	char where[WHERE_TEXT_MAX];
@@ -100,7 +116,7 @@ void authenticate(struct task *t)
 	case AUTH_CLASS_ANY:
 		authenticate_by_key(t);
 		/* With a signature made, only memory can have run out: its pieces stay apart. */
-		if (!task_is_yes(t) && !t->answer->auth.data)
+		if (!task_is_yes(t) && !t->answer->auth.data && !t->question->hash)
 			authenticate_by_psk(t);
 		return;
 	default:

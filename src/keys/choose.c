@@ -54,13 +54,29 @@ static bool named_in(struct bytes certreqs, const struct certificate *ca)
 	return false;
 }
 
+/* IKEv1 asks for CAs by their names. */
+static bool named_by_name(struct bytes names, const struct certificate *ca)
+{
+	struct reader r = reader_of(names);
+
+	while (reader_ok(&r) && reader_left(&r)) {
+		struct bytes name = read_bytes(&r, read_u16(&r));
+
+		if (reader_ok(&r) && name_equal(name, certificate_subject(ca)))
+			return true;
+	}
+	return false;
+}
+
 static bool asked_for(const struct task *t, const struct certificate *cert)
 {
+	const struct ike_question *q = t->question;
 	struct certificate *above[IKE_CERTS_MAX];
 	size_t count = chain_above(t->keys, cert, above, IKE_CERTS_MAX);
 
 	for (size_t i = 0; i < count; i++) {
-		if (named_in(t->question->certreqs, above[i]))
+		if (q->hash ? named_by_name(q->certreqs, above[i])
+			    : named_in(q->certreqs, above[i]))
 			return true;
 	}
 	return false;
@@ -129,6 +145,22 @@ static const char *classic_form(
 	}
 }
 
+/* The method was agreed on before: RSA, or ECDSA with one curve. */
+static const char *ikev1_form(
+	const struct task *t, const struct public_key *key, struct signature_form *ret_form)
+{
+	const struct ike_question *q = t->question;
+
+	if (t->round->pss)
+		return "IKEv1 has no RSA with PSS as configured";
+	*ret_form = (struct signature_form){ ikev1_method(key), q->hash, false };
+	if (!ret_form->method)
+		return "IKEv1 signs with RSA and ECDSA keys only";
+	return q->kind == IKE_ASK_SIGNER || ret_form->method == q->method
+		? NULL
+		: "it is of another kind than the method that was agreed on with the peer, which IKEv1 wants of both ends: RSA, or ECDSA with one curve";
+}
+
 /* Returns NULL, or why the peer could not verify. */
 static const char *choose_form(
 	const struct task *t, const struct public_key *key, struct signature_form *ret_form)
@@ -137,6 +169,8 @@ static const char *choose_form(
 	enum key_type type = public_key_type(key);
 	uint8_t hash;
 
+	if (q->hash)
+		return ikev1_form(t, key, ret_form);
 	if (!q->hash_count)
 		return classic_form(t, key, ret_form);
 	if (type == KEY_ED25519 || type == KEY_ED448) {

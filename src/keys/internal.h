@@ -135,6 +135,10 @@ void skeyid(struct task *t);
 void verify(struct task *t);
 void verify_certs(struct task *t);
 
+/* The method by which IKEv1 signs with a key (enum auth_method); 0: it can't. */
+uint8_t ikev1_method(const struct public_key *key);
+void signer(struct task *t);
+
 /* Whether the question's AUTH was made by `key` in a form that the round allows; refuses where not. `what` is whose key it
  * is, for people. */
 bool signed_by(struct task *t, const struct public_key *key, const char *what);

@@ -60,6 +60,8 @@ void keys_each_shared(struct keys *k, bool (*each)(void *context, const char *id
 /* SHA-1 of each trust anchor's SubjectPublicKeyInfo, for ike_set_certreqs(). malloc'ed; the caller
  * frees. */
 uint8_t *keys_certreqs(struct keys *k, size_t *ret_size);
+/* Their names, for ike_set_ca_names(). malloc'ed likewise. */
+uint8_t *keys_ca_names(struct keys *k, size_t *ret_size);
 
 /* Answers one question of the kinds above; any other is a bug. `crypto` is the calling thread's
  * own. `wall` is Unix seconds. The answer's buffers are malloc'ed and freed with

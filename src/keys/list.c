@@ -93,3 +93,54 @@ uint8_t *keys_certreqs(struct keys *k, size_t *ret_size)
 		*ret_size = size;
 	return hashes;
 }
+
+static size_t names_size(const struct keys *k)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < k->certs.count; i++) {
+		const struct cert_entry *c = cert_at(k, i);
+
+		if (c->kind == KEYS_CERT_CA)
+			size += 2 + certificate_subject(c->cert).size;
+	}
+	return size;
+}
+
+/* A name that two CAs have is asked for once. */
+static bool named_before(const struct keys *k, size_t i)
+{
+	for (size_t j = 0; j < i; j++) {
+		const struct cert_entry *c = cert_at(k, j);
+
+		if (c->kind == KEYS_CERT_CA &&
+			bytes_equal(certificate_subject(c->cert),
+				certificate_subject(cert_at(k, i)->cert)))
+			return true;
+	}
+	return false;
+}
+
+uint8_t *keys_ca_names(struct keys *k, size_t *ret_size)
+{
+	struct writer w;
+	uint8_t *names;
+	size_t size;
+
+	pthread_rwlock_rdlock(&k->lock);
+	size = names_size(k);
+	names = malloc(size + 1);
+	w = writer_of(names, names ? size : 0);
+	for (size_t i = 0; names && i < k->certs.count; i++) {
+		const struct cert_entry *c = cert_at(k, i);
+
+		if (c->kind != KEYS_CERT_CA || named_before(k, i))
+			continue;
+		write_u16(&w, (uint16_t)certificate_subject(c->cert).size);
+		write_bytes(&w, certificate_subject(c->cert));
+	}
+	pthread_rwlock_unlock(&k->lock);
+	if (names)
+		*ret_size = w.used;
+	return names;
+}

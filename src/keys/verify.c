@@ -70,8 +70,8 @@ static void signature_refused(
 	if (error == -EBADMSG)
 		task_no(t,
 			"AUTH of '%s' does not match the key (%s) of %s: the peer signed with "
-			"another private key, or IKE_SA_INIT was altered on the way",
-			t->remote, text, what);
+			"another private key, or %s was altered on the way",
+			t->remote, text, what, t->question->hash ? "phase 1" : "IKE_SA_INIT");
 	else if (error == -ENOTSUP)
 		task_no(t,
 			"AUTH of '%s' by %s is of a kind that is not supported or does not fit the "
@@ -81,14 +81,37 @@ static void signature_refused(
 		task_no(t, "the cryptographic library failed with AUTH of '%s'", t->remote);
 }
 
-bool signed_by(struct task *t, const struct public_key *key, const char *what)
+uint8_t ikev1_method(const struct public_key *key)
+{
+	unsigned bits = public_key_bits(key);
+
+	if (public_key_type(key) == KEY_RSA)
+		return AUTH_RSA_SIGNATURE;
+	if (public_key_type(key) != KEY_ECDSA)
+		return 0;
+	return bits <= 256 ? AUTH_ECDSA_256 : bits <= 384 ? AUTH_ECDSA_384 : AUTH_ECDSA_521;
+}
+
+/* The signature itself: of the parts, or in IKEv1 of a hash. */
+static int check_signature(
+	struct task *t, const struct public_key *key, struct signature_form *ret_form)
 {
 	const struct ike_question *q = t->question;
+
+	if (!q->hash)
+		return signature_check(
+			t->crypto, key, q->method, q->auth, q->parts, IKE_SIGNED_PARTS, ret_form);
+	*ret_form = (struct signature_form){ q->method, q->hash, false };
+	return ikev1_method(key) == q->method ? hash_verify(t->crypto, key, q->parts[0], q->auth)
+					      : -ENOTSUP;
+}
+
+bool signed_by(struct task *t, const struct public_key *key, const char *what)
+{
 	char text[KEY_TEXT_MAX], where[WHERE_TEXT_MAX];
 	struct signature_form form;
 	const char *objection;
-	int r = signature_check(
-		t->crypto, key, q->method, q->auth, q->parts, IKE_SIGNED_PARTS, &form);
+	int r = check_signature(t, key, &form);
 
 	if (r < 0) {
 		signature_refused(t, r, key, what);

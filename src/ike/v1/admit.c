@@ -63,8 +63,6 @@ static void admit_new(struct ike_engine *e, const struct v1_datagram *d)
 
 	if (message && (message->malformed || message->critical_unknown))
 		why = "the first message of phase 1 is malformed";
-	else if (message && d->header->exchange == V1_AGGRESSIVE)
-		why = "aggressive mode is not spoken yet";
 	else if (message)
 		why = NULL;
 	if (why || !message) {
@@ -72,7 +70,10 @@ static void admit_new(struct ike_engine *e, const struct v1_datagram *d)
 		arena_free(arena);
 		return;
 	}
-	v1_respond(e, &v1_main_mode_responder, arena, message);
+	v1_respond(e,
+		d->header->exchange == V1_AGGRESSIVE ? &v1_aggressive_mode_responder
+						     : &v1_main_mode_responder,
+		arena, message);
 }
 
 /* A repeat of the first message finds its SA by where it came from. */

@@ -12,7 +12,7 @@
 #include "wire/isakmp_transforms.h"
 
 #define V1_TROUBLE_MAX 300
-#define V1_METHODS_MAX 4
+#define V1_METHODS_MAX 8
 
 /* Which numbers the peer has for NAT traversal: those of RFC 3947, or the drafts' 02 and 03. */
 enum v1_nat_t { V1_NAT_T_NONE, V1_NAT_T_RFC, V1_NAT_T_DRAFT };
@@ -118,14 +118,37 @@ struct v1_choice {
 size_t v1_methods(
 	const struct connection *c, bool initiator, uint16_t ret_methods[static V1_METHODS_MAX]);
 
-/* The SA payload's body of phase 1. False where there is nothing that IKEv1 could say: what was written
- * is no message then. */
-bool v1_offer_ike(struct writer *w, const struct connection *c);
+/* What a method means: SKEYID comes of a pre-shared key; that end proves itself by a signature, not a
+ * HASH (proof.c). */
+bool v1_method_has_psk(uint16_t method);
+bool v1_method_signs(uint16_t method, bool initiator);
+/* In IKEv2's terms, by which the holder of keys goes: enum auth_method of such a signature. */
+uint8_t v1_signature_method(uint16_t method);
+
+/* Phase 1: what of a connection counts. */
+struct v1_ike_terms {
+	const struct connection *connection;
+	bool initiator;
+	uint8_t signer; /* where we sign, by this alone (enum auth_method); 0: by any */
+	uint16_t group; /* this alone; 0: any */
+};
+
+/* How many methods of signing we could mean, by the configuration alone: where it is more than one,
+ * the holder of keys knows better (IKE_ASK_SIGNER). */
+size_t v1_signers(const struct connection *c, bool initiator);
+
+/* The SA payload's body. Returns how many transforms it has; 0: the connection has none that IKEv1 could
+ * say, and what was written is no message. */
+size_t v1_offer_ike(struct writer *w, const struct v1_ike_terms *terms);
+/* The group of the connection's first transform, which aggressive mode offers alone: it can't be
+ * negotiated there, RFC 2409 §5. 0: it has none. */
+uint16_t v1_first_group(const struct connection *c);
 /* As responder. False where they have nothing in common. */
-bool v1_choose_ike(struct bytes theirs, const struct connection *c, bool prefer_ours,
+bool v1_choose_ike(struct bytes theirs, const struct v1_ike_terms *terms, bool prefer_ours,
 	struct v1_choice *ret_choice, struct v1_ike_transform *ret_transform);
 /* As initiator: false where the answer isn't one of what we offered. */
-bool v1_chosen_ike(struct bytes answer, const struct connection *c, struct v1_ike_transform *ret);
+bool v1_chosen_ike(
+	struct bytes answer, const struct v1_ike_terms *terms, struct v1_ike_transform *ret);
 /* Whether a transform that was agreed on would also have been acceptable to another connection. */
 bool v1_acceptable_ike(const struct connection *c, const struct v1_ike_transform *t);
 /* "they offer A, B; we want C (file:line)" */
@@ -156,6 +179,10 @@ enum step v1_agreement_finish(struct exchange *x, struct agreement *a);
 /* main_mode.c */
 
 extern const struct exchange_kind v1_main_mode_initiator, v1_main_mode_responder;
+
+/* aggressive_mode.c */
+
+extern const struct exchange_kind v1_aggressive_mode_initiator, v1_aggressive_mode_responder;
 
 /* quick_mode.c */
 

@@ -18,8 +18,7 @@ static struct bytes number_octets(uint64_t number, uint8_t out[static 8])
 	return BYTES(out, 8);
 }
 
-/* 0 for a prf that is no HMAC. */
-static uint8_t hash_of_prf(uint16_t prf_id)
+uint8_t v1_prf_hash(uint16_t prf_id)
 {
 	switch (prf_id) {
 	case PRF_HMAC_SHA1:
@@ -140,7 +139,7 @@ int v1_keys_derive(struct crypto *c, const struct proposal *chosen, const struct
 	struct secret skeyid_e;
 	int error;
 
-	k.hash = hash_of_prf(k.prf);
+	k.hash = v1_prf_hash(k.prf);
 	if (!encr || !k.hash)
 		return -ENOTSUP;
 
@@ -172,6 +171,11 @@ void v1_keys_clear(struct v1_keys *k)
 size_t v1_keys_hash_bytes(const struct v1_keys *k)
 {
 	return prf_output_bytes(k->prf);
+}
+
+size_t v1_prf_bytes(uint16_t prf_id)
+{
+	return prf_output_bytes(prf_id);
 }
 
 size_t v1_keys_block_bytes(const struct v1_keys *k)

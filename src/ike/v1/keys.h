@@ -52,6 +52,9 @@ size_t v1_keys_block_bytes(const struct v1_keys *k);
  * 2409 §5.1, RFC 4754 §4), all others `prf_id`. `method` is enum v1_method. */
 uint16_t v1_method_prf(uint16_t method, uint16_t prf_id);
 
+size_t v1_prf_bytes(uint16_t prf_id); /* of a hash made by it */
+uint8_t v1_prf_hash(uint16_t prf_id); /* enum hash_id; 0 for a prf that is no HMAC */
+
 /* HASH_I or HASH_R (§5). `id` is the body of that side's ID payload. `prf_id`: see above. Writes
  * prf_output_bytes(prf_id). */
 struct v1_hash_of {

@@ -18,7 +18,10 @@ static const struct payload_rule ke_payloads[] = {
 };
 static const struct payload_rule id_payloads[] = {
 	{ V1_PAYLOAD_ID, 1, 1 },
-	{ V1_PAYLOAD_HASH, 1, 1 },
+	{ V1_PAYLOAD_HASH, 0, 1 }, /* one of these two, as the method has it */
+	{ V1_PAYLOAD_SIG, 0, 1 },
+	{ V1_PAYLOAD_CERT, 0, 255 },
+	{ V1_PAYLOAD_CERTREQ, 0, 255 },
 	{ 0 },
 };
 static const struct message_rule first = { "main mode message 1", sa_payloads };
@@ -32,23 +35,14 @@ static const struct message_rule sixth = { "main mode message 6", id_payloads };
 
 static enum step offer(struct exchange *x)
 {
+	struct v1_ike_terms terms = v1_terms(x);
 	struct ike_sa *sa = x->sa;
-	const struct connection *c = sa->connection;
-	struct where where = where_said(c->where_proposals, c->where);
-	uint16_t methods[V1_METHODS_MAX];
 	size_t at = x->out.used + 4;
 
 	x->path = sa->path;
 	sa->state = IKE_CONNECTING;
-	if (!v1_methods(c, true, methods))
-		return exchange_reject(x, 0,
-			"connection %s: IKEv1 can't authenticate with auth = %s and %s (%s:%u)",
-			c->name, c->local[0].auth_text, c->remote[0].auth_text,
-			c->local[0].where.file, c->local[0].where.line);
-	if (!v1_offer_ike(exchange_payload(x, V1_PAYLOAD_SA), c))
-		return exchange_reject(x, 0,
-			"connection %s: IKEv1 has no word for any of its proposals: name one like aes128-sha256-modp2048 (%s:%u)",
-			c->name, where.file, where.line);
+	if (!v1_offer_ike(exchange_payload(x, V1_PAYLOAD_SA), &terms))
+		return v1_nothing_to_offer(x);
 	exchange_payload_end(x);
 	octets_set(&sa->v1->setup.sa_i, BYTES(x->out.start + at, x->out.used - at));
 	v1_put_vendors(x);
@@ -59,6 +53,7 @@ static enum step build_ke(struct exchange *x)
 {
 	v1_put_ke_and_nonce(x);
 	v1_nat_put(x);
+	v1_put_certreqs(x);
 	return STEP_NEXT;
 }
 
@@ -66,6 +61,7 @@ static enum step read_ke(struct exchange *x)
 {
 	v1_read_ke_and_nonce(x);
 	v1_nat_detect(x);
+	v1_read_certreqs(x);
 	return STEP_NEXT;
 }
 
@@ -81,11 +77,11 @@ static enum step greet(struct exchange *x)
 	return STEP_NEXT;
 }
 
-static step_fn *const begins[] = { init_ask_path, offer, NULL };
+static step_fn *const begins[] = { init_ask_path, v1_ask_signer, offer, NULL };
 static step_fn *const agrees[] = { v1_read_proposal, v1_agree_begin, build_ke, NULL };
 static step_fn *const proves[] = { read_ke, v1_agree_finish, v1_ask_skeyid, v1_nat_float, identify,
-	v1_put_proof, greet, NULL };
-static step_fn *const ends[] = { v1_read_id, v1_check_proof, v1_check_peer_id, v1_confirm_skeyid,
+	v1_sign, v1_put_proof, greet, NULL };
+static step_fn *const ends[] = { v1_read_id, v1_check_peer_id, v1_check_proof, v1_confirm_skeyid,
 	v1_admit_peer, NULL };
 static const struct round initiator_rounds[] = {
 	{ NULL, begins, &first },
@@ -109,26 +105,24 @@ const struct exchange_kind v1_main_mode_initiator = {
 
 static enum step answer(struct exchange *x)
 {
-	struct v1_phase1_data *d = x->data;
-
 	v1_read_vendors(x);
-	v1_answer_encode(exchange_payload(x, V1_PAYLOAD_SA), &d->choice, d->choice.spi);
-	exchange_payload_end(x);
+	v1_put_answer(x);
 	v1_put_vendors(x);
 	return STEP_NEXT;
 }
 
-/* The peer proved itself where this came from, perhaps at the ports of NAT traversal. */
-static enum step follow_path(struct exchange *x)
+/* strongSwan asks for our certificate here. */
+static enum step read_certreqs(struct exchange *x)
 {
-	path_move(x->sa, &x->in->path, false);
+	v1_read_certreqs(x);
 	return STEP_NEXT;
 }
 
 static step_fn *const chooses[] = { v1_choose_proposal, answer, NULL };
 static step_fn *const responds[] = { read_ke, v1_agree_respond, build_ke, v1_ask_skeyid, NULL };
-static step_fn *const checks[] = { v1_read_id, v1_check_proof, v1_settle_connection,
-	v1_confirm_skeyid, v1_admit_peer, follow_path, identify, v1_put_proof, NULL };
+static step_fn *const checks[] = { v1_read_id, v1_settle_connection, v1_check_proof,
+	v1_confirm_skeyid, v1_admit_peer, v1_follow_path, read_certreqs, identify, v1_sign,
+	v1_put_proof, NULL };
 static const struct round responder_rounds[] = {
 	{ &first, chooses, &second },
 	{ &third, responds, &fourth },

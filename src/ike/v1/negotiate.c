@@ -9,15 +9,45 @@
 #define TRANSFORMS_OFFERED_MAX 64 /* in one proposal */
 #define LIFE_SECONDS_DEFAULT   86400
 
+/* Which key each method of signing wants of both ends. */
+static const struct {
+	uint16_t method;
+	uint8_t keys;
+} signature_methods[] = {
+	{ V1_METHOD_ECDSA_256, CONF_KEYS_ECDSA_256 },
+	{ V1_METHOD_ECDSA_384, CONF_KEYS_ECDSA_384 },
+	{ V1_METHOD_ECDSA_521, CONF_KEYS_ECDSA_521 },
+	{ V1_METHOD_RSA_SIGNATURE, CONF_KEYS_RSA },
+};
+
+/* Whether a round may be done by such a signature. IKEv1 has no RSA with PSS. */
+static bool may_sign(const struct auth_round *r, size_t i)
+{
+	return (r->class == AUTH_CLASS_PUBKEY || r->class == AUTH_CLASS_ANY) &&
+		(r->keys & signature_methods[i].keys) &&
+		!(r->pss && signature_methods[i].method == V1_METHOD_RSA_SIGNATURE);
+}
+
+static bool may_psk(const struct auth_round *r)
+{
+	return r->class == AUTH_CLASS_PSK || r->class == AUTH_CLASS_ANY;
+}
+
 size_t v1_methods(
 	const struct connection *c, bool initiator, uint16_t ret_methods[static V1_METHODS_MAX])
 {
+	const struct auth_round *local = c->local, *remote = c->remote;
+	size_t count = 0;
+
 	(void)initiator;
-	if (c->local_count != 1 || c->remote_count != 1 || c->local[0].class != AUTH_CLASS_PSK ||
-		c->remote[0].class != AUTH_CLASS_PSK)
+	if (c->local_count != 1 || c->remote_count != 1)
 		return 0;
-	ret_methods[0] = V1_METHOD_PSK;
-	return 1;
+	for (size_t i = 0; i < sizeof(signature_methods) / sizeof(signature_methods[0]); i++)
+		if (may_sign(local, i) && may_sign(remote, i))
+			ret_methods[count++] = signature_methods[i].method;
+	if (may_psk(local) && may_psk(remote))
+		ret_methods[count++] = V1_METHOD_PSK;
+	return count;
 }
 
 static uint64_t life_of(const struct connection *c)
@@ -29,15 +59,50 @@ static uint64_t life_of(const struct connection *c)
 	return soft ? soft + c->over_time_s : LIFE_SECONDS_DEFAULT;
 }
 
-static uint8_t offer_method(
-	struct v1_sa_writer *s, const struct connection *c, uint16_t method, uint8_t number)
+size_t v1_signers(const struct connection *c, bool initiator)
 {
+	uint16_t methods[V1_METHODS_MAX];
+	size_t count = v1_methods(c, initiator, methods), found = 0;
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned bit = 1u << v1_signature_method(methods[i]);
+
+		if (!v1_method_signs(methods[i], initiator) || (seen & bit))
+			continue;
+		seen |= bit;
+		found++;
+	}
+	return found;
+}
+
+/* Those of the connection's methods that the terms leave. */
+static size_t methods_of(
+	const struct v1_ike_terms *terms, uint16_t ret_methods[static V1_METHODS_MAX])
+{
+	uint16_t all[V1_METHODS_MAX];
+	size_t count = v1_methods(terms->connection, terms->initiator, all), left = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!terms->signer || !v1_method_signs(all[i], terms->initiator) ||
+			v1_signature_method(all[i]) == terms->signer)
+			ret_methods[left++] = all[i];
+
+	return left;
+}
+
+static uint8_t offer_method(
+	struct v1_sa_writer *s, const struct v1_ike_terms *terms, uint16_t method, uint8_t number)
+{
+	const struct connection *c = terms->connection;
 	struct v1_ike_transform t;
 
 	for (size_t i = 0; i < c->proposals.count; i++) {
 		const struct proposal *p = &c->proposals.list[i].given;
 
 		for (size_t n = 0; v1_ike_transform_nth(p, n, &t); n++) {
+			if (terms->group && t.group != terms->group)
+				continue;
 			if (number >= TRANSFORMS_OFFERED_MAX)
 				return number;
 			t.method = method;
@@ -48,29 +113,39 @@ static uint8_t offer_method(
 	return number;
 }
 
-bool v1_offer_ike(struct writer *w, const struct connection *c)
+uint16_t v1_first_group(const struct connection *c)
+{
+	struct v1_ike_transform t;
+
+	for (size_t i = 0; i < c->proposals.count; i++)
+		if (v1_ike_transform_nth(&c->proposals.list[i].given, 0, &t))
+			return t.group;
+
+	return 0;
+}
+
+size_t v1_offer_ike(struct writer *w, const struct v1_ike_terms *terms)
 {
 	struct v1_sa_writer s = v1_sa_encode_begin(w);
 	uint16_t methods[V1_METHODS_MAX];
-	size_t count = v1_methods(c, true, methods);
+	size_t count = methods_of(terms, methods);
 	uint8_t number = 0;
 
 	v1_proposal_begin(&s, 1, V1_PROTOCOL_ISAKMP, BYTES_EMPTY);
 	for (size_t i = 0; i < count; i++)
-		number = offer_method(&s, c, methods[i], number);
-	if (!number)
-		return false;
-	v1_proposal_end(&s);
-	return true;
+		number = offer_method(&s, terms, methods[i], number);
+	if (number)
+		v1_proposal_end(&s);
+	return number;
 }
 
 /* Where in our list a transform of the peer is: 1 first, 0 not at all. Life is nothing to refuse for:
  * the shorter one counts. */
-static unsigned ike_rank(
-	const struct v1_ike_transform *theirs, const struct connection *c, bool initiator)
+static unsigned ike_rank(const struct v1_ike_transform *theirs, const struct v1_ike_terms *terms)
 {
+	const struct connection *c = terms->connection;
 	uint16_t methods[V1_METHODS_MAX];
-	size_t count = v1_methods(c, initiator, methods);
+	size_t count = methods_of(terms, methods);
 	struct v1_ike_transform ours, asked = *theirs;
 	unsigned rank = 0;
 
@@ -91,7 +166,7 @@ static unsigned ike_rank(
 	return 0;
 }
 
-bool v1_choose_ike(struct bytes theirs, const struct connection *c, bool prefer_ours,
+bool v1_choose_ike(struct bytes theirs, const struct v1_ike_terms *terms, bool prefer_ours,
 	struct v1_choice *ret_choice, struct v1_ike_transform *ret_transform)
 {
 	struct v1_sa_reader sa;
@@ -109,7 +184,7 @@ bool v1_choose_ike(struct bytes theirs, const struct connection *c, bool prefer_
 			continue;
 		while (v1_transforms_next(&reader, &raw) > 0) {
 			unsigned rank = raw.id == V1_KEY_IKE && !v1_ike_transform_decode(&raw, &t)
-				? ike_rank(&t, c, false)
+				? ike_rank(&t, terms)
 				: 0;
 
 			if (!rank || (best && (!prefer_ours || rank >= best)))
@@ -124,7 +199,7 @@ bool v1_choose_ike(struct bytes theirs, const struct connection *c, bool prefer_
 
 bool v1_acceptable_ike(const struct connection *c, const struct v1_ike_transform *t)
 {
-	return ike_rank(t, c, false);
+	return ike_rank(t, &(struct v1_ike_terms){ .connection = c });
 }
 
 /* The only transform of the only proposal of an answer. */
@@ -144,13 +219,15 @@ static bool only_transform(struct bytes answer, uint8_t protocol, struct v1_prop
 		v1_sa_next(&sa, &more) == 0;
 }
 
-bool v1_chosen_ike(struct bytes answer, const struct connection *c, struct v1_ike_transform *ret)
+bool v1_chosen_ike(
+	struct bytes answer, const struct v1_ike_terms *terms, struct v1_ike_transform *ret)
 {
 	struct v1_proposal p;
 	struct v1_transform raw;
 
 	return only_transform(answer, V1_PROTOCOL_ISAKMP, &p, &raw) && raw.id == V1_KEY_IKE &&
-		!v1_ike_transform_decode(&raw, ret) && ike_rank(ret, c, true);
+		!v1_ike_transform_decode(&raw, ret) &&
+		(!terms->group || ret->group == terms->group) && ike_rank(ret, terms);
 }
 
 void v1_answer_encode(struct writer *w, const struct v1_choice *choice, struct bytes spi)
@@ -302,7 +379,8 @@ static size_t explain_one(
 	struct v1_ike_transform ike;
 	struct v1_esp_transform esp;
 	struct proposal as = { 0 };
-	char text[200];
+	char text[200], name[NAME_TEXT_MAX];
+	size_t used;
 
 	if (p->protocol == V1_PROTOCOL_ISAKMP ? !v1_ike_transform_decode(raw, &ike) &&
 				v1_ike_transform_to_proposal(&ike, &as)
@@ -311,7 +389,11 @@ static size_t explain_one(
 		proposal_print(&as, text, sizeof(text));
 	else
 		snprintf(text, sizeof(text), "a transform that we don't have (ID %u)", raw->id);
-	return (size_t)snprintf(out, size, "%s", text);
+	used = (size_t)snprintf(out, size, "%s", text);
+	if (p->protocol == V1_PROTOCOL_ISAKMP && as.transform_count && used < size)
+		used += (size_t)snprintf(
+			out + used, size - used, " by %s", v1_method_name(ike.method, name));
+	return used;
 }
 
 static size_t explain_theirs(struct bytes theirs, char *out, size_t size)

@@ -106,72 +106,6 @@ void v1_read_vendors(struct exchange *x)
 		v1->nat_t = V1_NAT_T_DRAFT;
 }
 
-/* Proposals. */
-
-static enum step take_transform(struct exchange *x, const struct v1_ike_transform *t)
-{
-	struct v1_phase1_data *d = x->data;
-	struct ike_sa *sa = x->sa;
-
-	sa->v1->transform = *t;
-	d->ke.group = t->group;
-	if (!v1_ike_transform_to_proposal(t, &sa->chosen))
-		return exchange_reject(x, 0, "a transform that we don't have was agreed on");
-	return STEP_NEXT;
-}
-
-/* The connection whose addresses fit best among those that share a transform. Which one it really is,
- * the identity says. */
-enum step v1_choose_proposal(struct exchange *x)
-{
-	struct v1_phase1_data *d = x->data;
-	struct conf_facts facts = { .local = x->path.local.address,
-		.remote = x->path.remote.address };
-	struct bytes theirs = exchange_body(x, V1_PAYLOAD_SA);
-	const struct connection *best = NULL, *refused = NULL;
-	struct v1_ike_transform transform = { 0 };
-	unsigned best_fit = 0;
-	char text[REJECT_TEXT_MAX - 100];
-	struct where where;
-
-	for (size_t i = 0; i < x->engine->connection_count; i++) {
-		const struct connection *c = x->engine->connections[i];
-		unsigned fit = c->version == 2 ? 0 : conf_match(c, &facts, NULL, 0);
-
-		if (fit <= best_fit)
-			continue;
-		if (!v1_choose_ike(theirs, c, x->engine->options.prefer_configured_proposals,
-			    &d->choice, &transform)) {
-			refused = c;
-			continue;
-		}
-		best_fit = fit;
-		best = c;
-	}
-	if (best) {
-		sa_connect(x->sa, best);
-		x->sa->state = IKE_CONNECTING;
-		return take_transform(x, &transform);
-	}
-	if (!refused)
-		return STEP_DROP;
-	where = where_said(refused->where_proposals, refused->where);
-	v1_explain(theirs, &refused->proposals, &where, text, sizeof(text));
-	return exchange_reject(x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for connection %s: %s",
-		refused->name, text);
-}
-
-enum step v1_read_proposal(struct exchange *x)
-{
-	struct v1_ike_transform t;
-
-	if (!v1_chosen_ike(exchange_body(x, V1_PAYLOAD_SA), x->sa->connection, &t))
-		return exchange_reject(x, 0, "the peer chose a transform that we did not offer");
-	x->sa->spi_r = x->in->header.spi_r;
-	v1_read_vendors(x);
-	return take_transform(x, &t);
-}
-
 /* The key exchange. */
 
 enum step v1_agree_begin(struct exchange *x)
@@ -311,16 +245,33 @@ static int derive(struct exchange *x, struct bytes skeyid)
 	return 0;
 }
 
+/* Aggressive mode knows who the peer says that it is, and goes by that alone. */
+static struct id_payload expected_peer(const struct ike_sa *sa)
+{
+	return sa->remote_id.type
+		? ike_id_payload(&sa->remote_id)
+		: named_or(&sa->connection->remote[0].id, &sa->path.remote.address);
+}
+
+static enum step derive_from_nonces(struct exchange *x)
+{
+	if (derive(x, BYTES_EMPTY) == 0)
+		return STEP_NEXT;
+	x->reject.doom = true;
+	return exchange_reject(x, 0, "key derivation failed");
+}
+
 enum step v1_ask_skeyid(struct exchange *x)
 {
 	const struct ike_answer *answer = exchange_take_answer(x);
 	struct v1_phase1_data *d = x->data;
-	struct id_payload remote =
-		named_or(&x->sa->connection->remote[0].id, &x->sa->path.remote.address);
+	struct id_payload remote = expected_peer(x->sa);
 
+	if (!v1_method_has_psk(x->sa->v1->transform.method))
+		return derive_from_nonces(x);
 	if (!answer)
 		return ask_skeyid(x, &remote);
-	if (answer->status != IKE_ANSWER_OK && !d->by_address) {
+	if (answer->status != IKE_ANSWER_OK && !d->by_address && !x->sa->remote_id.type) {
 		d->by_address = true;
 		return ask_skeyid(x, &remote);
 	}
@@ -343,6 +294,8 @@ enum step v1_confirm_skeyid(struct exchange *x)
 	struct id_payload remote = ike_id_payload(&x->sa->remote_id);
 	char text[200];
 
+	if (!v1_method_has_psk(x->sa->v1->transform.method))
+		return STEP_NEXT;
 	if (!answer) {
 		d->by_address = false;
 		return ask_skeyid(x, &remote);
@@ -474,46 +427,7 @@ enum step v1_check_peer_id(struct exchange *x)
 		where.line);
 }
 
-/* Proofs. */
-
-static int hash_of(const struct exchange *x, bool initiator, uint8_t out[static V1_HASH_BYTES_MAX])
-{
-	const struct ikev1 *v1 = x->sa->v1;
-	struct v1_hash_of whose = { .initiator = initiator,
-		.prf_id = v1->keys.prf,
-		.id = octets_bytes(initiator ? &v1->setup.id_i : &v1->setup.id_r) };
-	struct v1_phase1 said;
-
-	v1_phase1_said(x->sa, &said);
-	return v1_hash_phase1(&v1->keys, &said, &whose, out);
-}
-
-enum step v1_put_proof(struct exchange *x)
-{
-	uint8_t hash[V1_HASH_BYTES_MAX];
-
-	if (hash_of(x, x->initiator, hash) < 0)
-		return exchange_reject(x, 0, "computing our HASH failed");
-	v1_put(x, V1_PAYLOAD_HASH, BYTES(hash, v1_keys_hash_bytes(&x->sa->v1->keys)));
-	return STEP_NEXT;
-}
-
-enum step v1_check_proof(struct exchange *x)
-{
-	uint8_t hash[V1_HASH_BYTES_MAX];
-	struct bytes got = exchange_body(x, V1_PAYLOAD_HASH);
-
-	if (hash_of(x, !x->initiator, hash) < 0)
-		return exchange_reject(x, 0, "computing the peer's HASH failed");
-	if (bytes_equal_secret(got, BYTES(hash, v1_keys_hash_bytes(&x->sa->v1->keys)))) {
-		sa_tell(x->sa, IKE_EVENT_NOTE, 1, "authenticated the peer by pre-shared key");
-		sa_heard(x->sa);
-		return STEP_NEXT;
-	}
-	x->reject.doom = true;
-	return exchange_reject(x, AUTHENTICATION_FAILED,
-		"AUTHENTICATION_FAILED: the peer's HASH is not what its identity and our pre-shared key make: compare the secrets");
-}
+/* Who proved itself. */
 
 enum step v1_admit_peer(struct exchange *x)
 {
@@ -537,6 +451,18 @@ void v1_put_initial_contact(struct exchange *x)
 			.protocol = V1_PROTOCOL_ISAKMP,
 			.type = V1_INITIAL_CONTACT,
 			.spi = BYTES_OF(spi) });
+}
+
+/* The peer proved itself where this came from, perhaps at the ports of NAT traversal. */
+enum step v1_follow_path(struct exchange *x)
+{
+	struct v1_flight *f = v1_flight_find(x->sa, 0);
+
+	if (f)
+		f->waiting =
+			false; /* what waits is sent again along a new path; this was answered */
+	path_move(x->sa, &x->in->path, false);
+	return STEP_NEXT;
 }
 
 /* The end. */

@@ -53,7 +53,9 @@ static void accepted(struct exchange *x)
 
 static const struct exchange_kind *first(struct ike_sa *sa)
 {
-	return v1_state_new(sa) && v1_flight_new(sa, 0) ? &v1_main_mode_initiator : NULL;
+	if (!v1_state_new(sa) || !v1_flight_new(sa, 0))
+		return NULL;
+	return sa->connection->aggressive ? &v1_aggressive_mode_initiator : &v1_main_mode_initiator;
 }
 
 static const struct exchange_kind *serves(const struct intent *i)
