@@ -41,3 +41,20 @@ def test_tunnel(bench, tunnel, first):
     assert_agreement(ends['tern'], ends['charon'], tunnel)
     assert all(end.the_ike()['version'] == '1' for end in ends.values())
     wire.assert_only_encrypted()
+
+
+CHAINS = [row('chain', mode, auth='chain', both={'fragmentation': True}) for mode in MODES]
+
+
+@pytest.mark.parametrize('first', ENDS)
+@pytest.mark.parametrize('tunnel', CHAINS, ids=str)
+def test_a_long_chain_goes_in_fragments(bench, tunnel, first):
+    ends = dict(zip(ENDS, bench.start(tunnel, moon='tern', sun='charon')))
+    with bench.wire() as wire:
+        ends[first].up()
+        bench.ping_both_ways()
+    assert_agreement(ends['tern'], ends['charon'], tunnel)
+    pieces = [frame for frame in wire.frames if frame.ike and frame.ike.first_payload == 132]
+    assert {frame.source for frame in pieces} == {'172.16.1.1', '172.16.2.1'}, 'expected fragments of both ends'
+    assert not any(frame.fragment for frame in wire.frames), 'expected no IP fragments'
+    assert 'octets together from' in ends['tern'].output()

@@ -2,6 +2,7 @@
  * answers IKEv1 only where a loaded connection wants it for these addresses; all others get silence.
  * Writes to no SA before a message is opened, and to what a message proves only after that. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "ike/admit.h"
 #include "ike/liveness.h"
@@ -184,6 +185,27 @@ static const char *not_now(const struct ike_sa *sa, const struct v1_flight *f,
 	return NULL;
 }
 
+/* What a peer encrypts for us before phase 1 is over is a refusal, and that it can't be read has the same
+ * cause. It may be anybody's: for people only. */
+static void note_refusal(struct ike_sa *sa, const struct v1_datagram *d)
+{
+	struct where where;
+
+	if (d->header->exchange != V1_INFORMATIONAL || !sa->initiator || !sa->v1->keyed ||
+		!v1_exchange_find(sa, 0) || sa->v1->trouble[0])
+		return;
+	where = where_said(sa->connection->remote[0].where_auth, sa->connection->where);
+	snprintf(sa->v1->trouble, sizeof(sa->v1->trouble),
+		"it seems to refuse%s; compare both ends' identities%s with connection %s (%s:%u)",
+		v1_method_has_psk(sa->v1->transform.method)
+			? ": likely the two ends have different pre-shared keys"
+			: "",
+		v1_method_has_psk(sa->v1->transform.method) ? " and secrets" : " and certificates",
+		sa_name(sa), where.file, where.line);
+	sa_tell(sa, IKE_EVENT_NOTE, 0, "the peer answered with what can't be read: %s",
+		sa->v1->trouble);
+}
+
 static void admit_phase2(struct ike_sa *sa, const struct v1_datagram *d)
 {
 	struct v1_flight *f = v1_flight_find(sa, d->header->message_id);
@@ -199,6 +221,7 @@ static void admit_phase2(struct ike_sa *sa, const struct v1_datagram *d)
 	}
 	why = not_now(sa, f, x, d);
 	if (why) {
+		note_refusal(sa, d);
 		drop(sa->engine, d, why);
 		return;
 	}
@@ -265,13 +288,37 @@ static struct ike_sa *sa_by_cookies(const struct ike_engine *e, const struct ike
 	return NULL;
 }
 
+/* What fragments gave must be a message of the same SA, whole. */
+static void admit_fragment(struct ike_sa *sa, const struct v1_datagram *d)
+{
+	struct ike_engine *e = sa->engine;
+	struct ike_header header;
+	const char *why;
+	struct bytes whole = v1_fragment_take(sa, d, &why);
+
+	if (why)
+		drop(e, d, why);
+	if (!whole.size)
+		return;
+	if (header_decode(whole, &header) && header.length == whole.size &&
+		header.version >> 4 == 1 && header.spi_i == d->header->spi_i &&
+		header.spi_r == d->header->spi_r && header.next_payload != V1_PAYLOAD_FRAGMENT)
+		v1_admit(e, d->path, &header, whole);
+	else
+		drop(e, d, "its fragments make no message");
+	free((void *)(uintptr_t)whole.data);
+}
+
 void v1_admit(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header,
 	struct bytes datagram)
 {
 	struct v1_datagram d = { path, header, datagram };
 	struct ike_sa *sa = sa_by_cookies(e, header);
 
-	if (!sa && begins_sa(header))
+	if (sa && header->next_payload == V1_PAYLOAD_FRAGMENT &&
+		!(header->flags & V1_FLAG_ENCRYPTION))
+		admit_fragment(sa, &d);
+	else if (!sa && begins_sa(header))
 		admit_first(e, &d);
 	else if (!sa)
 		drop(e, &d, "no IKEv1 SA has its cookies");

@@ -48,6 +48,8 @@ struct ikev1 {
 	size_t flight_count;
 	struct v1_message_ids message_ids;
 	struct v1_dpd dpd;
+	struct v1_fragments *fragments; /* a message that has not come whole yet; NULL: none */
+	uint16_t fragment_id;           /* of our last message in fragments */
 	struct v1_setup setup;
 	char trouble[V1_TROUBLE_MAX]; /* what was heard that may be why the peer is silent; not
 					 authentic, for people only */
@@ -103,6 +105,18 @@ void v1_refuse(struct exchange *x);
 void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n);
 void v1_put(struct exchange *x, uint8_t type, struct bytes body);
 void v1_put_notify(struct exchange *x, const struct v1_notify *n);
+
+/* fragment.c */
+
+/* A datagram whose payload is a FRAGMENT: the whole message where this completes one, malloc'ed for the
+ * caller; else empty, and *ret_why is NULL or why it is to be dropped. */
+struct bytes v1_fragment_take(
+	struct ike_sa *sa, const struct v1_datagram *d, const char **ret_why);
+void v1_fragments_clear(struct ike_sa *sa);
+/* Whether a message of this size goes in fragments: to `out`, which has room for FRAGMENTS_MAX. Their
+ * octets are in the exchange's arena. Returns their number; 0: too large. */
+bool v1_fragments_wanted(const struct ike_sa *sa, size_t size);
+size_t v1_fragments_cut(struct exchange *x, struct bytes whole, struct bytes *out);
 
 /* negotiate.c */
 

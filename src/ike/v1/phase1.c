@@ -38,6 +38,7 @@ void v1_state_free(struct ike_sa *sa)
 	if (!sa->v1)
 		return;
 	v1_window_clear(sa);
+	v1_fragments_clear(sa);
 	timer_clear(&sa->engine->timers, &sa->v1->dpd.timer);
 	setup_clear(&sa->v1->setup);
 	v1_keys_clear(&sa->v1->keys);
@@ -88,6 +89,8 @@ void v1_put_vendors(struct exchange *x)
 {
 	put_nat_vendors(x);
 	put_vendor(x, V1_VENDOR_DPD);
+	if (x->sa->connection->fragmentation != FRAGMENTATION_NO)
+		put_vendor(x, V1_VENDOR_FRAGMENTATION);
 }
 
 void v1_read_vendors(struct exchange *x)

@@ -14,6 +14,26 @@ static enum wire_verdict decode(
 	return v1_chain_decode(first, body, ret_chain, ret_unknown, NULL);
 }
 
+/* RFC 2408 §5.1 has a notify for it, which can only be in the clear. */
+static void undecipherable(struct exchange *x, const char *message)
+{
+	struct ike_sa *sa = x->sa;
+	struct where where = where_said(sa->connection->remote[0].where_auth, sa->connection->where);
+	bool psk = v1_method_has_psk(sa->v1->transform.method);
+
+	snprintf(sa->v1->trouble, sizeof(sa->v1->trouble),
+		"%s can't be decrypted: %s, unless it was changed on its way; see connection %s (%s:%u)",
+		message,
+		psk ? "the two ends have different pre-shared keys"
+		    : "the two ends have different keys",
+		sa_name(sa), where.file, where.line);
+	sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", sa->v1->trouble);
+	v1_send_notify(sa,
+		&(struct v1_notify){ .doi = V1_DOI_IPSEC,
+			.protocol = V1_PROTOCOL_ISAKMP,
+			.type = V1_PAYLOAD_MALFORMED });
+}
+
 /* What isn't authentic may be anybody's, and is dropped. But where it was encrypted and makes no sense,
  * the keys differ, and with them the pre-shared keys. */
 static enum step judge(struct exchange *x, const struct message_rule *rule)
@@ -27,12 +47,8 @@ static enum step judge(struct exchange *x, const struct message_rule *rule)
 		return STEP_NEXT;
 	if (m->authenticated)
 		return exchange_reject(x, INVALID_SYNTAX, "%s: %s", rule->name, broken);
-	if (m->header.flags & V1_FLAG_ENCRYPTION) {
-		snprintf(x->sa->v1->trouble, sizeof(x->sa->v1->trouble),
-			"%s can't be decrypted: the two ends have different pre-shared keys, unless it was changed on its way",
-			rule->name);
-		sa_tell(x->sa, IKE_EVENT_FAILED, 0, "%s", x->sa->v1->trouble);
-	}
+	if (m->header.flags & V1_FLAG_ENCRYPTION)
+		undecipherable(x, rule->name);
 	return STEP_DROP;
 }
 

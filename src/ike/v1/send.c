@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "ike/v1/ikev1.h"
+#include "ike/v2/fragment.h"
 #include "ike/v2/send.h"
 
 #define HASH_PAYLOAD_BYTES (4 + V1_HASH_BYTES_MAX)
@@ -150,6 +151,17 @@ static bool more_expected(const struct exchange *x)
 	return !x->last && x->round + 1 < x->kind->round_count;
 }
 
+/* Whole, or in fragments where the peer can put them together. */
+static void flight_send(struct exchange *x, struct v1_flight *f, struct bytes datagram)
+{
+	struct bytes parts[FRAGMENTS_MAX];
+	size_t count = v1_fragments_wanted(x->sa, datagram.size)
+		? v1_fragments_cut(x, datagram, parts)
+		: 0;
+
+	v1_flight_send(f, count ? parts : &datagram, count ? count : 1, more_expected(x));
+}
+
 void v1_send(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -183,7 +195,7 @@ void v1_send(struct exchange *x)
 	if (x->initiator)
 		x->path = sa->path;
 	tell_sent(sa, &o, datagram.size);
-	v1_flight_send(f, &datagram, 1, more_expected(x));
+	flight_send(x, f, datagram);
 	if (!more_expected(x))
 		v1_flight_over(f);
 	if (v1_is_phase1(x->kind->type))
