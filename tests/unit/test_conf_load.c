@@ -175,6 +175,8 @@ static void mistakes_are_told(void **state)
 			"test.conf:3: proposal 'aes128-sha256-modp2084': unknown algorithm 'modp2084'; did you mean 'modp2048'?" },
 		{ WRAPPED("proposals = 3des-sha1-modp1024"),
 			"test.conf:3: warning: proposal '3des-sha1-modp1024' is weak: 3des has 64-bit blocks, collisions show after a few GB; SHA-1 is deprecated, RFC 8247; 1024-bit groups can be broken by a state's means: use it only where the peer can't do better" },
+		{ "connections { c { version = 1\n aggressive = yes\n local { auth = psk\n }\n remote { auth = psk } } }",
+			"test.conf:2: warning: aggressive mode with a pre-shared key ('c'): whoever asks, or listens, gets a hash by which secrets can be guessed offline, and both identities are sent in the clear: write aggressive = no (main mode), let the peer use certificates, or at least make the secret long and random: openssl rand -base64 32" },
 		{ CHILD("esp_proposals = aes128gcm16-aes128-sha256"),
 			"test.conf:4: proposal 'aes128gcm16-aes128-sha256': 'aes128gcm16-aes128-sha256' mixes AEAD (gcm, ccm, chacha20poly1305) with other ciphers; write two proposals with a comma between" },
 		{ CHILD("local_ts = 10.0.0.0/33"),

@@ -185,25 +185,32 @@ static const char *not_now(const struct ike_sa *sa, const struct v1_flight *f,
 	return NULL;
 }
 
-/* What a peer encrypts for us before phase 1 is over is a refusal, and that it can't be read has the same
- * cause. It may be anybody's: for people only. */
+/* Where the peer's refusal of phase 1 is encrypted: with keys that we have, too, it says why; with others
+ * that is why. Nothing is proved by it yet, so it is for people only. */
 static void note_refusal(struct ike_sa *sa, const struct v1_datagram *d)
 {
+	struct arena *arena;
+	struct v1_progress unused;
+	struct opened *message;
 	struct where where;
+	const char *why;
 
-	if (d->header->exchange != V1_INFORMATIONAL || !sa->initiator || !sa->v1->keyed ||
-		!v1_exchange_find(sa, 0) || sa->v1->trouble[0])
+	if (d->header->exchange != V1_INFORMATIONAL || !sa->v1->keyed || !v1_exchange_find(sa, 0) ||
+		!send_stray_allowed(sa->engine))
 		return;
+	arena = arena_for(d);
+	message = arena ? v1_receive_open(sa, NULL, d, arena, &unused, &why) : NULL;
 	where = where_said(sa->connection->remote[0].where_auth, sa->connection->where);
-	snprintf(sa->v1->trouble, sizeof(sa->v1->trouble),
-		"it seems to refuse%s; compare both ends' identities%s with connection %s (%s:%u)",
-		v1_method_has_psk(sa->v1->transform.method)
-			? ": likely the two ends have different pre-shared keys"
-			: "",
-		v1_method_has_psk(sa->v1->transform.method) ? " and secrets" : " and certificates",
-		sa_name(sa), where.file, where.line);
-	sa_tell(sa, IKE_EVENT_NOTE, 0, "the peer answered with what can't be read: %s",
-		sa->v1->trouble);
+	if (message && !message->malformed) {
+		v1_tell_received(sa, message, d->octets.size);
+		v1_informational_unprotected(sa, message);
+	} else if (!sa->v1->trouble[0] && v1_method_has_psk(sa->v1->transform.method)) {
+		snprintf(sa->v1->trouble, sizeof(sa->v1->trouble),
+			"it answered with what we can't decrypt: likely the two ends have different pre-shared keys; compare the secrets for connection %s (%s:%u)",
+			sa_name(sa), where.file, where.line);
+		sa_tell(sa, IKE_EVENT_NOTE, 0, "%s", sa->v1->trouble);
+	}
+	arena_free(arena);
 }
 
 static void admit_phase2(struct ike_sa *sa, const struct v1_datagram *d)

@@ -100,20 +100,37 @@ static bool signer_unclear(const struct exchange *x)
 	return !d->signer_asked && v1_signers(x->sa->connection, x->initiator) > 1;
 }
 
-/* Without an answer any may do; why none does is told when it comes to signing. */
-static void take_signer(struct exchange *x)
+static void take_signer(struct exchange *x, const struct ike_answer *answer)
 {
-	const struct ike_answer *answer = exchange_take_answer(x);
 	struct v1_phase1_data *d = x->data;
 
 	if (answer && answer->status == IKE_ANSWER_OK)
 		d->signer = answer->method;
 }
 
+static bool may_use_hash(const struct connection *c, bool initiator)
+{
+	uint16_t methods[V1_METHODS_MAX];
+	size_t count = v1_methods(c, initiator, methods);
+
+	for (size_t i = 0; i < count; i++)
+		if (!v1_method_signs(methods[i], initiator))
+			return true;
+
+	return false;
+}
+
 enum step v1_ask_signer(struct exchange *x)
 {
-	take_signer(x);
-	return signer_unclear(x) ? ask_signer(x) : STEP_NEXT;
+	const struct ike_answer *answer = exchange_take_answer(x);
+
+	take_signer(x, answer);
+	if (!answer)
+		return signer_unclear(x) ? ask_signer(x) : STEP_NEXT;
+	if (answer->status == IKE_ANSWER_OK || may_use_hash(x->sa->connection, x->initiator))
+		return STEP_NEXT;
+	x->reject.doom = true;
+	return exchange_reject(x, 0, "we can't authenticate ourselves: %s", answer->reason);
 }
 
 static enum step found(struct exchange *x, const struct search *s)
@@ -127,7 +144,8 @@ static enum step found(struct exchange *x, const struct search *s)
 
 static void search(struct exchange *x, struct search *s)
 {
-	take_signer(x);
+	/* Without an answer any may do; why none does is told when it comes to signing. */
+	take_signer(x, exchange_take_answer(x));
 	s->facts.local = x->path.local.address;
 	s->facts.remote = x->path.remote.address;
 	for (size_t i = 0; i < x->engine->connection_count; i++)

@@ -11,7 +11,7 @@
 #include "wire/isakmp.h"
 #include "wire/isakmp_transforms.h"
 
-#define V1_TROUBLE_MAX 300
+#define V1_TROUBLE_MAX 400
 #define V1_METHODS_MAX 8
 
 /* Which numbers the peer has for NAT traversal: those of RFC 3947, or the drafts' 02 and 03. */
@@ -110,8 +110,7 @@ void v1_put_notify(struct exchange *x, const struct v1_notify *n);
 
 /* A datagram whose payload is a FRAGMENT: the whole message where this completes one, malloc'ed for the
  * caller; else empty, and *ret_why is NULL or why it is to be dropped. */
-struct bytes v1_fragment_take(
-	struct ike_sa *sa, const struct v1_datagram *d, const char **ret_why);
+struct bytes v1_fragment_take(struct ike_sa *sa, const struct v1_datagram *d, const char **ret_why);
 void v1_fragments_clear(struct ike_sa *sa);
 /* Whether a message of this size goes in fragments: to `out`, which has room for FRAGMENTS_MAX. Their
  * octets are in the exchange's arena. Returns their number; 0: too large. */

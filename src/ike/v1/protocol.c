@@ -18,7 +18,8 @@ static enum wire_verdict decode(
 static void undecipherable(struct exchange *x, const char *message)
 {
 	struct ike_sa *sa = x->sa;
-	struct where where = where_said(sa->connection->remote[0].where_auth, sa->connection->where);
+	struct where where =
+		where_said(sa->connection->remote[0].where_auth, sa->connection->where);
 	bool psk = v1_method_has_psk(sa->v1->transform.method);
 
 	snprintf(sa->v1->trouble, sizeof(sa->v1->trouble),

@@ -227,7 +227,7 @@ static void give_up(struct v1_flight *f)
 {
 	struct ike_sa *sa = f->sa;
 	struct exchange *x = v1_exchange_find(sa, f->message_id);
-	char why[200], remote[ENDPOINT_TEXT_MAX];
+	char why[V1_TROUBLE_MAX + 200], remote[ENDPOINT_TEXT_MAX];
 
 	snprintf(why, sizeof(why), "%s gave no answer to our message of %s, sent %u times%s%s",
 		endpoint_print(&sa->path.remote, remote), x ? x->kind->name : "an exchange",
