@@ -283,7 +283,7 @@ void check_limits(struct host *h)
 		sas++;
 		half_open += sa->half_open_counted;
 		for (const struct child_sa *c = sa->children; c; c = c->next)
-			children++;
+			children += c->made_by != 0; /* the peer's doing */
 		for (const struct intent *i = sa->intents; i; i = i->next)
 			intents++;
 		if (children > 3 * o->children_max) /* with what replaces them, by either end */

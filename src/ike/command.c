@@ -329,6 +329,11 @@ static void shutdown_all(struct ike_engine *e, const struct ike_command *command
 {
 	struct ike_command end = { .kind = IKE_COMMAND_TERMINATE };
 
+	if (e->shutting_down) {
+		if (command->id != e->shutdown_command)
+			command_done(e, command->id, false, 0, "it is shutting down already");
+		return;
+	}
 	e->shutting_down = e->ending = true;
 	e->shutdown_command = command->id;
 	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)

@@ -342,6 +342,7 @@ bool renew_redirected(struct ike_sa *old, const struct child_config *child, cons
 		return false;
 	sa->protocol = old->protocol;
 	sa->spi_i = engine_new_spi(old->engine);
+	sa->begun_at = old->begun_at; /* the same attempt: the peer's own may have crossed it */
 	sa->setup->child = child;
 	redirect_toward(sa, old, g);
 	if (sa_register(sa) < 0 || !(x = exchange_begin(sa, sa->protocol->first(sa), NULL))) {

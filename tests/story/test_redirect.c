@@ -105,6 +105,22 @@ static void a_peer_that_has_authenticated_is_redirected(void **state)
 	story_end(&g.s);
 }
 
+/* The gateway itself had initiated, too: its SA has all that the client wants, which doesn't go on to set
+ * up the same elsewhere. */
+static void a_redirect_that_crosses_the_gateways_own_setup_makes_no_second_child(void **state)
+{
+	struct gateways g = gateways("", "redirect_to = " CAROL "\n", NULL);
+
+	(void)state;
+	g.s.w->faults.delay_ns = 50 * NS_PER_MS;
+	host_initiate(g.s.alice, "net");
+	host_initiate(g.s.bob, "net");
+	world_run(g.s.w, 120 * NS_PER_SECOND);
+	STORY_EQUAL(g.s, laddered(&g, "redirected the peer to " CAROL), 1);
+	up_at(&g, g.s.bob);
+	story_end(&g.s);
+}
+
 static void a_name_is_resolved_where_the_client_is(void **state)
 {
 	struct gateways g = gateways("", "", NULL);
@@ -239,6 +255,8 @@ int main(void)
 		cmocka_unit_test(a_session_moves_to_the_new_gateway),
 		cmocka_unit_test(a_new_client_is_redirected_before_it_costs_anything),
 		cmocka_unit_test(a_peer_that_has_authenticated_is_redirected),
+		cmocka_unit_test(
+			a_redirect_that_crosses_the_gateways_own_setup_makes_no_second_child),
 		cmocka_unit_test(a_name_is_resolved_where_the_client_is),
 		cmocka_unit_test(a_client_that_does_not_follow_stays),
 		cmocka_unit_test(only_the_gateway_redirects),

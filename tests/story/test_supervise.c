@@ -401,6 +401,22 @@ static void a_shutdown_deletes_and_starts_nothing(void **state)
 	story_end(&s);
 }
 
+static void a_shutdown_is_asked_for_twice(void **state)
+{
+	struct story s = supervised(NULL);
+
+	(void)state;
+	s.w->faults.partition = true;
+	host_shutdown(s.alice);
+	world_run(s.w, NS_PER_SECOND);
+	host_shutdown(s.alice);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->done_ok, 1);
+	STORY_EQUAL(s, host_sas(s.alice), 0);
+	story_end(&s);
+}
+
 static void a_shutdown_does_not_wait_for_a_silent_peer(void **state)
 {
 	struct story s = supervised(NULL);
@@ -534,6 +550,7 @@ int main(void)
 		cmocka_unit_test(what_stands_in_another_ike_sa_is_not_made_again),
 		cmocka_unit_test(a_reload_loses_no_packet),
 		cmocka_unit_test(a_shutdown_deletes_and_starts_nothing),
+		cmocka_unit_test(a_shutdown_is_asked_for_twice),
 		cmocka_unit_test(a_shutdown_does_not_wait_for_a_silent_peer),
 		cmocka_unit_test(both_ends_start_and_one_tunnel_comes_back),
 		cmocka_unit_test(actions_say_what_follows_the_peers_close),
