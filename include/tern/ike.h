@@ -163,8 +163,8 @@ enum ike_question_kind {
 				 proposals say it. `hash` is any */
 	IKE_ASK_XAUTH_VERIFY, /* IKEv1: whether `password` is that of `user`, remote round `round` */
 	IKE_ASK_XAUTH_CREDENTIALS, /* IKEv1: our password as `user`, local round `round` -> secret */
-	IKE_ASK_SPI,    /* an inbound ESP SPI -> spi */
-	IKE_ASK_PATH,   /* connection -> path: names resolved, source address chosen; and our other
+	IKE_ASK_SPI,               /* an inbound ESP SPI -> spi */
+	IKE_ASK_PATH, /* connection -> path: names resolved, source address chosen; and our other
 			 addresses. With `current`: the path of an SA that stands, which stays where
 			 it still works; else one to `current`'s remote address or one of `peers` */
 	IKE_ASK_USE, /* child_id -> in_at, out_at; the plane answers before the next input of another
@@ -204,10 +204,10 @@ struct ike_question {
 	 * ike_set_ca_names() has them. Empty where none came. */
 	struct bytes certreqs;
 	bool certreq_came;
-	uint8_t method;    /* VERIFY; AUTHENTICATE in IKEv1: enum auth_method */
-	struct bytes auth; /* VERIFY: the AUTH data */
+	uint8_t method;              /* VERIFY; AUTHENTICATE in IKEv1: enum auth_method */
+	struct bytes auth;           /* VERIFY: the AUTH data */
 	struct bytes user, password; /* XAUTH_VERIFY, as they came; XAUTH_CREDENTIALS: the user */
-	size_t cert_count; /* VERIFY: as received, end entity first */
+	size_t cert_count;           /* VERIFY: as received, end entity first */
 	struct cert_payload certs[IKE_CERTS_MAX];
 };
 

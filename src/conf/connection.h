@@ -88,8 +88,8 @@ struct auth_round {
 	const char *xauth_id; /* local, with XAuth: the user; NULL: not given */
 	size_t cert_count;    /* local: ours, the first that fits is used; remote: the peer must use
 				one of them */
-	struct bytes *certs; /* DER */
-	size_t cacert_count; /* remote: the chain must end in one of them */
+	struct bytes *certs;  /* DER */
+	size_t cacert_count;  /* remote: the chain must end in one of them */
 	struct bytes *cacerts; /* DER */
 	size_t pubkey_count;   /* raw public keys, DER SubjectPublicKeyInfo */
 	struct bytes *pubkeys;

@@ -123,7 +123,8 @@ const struct schema_key conf_schema[] = {
 	DONE(REMOTE, "pubkeys", FILES, "",
 		"raw public keys one of which the peer must use, in pubkey/"),
 	REFUSED(REMOTE, "revocation", TEXT, "relaxed", "how strictly revocation is checked"),
-	DONE(REMOTE, "auth", ANY, "pubkey", "psk, pubkey, rsa-2048-sha256, ecdsa-256, any …; in IKEv1 also xauth: alone (hybrid), or in a second round"),
+	DONE(REMOTE, "auth", ANY, "pubkey",
+		"psk, pubkey, rsa-2048-sha256, ecdsa-256, any …; in IKEv1 also xauth: alone (hybrid), or in a second round"),
 
 	REFUSED(CHILD, "ah_proposals", LIST, "", "AH instead of ESP"),
 	DONE(CHILD, "esp_proposals", LIST, "default",

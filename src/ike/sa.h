@@ -207,7 +207,7 @@ struct ike_sa {
 	struct ike_keys keys;
 	struct ike_id local_id, remote_id;
 	struct ike_id remote_user; /* whom XAUTH made out, beyond remote_id; type 0: nobody */
-	struct ike_setup *setup; /* NULL once established */
+	struct ike_setup *setup;   /* NULL once established */
 	struct window window;
 	struct exchange *ours, *theirs; /* under way: begun by us; by the peer: a list, which has
 					   at most one in IKEv2 */

@@ -6,8 +6,8 @@
 
 #include "keys/internal.h"
 
-#define USER_TEXT_MAX  80
-#define SHA256_OCTETS  32
+#define USER_TEXT_MAX     80
+#define SHA256_OCTETS     32
 #define SECRETS_TRIED_MAX 16 /* of one user */
 
 static char *user_print(struct bytes user, char out[static USER_TEXT_MAX])

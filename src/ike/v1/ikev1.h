@@ -56,8 +56,8 @@ struct ikev1 {
 	bool initial_contact; /* the peer said so before it has said which user it is */
 	bool let_in;          /* that user is */
 	bool xauth_over, config_over;
-	unsigned logins;       /* that we answered */
-	uint16_t transactions; /* the identifier of our last */
+	unsigned logins;              /* that we answered */
+	uint16_t transactions;        /* the identifier of our last */
 	char trouble[V1_TROUBLE_MAX]; /* what was heard that may be why the peer is silent; not
 					 authentic, for people only */
 };

@@ -9,10 +9,10 @@
 #include "ike/v1/transaction.h"
 #include "ike/v2/auth.h"
 
-#define USER_BYTES_MAX    256
-#define LOGINS_ANSWERED   3 /* a server may ask again, but our password stays the same */
-#define USER_TEXT_MAX     100
-#define MESSAGE_TEXT_MAX  300
+#define USER_BYTES_MAX   256
+#define LOGINS_ANSWERED  3 /* a server may ask again, but our password stays the same */
+#define USER_TEXT_MAX    100
+#define MESSAGE_TEXT_MAX 300
 
 enum v1_xauth_role v1_xauth_role(const struct ike_sa *sa)
 {
@@ -38,9 +38,9 @@ static struct where round_where(const struct auth_round *r)
 /* A user is no identity with a type; it is shown and leased to as a name or a mail address. */
 static struct id_payload user_id(struct bytes user)
 {
-	return (struct id_payload){ user.size && memchr(user.data, '@', user.size) ? ID_RFC822_ADDR
-										   : ID_FQDN,
-		user };
+	return (struct id_payload){
+		user.size && memchr(user.data, '@', user.size) ? ID_RFC822_ADDR : ID_FQDN, user
+	};
 }
 
 /* As server. */
@@ -77,6 +77,8 @@ static enum step read_login(struct exchange *x)
 			d->user = a.value;
 		else if (a.type == V1_XAUTH_USER_PASSWORD || a.type == V1_XAUTH_PASSCODE)
 			d->password = a.value;
+		else if (a.type == V1_XAUTH_STATUS)
+			d->refused = true; /* it has nothing to say */
 	}
 	return STEP_NEXT;
 }
@@ -103,7 +105,8 @@ static enum step turned_away(struct exchange *x, const char *reason)
 	char user[USER_TEXT_MAX];
 
 	x->sa->v1->let_in = false;
-	sa_tell(x->sa, IKE_EVENT_FAILED, 0, "XAUTH of user '%s' failed for connection %s (%s:%u): %s",
+	sa_tell(x->sa, IKE_EVENT_FAILED, 0,
+		"XAUTH of user '%s' failed for connection %s (%s:%u): %s",
 		v1_text_print(d->user, user, sizeof(user)), sa_name(x->sa), where.file, where.line,
 		reason);
 	return STEP_NEXT;
@@ -153,9 +156,28 @@ static void begin(struct ike_sa *sa, const struct exchange_kind *kind, struct in
 		sa_doom(sa, SA_END_FAILED, "out of memory");
 }
 
+/* Who was turned away hears that we are through with it. */
+static void turn_away(struct ike_sa *sa)
+{
+	struct intent *delete = malloc(sizeof(*delete));
+
+	if (!delete) {
+		sa_doom(sa, SA_END_FAILED, "XAUTH failed");
+		return;
+	}
+	*delete = (struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_FAILED };
+	begin(sa, &v1_delete_ike, delete);
+}
+
+/* A peer that gave up itself needs no status. */
 static void verified(struct exchange *x)
 {
-	begin(x->sa, &v1_xauth_status, NULL);
+	const struct v1_transaction_data *d = x->data;
+
+	if (d->refused)
+		turn_away(x->sa);
+	else
+		begin(x->sa, &v1_xauth_status, NULL);
 }
 
 static enum step put_status(struct exchange *x)
@@ -177,24 +199,14 @@ static enum step read_ack(struct exchange *x)
 	return STEP_NEXT;
 }
 
-/* Who was turned away knows why, and that we are through with it. */
 static void said(struct exchange *x)
 {
-	struct ike_sa *sa = x->sa;
-	struct intent *delete;
-
-	if (sa->v1->let_in) {
-		sa->v1->xauth_over = true;
-		v1_setup_next(x);
+	if (!x->sa->v1->let_in) {
+		turn_away(x->sa);
 		return;
 	}
-	delete = malloc(sizeof(*delete));
-	if (!delete) {
-		sa_doom(sa, SA_END_FAILED, "XAUTH failed");
-		return;
-	}
-	*delete = (struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_FAILED };
-	begin(sa, &v1_delete_ike, delete);
+	x->sa->v1->xauth_over = true;
+	v1_setup_next(x);
 }
 
 static step_fn *const asks[] = { ask, NULL };
@@ -233,8 +245,7 @@ const struct exchange_kind v1_xauth_status = {
 
 /* As client. */
 
-static void fail(struct exchange *x, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+static void fail(struct exchange *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The SA ends with the answer. */
 static void fail(struct exchange *x, const char *format, ...)
@@ -359,8 +370,7 @@ enum step v1_xauth_take_status(struct exchange *x)
 	while (v1_attribute_next(&in.r, &a) > 0)
 		if (a.type == V1_XAUTH_STATUS && !v1_attribute_number(&a, &status))
 			status = 0;
-	v1_attribute_encode_bytes(
-		v1_attributes_put(x, V1_CFG_ACK), V1_XAUTH_STATUS, BYTES_EMPTY);
+	v1_attribute_encode_bytes(v1_attributes_put(x, V1_CFG_ACK), V1_XAUTH_STATUS, BYTES_EMPTY);
 	exchange_payload_end(x);
 	if (v1_xauth_role(sa) != V1_XAUTH_CLIENT || sa->established_at)
 		return STEP_NEXT;
