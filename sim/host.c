@@ -19,6 +19,13 @@ static void die(const char *what, const struct problems *problems)
 	exit(1);
 }
 
+static enum keys_shared_kind secret_kind(const char *name)
+{
+	return strncmp(name, "xauth", 5) == 0  ? KEYS_SHARED_XAUTH
+		: strncmp(name, "eap", 3) == 0 ? KEYS_SHARED_EAP
+					       : KEYS_SHARED_IKE;
+}
+
 static void load_secret(struct host *h, const struct tree_node *section)
 {
 	const char *owners[8], *secret = tree_text(section, "secret");
@@ -29,8 +36,8 @@ static void load_secret(struct host *h, const struct tree_node *section)
 			owners[count++] = tree_text(section, n->name);
 	if (!secret)
 		die("a secret has no value", NULL);
-	keys_load_shared(h->keys, section->name, KEYS_SHARED_IKE, bytes_of_text(secret), owners,
-		count, "sim");
+	keys_load_shared(h->keys, section->name, secret_kind(section->name), bytes_of_text(secret),
+		owners, count, "sim");
 }
 
 static const struct connection *loaded(const struct host *h, const char *name)

@@ -66,6 +66,7 @@ struct ike_options {
 					4555 §3.4); at most IKE_ADDRESSES_MAX */
 	bool return_routability; /* a peer's new address must answer before traffic goes there, RFC
 				    4555 §3.7 */
+	bool cisco_unity;        /* as IKEv1 client: says that it takes Unity's attributes */
 	bool nat_traversal;      /* false: no NAT may be between us and a peer, RFC 4555 §3.9 */
 	bool inactivity_close_ike; /* the IKE SA goes with its last child for inactivity */
 };
@@ -160,8 +161,10 @@ enum ike_question_kind {
 				 and [1]: prf(PSK, Ni_b | Nr_b) -> secret */
 	IKE_ASK_SIGNER, /* IKEv1: by which method our key would sign, as local_id -> method: its
 				 proposals say it. `hash` is any */
-	IKE_ASK_SPI,    /* an inbound ESP SPI -> spi */
-	IKE_ASK_PATH,   /* connection -> path: names resolved, source address chosen; and our other
+	IKE_ASK_XAUTH_VERIFY, /* IKEv1: whether `password` is that of `user`, remote round `round` */
+	IKE_ASK_XAUTH_CREDENTIALS, /* IKEv1: our password as `user`, local round `round` -> secret */
+	IKE_ASK_SPI,               /* an inbound ESP SPI -> spi */
+	IKE_ASK_PATH, /* connection -> path: names resolved, source address chosen; and our other
 			 addresses. With `current`: the path of an SA that stands, which stays where
 			 it still works; else one to `current`'s remote address or one of `peers` */
 	IKE_ASK_USE, /* child_id -> in_at, out_at; the plane answers before the next input of another
@@ -201,9 +204,10 @@ struct ike_question {
 	 * ike_set_ca_names() has them. Empty where none came. */
 	struct bytes certreqs;
 	bool certreq_came;
-	uint8_t method;    /* VERIFY; AUTHENTICATE in IKEv1: enum auth_method */
-	struct bytes auth; /* VERIFY: the AUTH data */
-	size_t cert_count; /* VERIFY: as received, end entity first */
+	uint8_t method;              /* VERIFY; AUTHENTICATE in IKEv1: enum auth_method */
+	struct bytes auth;           /* VERIFY: the AUTH data */
+	struct bytes user, password; /* XAUTH_VERIFY, as they came; XAUTH_CREDENTIALS: the user */
+	size_t cert_count;           /* VERIFY: as received, end entity first */
 	struct cert_payload certs[IKE_CERTS_MAX];
 };
 
@@ -373,6 +377,7 @@ struct ike_sa_view {
 	struct ike_path path;
 	ike_time sent_at; /* when a message of ours last went along it; 0: never */
 	struct id_payload local_id, remote_id; /* type 0 where unknown yet */
+	struct id_payload remote_user;         /* IKEv1: by XAUTH; type 0: none */
 	bool nat_local, nat_remote, nat_fake;
 	struct proposal chosen;  /* one transform of each type */
 	ike_time established_at; /* 0: not yet */

@@ -156,6 +156,17 @@ static void print_end(const struct tree_node *sa, const char *side, const char *
 	putchar('\n');
 }
 
+static void print_user(const struct tree_node *sa)
+{
+	const char *user = tree_text(sa, "remote-xauth-id");
+
+	if (!user)
+		return;
+	label(2, "user");
+	print_paint(PLAIN, user);
+	putchar('\n');
+}
+
 static void print_nat(const struct tree_node *sa)
 {
 	bool here = yes(sa, "nat-local"), there = yes(sa, "nat-remote"), fake = yes(sa, "nat-fake");
@@ -225,6 +236,7 @@ static void print_ike(const char *name, const struct tree_node *sa)
 		yes(sa, "initiator") ? "initiator" : "responder");
 	print_end(sa, "local", "local-id", "local-host", "local-port");
 	print_end(sa, "remote", "remote-id", "remote-host", "remote-port");
+	print_user(sa);
 	print_nat(sa);
 	print_list(2, "virtual here", tree_child(sa, "local-vips"));
 	print_list(2, "virtual there", tree_child(sa, "remote-vips"));

@@ -1,5 +1,5 @@
 /* The value of `auth`: a class with constraints. "psk", "pubkey-sha384-sha512", "rsa-2048-sha256",
- * "ike:rsa/pss-sha256". */
+ * "ike:rsa/pss-sha256", "xauth". */
 #include "conf/internal.h"
 
 #include <stdio.h>
@@ -33,6 +33,7 @@ static const char *parse_class(struct auth_draft *d, const char *word)
 		{ "ecdsa", AUTH_CLASS_PUBKEY, KEY_ECDSA, false },
 		{ "ed25519", AUTH_CLASS_PUBKEY, KEY_ED25519, false },
 		{ "ed448", AUTH_CLASS_PUBKEY, KEY_ED448, false },
+		{ "xauth", AUTH_CLASS_XAUTH, 0, false },
 	};
 
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
@@ -44,10 +45,8 @@ static const char *parse_class(struct auth_draft *d, const char *word)
 		}
 	if (!strncasecmp(word, "eap", 3))
 		return "EAP is not supported yet; use psk or pubkey";
-	if (!strncasecmp(word, "xauth", 5))
-		return "XAuth belongs to IKEv1, which is not supported yet; use psk or pubkey";
 
-	return "write psk, pubkey, rsa, ecdsa, ed25519 or ed448";
+	return "write psk, pubkey, rsa, ecdsa, ed25519, ed448 or xauth";
 }
 
 static const char *parse_constraint(struct auth_draft *d, const char *word)
@@ -65,6 +64,10 @@ static const char *parse_constraint(struct auth_draft *d, const char *word)
 	};
 	struct auth_draft other = { 0 };
 
+	if (d->class == AUTH_CLASS_XAUTH)
+		return strcasecmp(word, "generic") == 0
+			? NULL
+			: "tern asks for a user and a password, which it has in secrets; write xauth";
 	if (word[0] && strspn(word, "0123456789") == strlen(word) && strlen(word) < 6) {
 		d->min_bits = (unsigned)atoi(word);
 		return d->key_type ? NULL : "a key size needs a key type before it: rsa-2048";
@@ -100,7 +103,8 @@ static const char *parse_auth(struct auth_draft *d, const char *text)
 		if (!*at)
 			break;
 	}
-	if (!wrong && d->class != AUTH_CLASS_PUBKEY && strchr(text, '-'))
+	if (!wrong && d->class != AUTH_CLASS_PUBKEY && d->class != AUTH_CLASS_XAUTH &&
+		strchr(text, '-'))
 		return "constraints are for public keys only";
 
 	return wrong;

@@ -85,10 +85,11 @@ struct auth_round {
 	uint8_t hashes[SIGNATURE_FORMS_MAX];
 	bool pss; /* rsa/pss: RSA only as PSS */
 	struct identity id;
-	size_t cert_count;   /* local: ours, the first that fits is used; remote: the peer must use
+	const char *xauth_id; /* local, with XAuth: the user; NULL: not given */
+	size_t cert_count;    /* local: ours, the first that fits is used; remote: the peer must use
 				one of them */
-	struct bytes *certs; /* DER */
-	size_t cacert_count; /* remote: the chain must end in one of them */
+	struct bytes *certs;  /* DER */
+	size_t cacert_count;  /* remote: the chain must end in one of them */
 	struct bytes *cacerts; /* DER */
 	size_t pubkey_count;   /* raw public keys, DER SubjectPublicKeyInfo */
 	struct bytes *pubkeys;
@@ -180,6 +181,7 @@ struct connection {
 	size_t pool_count; /* of their names: where addresses for the peer are leased from */
 	const char *const *pools;
 	struct where where_vips, where_pools;
+	bool pull; /* IKEv1: the client asks for its address; else the gateway gives it unasked */
 	uint8_t digest[20]; /* of what was configured: an unchanged connection isn't replaced by a
 			       reload */
 };
@@ -188,6 +190,9 @@ struct connection *connection_hold(const struct connection *c);
 void connection_release(const struct connection *c);
 const struct child_config *connection_child(
 	const struct connection *c, const char *name); /* NULL where unknown */
+
+/* The last round of a side that is XAuth's, which a name and a password make; NULL: it has none. */
+const struct auth_round *connection_xauth(const struct connection *c, bool local);
 
 /* Matching, pure. What is known of a peer; zeroed fields are unknown yet. */
 struct conf_facts {

@@ -44,5 +44,6 @@ void load_proposals(struct loader *l, const struct tree_node *section, const cha
 	uint8_t protocol, struct proposal_list *ret_list);
 void load_auth(struct loader *l, const struct tree_node *section, struct auth_round *round);
 void load_rounds(struct loader *l, const struct tree_node *section, struct connection *c);
+void load_xauth(struct loader *l, struct connection *c); /* after load_rounds() */
 void load_vips(struct loader *l, const struct tree_node *section, struct connection *c);
 void load_child(struct loader *l, const struct tree_node *section, struct child_config *ret_child);

@@ -110,6 +110,7 @@ static void load_options(struct loader *l, const struct tree_node *s, struct con
 	c->remote_port = (uint16_t)schema_get_number(s, PATTERN_CONNECTION, "remote_port");
 	c->aggressive = schema_get_bool(s, PATTERN_CONNECTION, "aggressive");
 	c->where_aggressive = loader_where_of(l, s, "aggressive");
+	c->pull = schema_get_bool(s, PATTERN_CONNECTION, "pull");
 	c->encap = schema_get_bool(s, PATTERN_CONNECTION, "encap");
 	c->mobike = schema_get_bool(s, PATTERN_CONNECTION, "mobike");
 	c->childless = (uint8_t)schema_get_choice(s, PATTERN_CONNECTION, "childless");
@@ -248,6 +249,7 @@ static void load_all(struct loader *l, const struct tree_node *section, struct c
 	load_proposals(l, section, "proposals", PROTOCOL_IKE, &c->proposals);
 	c->where_proposals = loader_where_of(l, section, "proposals");
 	load_rounds(l, section, c);
+	load_xauth(l, c);
 	load_vips(l, section, c);
 	load_children(l, section, c);
 	check_sense(l, c);

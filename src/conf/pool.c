@@ -17,16 +17,19 @@
 static const struct attribute_name {
 	const char *name;
 	uint16_t ip4, ip6;
-	bool subnet;
+	bool subnet, text;
 } names[] = {
-	{ "dns", INTERNAL_IP4_DNS, INTERNAL_IP6_DNS, false },
-	{ "nbns", INTERNAL_IP4_NBNS, INTERNAL_IP6_NBNS, false },
-	{ "dhcp", INTERNAL_IP4_DHCP, INTERNAL_IP6_DHCP, false },
-	{ "netmask", INTERNAL_IP4_NETMASK, 0, false },
-	{ "server", INTERNAL_IP4_SERVER, INTERNAL_IP6_SERVER, false },
-	{ "subnet", INTERNAL_IP4_SUBNET, INTERNAL_IP6_SUBNET, true },
-	{ "split_include", UNITY_SPLIT_INCLUDE, 0, true },
-	{ "split_exclude", UNITY_LOCAL_LAN, 0, true },
+	{ "dns", INTERNAL_IP4_DNS, INTERNAL_IP6_DNS, false, false },
+	{ "nbns", INTERNAL_IP4_NBNS, INTERNAL_IP6_NBNS, false, false },
+	{ "dhcp", INTERNAL_IP4_DHCP, INTERNAL_IP6_DHCP, false, false },
+	{ "netmask", INTERNAL_IP4_NETMASK, 0, false, false },
+	{ "server", INTERNAL_IP4_SERVER, INTERNAL_IP6_SERVER, false, false },
+	{ "subnet", INTERNAL_IP4_SUBNET, INTERNAL_IP6_SUBNET, true, false },
+	{ "split_include", UNITY_SPLIT_INCLUDE, 0, true, false },
+	{ "split_exclude", UNITY_LOCAL_LAN, 0, true, false },
+	{ "banner", UNITY_BANNER, 0, false, true },
+	{ "default_domain", UNITY_DEF_DOMAIN, 0, false, true },
+	{ "split_dns", UNITY_SPLITDNS_NAME, 0, false, true },
 };
 
 struct value {
@@ -74,6 +77,13 @@ static const char *named_value(
 {
 	struct address first, last;
 
+	if (name->text && strlen(text) > sizeof(v->octets))
+		return "is too long";
+	if (name->text) {
+		*ret_type = name->ip4;
+		value_add(v, text, strlen(text));
+		return NULL;
+	}
 	if (range_parse(text, &first, &last) < 0)
 		return name->subnet ? "is no subnet such as 10.1.0.0/16" : "is no address";
 	*ret_type = first.family == 4 ? name->ip4 : name->ip6;
@@ -148,7 +158,7 @@ static void load_attribute(struct building *b, const struct tree_node *n)
 		(schema_number(n->name, &number) < 0 || number > ATTRIBUTE_TYPE_MAX ||
 			number == INTERNAL_IP4_ADDRESS || number == INTERNAL_IP6_ADDRESS)) {
 		problem_error(b->l->problems, where,
-			"write dns, nbns, dhcp, netmask, server, subnet, split_include, split_exclude or a number",
+			"write dns, nbns, dhcp, netmask, server, subnet, split_include, split_exclude, banner, default_domain, split_dns or a number",
 			"'%.60s' is no attribute of a pool that tern knows", n->name);
 		return;
 	}

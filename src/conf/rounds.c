@@ -206,6 +206,8 @@ static void load_round(
 	round->where = loader_where(l, section->where);
 	load_auth(l, section, round);
 	load_id(l, section, round);
+	if (local && tree_text(section, "xauth_id"))
+		round->xauth_id = loader_text(l, bytes_of_text(tree_text(section, "xauth_id")));
 	round->certs = load_certs(l, section, &certs, &round->cert_count);
 	round->pubkeys = load_certs(l, section, &pubkeys, &round->pubkey_count);
 	note_keys(l, round);

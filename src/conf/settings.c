@@ -97,6 +97,7 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->prefer_configured_proposals =
 		schema_get_bool(s, PATTERN, "prefer_configured_proposals");
 	set->return_routability = schema_get_bool(s, PATTERN, "return_routability");
+	set->cisco_unity = schema_get_bool(s, PATTERN, "cisco_unity");
 	set->nat_traversal = schema_get_bool(s, PATTERN, "nat_traversal");
 	set->peer_addresses = number(s, "peer_addresses");
 	set->quick_crash_detection = schema_get_bool(s, PATTERN, "quick_crash_detection");

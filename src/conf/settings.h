@@ -43,6 +43,7 @@ struct settings {
 	bool quick_crash_detection; /* yes */
 	bool return_routability;    /* yes */
 	bool nat_traversal;         /* yes */
+	bool cisco_unity;           /* no */
 	uint32_t peer_addresses;    /* 8 */
 	char state_dir[256];        /* "/var/lib/tern" */
 	bool resolve;               /* yes: name servers that peers give are asked */

@@ -251,6 +251,8 @@ static void carry_question(struct host *h, const struct ike_question *question)
 	case IKE_ASK_KE_RESPOND:
 	case IKE_ASK_SKEYID:
 	case IKE_ASK_SIGNER:
+	case IKE_ASK_XAUTH_VERIFY:
+	case IKE_ASK_XAUTH_CREDENTIALS:
 	case IKE_ASK_AUTHENTICATE:
 	case IKE_ASK_VERIFY:
 		answers_ask(h->answers, question);

@@ -125,6 +125,7 @@ static struct ike_options engine_options(const struct host *h)
 	o.redirect_to = s->redirect_to;
 	o.redirected_kept_ns = s->redirect_close_s * NS_PER_SECOND;
 	o.return_routability = s->return_routability;
+	o.cisco_unity = s->cisco_unity;
 	o.nat_traversal = s->nat_traversal;
 	return o;
 }

@@ -12,10 +12,11 @@ struct peer {
 static uint64_t peer_key(const struct ike_sa *sa)
 {
 	const struct id_payload local = ike_id_payload(&sa->local_id),
-				remote = ike_id_payload(&sa->remote_id);
+				remote = ike_id_payload(&sa->remote_id),
+				user = ike_id_payload(&sa->remote_user);
 	const uint8_t *seed = sa->engine->peers_seed;
-	uint64_t parts[] = { siphash(seed, local.value), siphash(seed, remote.value), local.type,
-		remote.type };
+	uint64_t parts[] = { siphash(seed, local.value), siphash(seed, remote.value),
+		siphash(seed, user.value), local.type, remote.type, user.type };
 
 	return siphash(seed, BYTES(parts, sizeof(parts)));
 }
@@ -81,7 +82,8 @@ static bool same_id(const struct ike_id *a, const struct ike_id *b)
 
 bool peers_same(const struct ike_sa *a, const struct ike_sa *b)
 {
-	return same_id(&a->remote_id, &b->remote_id) && same_id(&a->local_id, &b->local_id);
+	return same_id(&a->remote_id, &b->remote_id) && same_id(&a->local_id, &b->local_id) &&
+		same_id(&a->remote_user, &b->remote_user);
 }
 
 struct ike_sa *peers_next(const struct ike_sa *of, const struct ike_sa *last)

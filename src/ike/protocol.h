@@ -42,6 +42,10 @@ struct protocol {
 	void (*quiet)(struct ike_sa *sa);
 	void (*end)(struct ike_sa *sa);
 
+	/* What of the peer an SA that isn't established waits for, in words; may be NULL, as its
+	 * answer: nothing that there are words for. */
+	const char *(*awaits)(const struct ike_sa *sa);
+
 	/* A datagram of this version, its header decoded and its size checked. */
 	void (*admit)(struct ike_engine *e, const struct ike_path *path,
 		const struct ike_header *header, struct bytes datagram);

@@ -21,12 +21,14 @@ static size_t views(const struct ike_question *q, const struct bytes **out)
 		out[n++] = &q->parts[i];
 	out[n++] = &q->certreqs;
 	out[n++] = &q->auth;
+	out[n++] = &q->user;
+	out[n++] = &q->password;
 	for (size_t i = 0; i < q->cert_count; i++)
 		out[n++] = &q->certs[i].data;
 	return n;
 }
 
-#define VIEWS_MAX (6 + IKE_SIGNED_PARTS + IKE_CERTS_MAX)
+#define VIEWS_MAX (8 + IKE_SIGNED_PARTS + IKE_CERTS_MAX)
 
 struct ike_question *ike_question_copy(const struct ike_question *q)
 {

@@ -213,6 +213,7 @@ void sa_free(struct ike_sa *sa)
 	keys_clear_ike(&sa->keys);
 	octets_clear(&sa->local_id.value);
 	octets_clear(&sa->remote_id.value);
+	octets_clear(&sa->remote_user.value);
 	octets_clear(&sa->qcd_token);
 	octets_clear(&sa->resumption.ticket);
 	sa_connect(sa, NULL);
@@ -337,6 +338,16 @@ struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id)
 
 /* Timers. */
 
+static void half_open_due(struct ike_sa *sa)
+{
+	const char *awaits = sa->protocol->awaits ? sa->protocol->awaits(sa) : NULL;
+
+	sa_tell(sa, IKE_EVENT_FAILED, !awaits, "not established within %llu s%s%s",
+		(unsigned long long)(sa->engine->options.half_open_timeout_ns / NS_PER_SECOND),
+		awaits ? ": " : "", awaits ? awaits : "");
+	sa_doom(sa, SA_END_FAILED, awaits ? awaits : "half-open for too long");
+}
+
 void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 {
 	if (sa->doomed)
@@ -347,10 +358,7 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 		window_retransmit_due(sa);
 		break;
 	case TIMER_HALF_OPEN:
-		sa_tell(sa, IKE_EVENT_FAILED, 1, "not established within %llu s",
-			(unsigned long long)(sa->engine->options.half_open_timeout_ns /
-				NS_PER_SECOND));
-		sa_doom(sa, SA_END_FAILED, "half-open for too long");
+		half_open_due(sa);
 		break;
 	case TIMER_REKEY:
 		intent_add(sa, &(struct intent){ .kind = INTENT_REKEY_IKE });

@@ -206,7 +206,8 @@ struct ike_sa {
 	struct proposal chosen;
 	struct ike_keys keys;
 	struct ike_id local_id, remote_id;
-	struct ike_setup *setup; /* NULL once established */
+	struct ike_id remote_user; /* whom XAUTH made out, beyond remote_id; type 0: nobody */
+	struct ike_setup *setup;   /* NULL once established */
 	struct window window;
 	struct exchange *ours, *theirs; /* under way: begun by us; by the peer: a list, which has
 					   at most one in IKEv2 */
@@ -250,6 +251,12 @@ struct ike_sa {
 static inline uint64_t sa_spi_local(const struct ike_sa *sa)
 {
 	return sa->initiator ? sa->spi_i : sa->spi_r;
+}
+
+/* Who the peer is as a client: the user where there is one, since a group may share an identity. */
+static inline struct id_payload sa_client_id(const struct ike_sa *sa)
+{
+	return ike_id_payload(sa->remote_user.type ? &sa->remote_user : &sa->remote_id);
 }
 
 /* Of the version that `c` initiates with, IKEv2 where it is NULL; the caller may change that. */

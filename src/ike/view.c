@@ -23,6 +23,7 @@ static struct ike_sa_view sa_view(const struct ike_sa *sa)
 		.sent_at = sa->sent_at,
 		.local_id = ike_id_payload(&sa->local_id),
 		.remote_id = ike_id_payload(&sa->remote_id),
+		.remote_user = ike_id_payload(&sa->remote_user),
 		.nat_local = sa->nat_local,
 		.nat_remote = sa->nat_remote,
 		.nat_fake = sa->nat_fake,

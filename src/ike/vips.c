@@ -127,10 +127,10 @@ uint16_t vips_refused(struct exchange *x)
 {
 	const struct connection *c = x->sa->connection;
 	const struct vips *v = x->sa->vips;
-	const struct id_payload id = ike_id_payload(&x->sa->remote_id);
+	const struct id_payload id = sa_client_id(x->sa);
 	char pools[400], who[200];
 
-	if (x->kind->type != IKE_AUTH || !v || !v->requested || v->lease_count)
+	if ((x->kind->type != IKE_AUTH && !x->sa->v1) || !v || !v->requested || v->lease_count)
 		return 0;
 	explain_pools(x->sa, pools, sizeof(pools));
 	exchange_reject(x, INTERNAL_ADDRESS_FAILURE,
@@ -167,14 +167,14 @@ bool vips_missing(struct exchange *x, const struct child_config *config)
 	if (!c->vip_count || (v && (v->ours_count || v->gives)) ||
 		!any_dynamic(config->local_ts, config->local_ts_count))
 		return false;
-	if (chain_error(exchange_in(x), &error))
+	if (x->in && chain_error(exchange_in(x), &error))
 		snprintf(said, sizeof(said), "it answered %s", notify_name(error.type, name));
 	exchange_reject(x, 0,
 		"child %s needs a virtual address (vips, %s:%u) and the peer gave none: %s; are there pools for us on the peer, with a free address?",
 		config->name, c->where_vips.file, c->where_vips.line, said);
-	/* Addresses come with IKE_AUTH only: this SA will never have one. Ending it also takes the
+	/* Addresses come with IKE_AUTH only, or in IKEv1 before there are children: this SA will never have one. Ending it also takes the
 	 * child from the peer that the peer may believe in. */
-	if (x->kind->type == IKE_AUTH)
+	if (x->kind->type == IKE_AUTH || x->sa->v1)
 		intent_add(
 			x->sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_FAILED });
 	return true;

@@ -71,7 +71,7 @@ static void ke_responded(struct task *t)
 static void identified(struct task *t)
 {
 	const struct ike_question *q = t->question;
-	bool ours = q->kind != IKE_ASK_VERIFY;
+	bool ours = q->kind != IKE_ASK_VERIFY && q->kind != IKE_ASK_XAUTH_VERIFY;
 
 	assert(q->round < (ours ? q->connection->local_count : q->connection->remote_count));
 	t->round = ours ? &q->connection->local[q->round] : &q->connection->remote[q->round];
@@ -83,6 +83,10 @@ static void identified(struct task *t)
 		skeyid(t);
 	else if (q->kind == IKE_ASK_SIGNER)
 		signer(t);
+	else if (q->kind == IKE_ASK_XAUTH_VERIFY)
+		xauth_verify(t);
+	else if (q->kind == IKE_ASK_XAUTH_CREDENTIALS)
+		xauth_credentials(t);
 	else if (ours)
 		authenticate(t);
 	else
@@ -114,6 +118,8 @@ void keys_answer(struct keys *k, struct crypto *crypto, const struct ike_questio
 		break;
 	case IKE_ASK_SKEYID:
 	case IKE_ASK_SIGNER:
+	case IKE_ASK_XAUTH_VERIFY:
+	case IKE_ASK_XAUTH_CREDENTIALS:
 	case IKE_ASK_AUTHENTICATE:
 	case IKE_ASK_VERIFY:
 		identified(&t);

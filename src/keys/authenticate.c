@@ -120,8 +120,7 @@ void authenticate(struct task *t)
 			authenticate_by_psk(t);
 		return;
 	default:
-		task_no(t,
-			"%s (%s) asks for EAP or XAuth, which is not supported; use psk or pubkey",
+		task_no(t, "%s (%s) asks for EAP, which is not supported; use psk or pubkey",
 			t->round->name, where_print(t->round->where, where, sizeof(where)));
 	}
 }

@@ -139,6 +139,9 @@ void verify_certs(struct task *t);
 uint8_t ikev1_method(const struct public_key *key);
 void signer(struct task *t);
 
+void xauth_verify(struct task *t);
+void xauth_credentials(struct task *t);
+
 /* Whether the question's AUTH was made by `key` in a form that the round allows; refuses where not. `what` is whose key it
  * is, for people. */
 bool signed_by(struct task *t, const struct public_key *key, const char *what);

@@ -89,11 +89,15 @@ static void write_vips(
 /* Within the section that is named like the connection; child-sas is the caller's. */
 void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa)
 {
+	char user[300];
+
 	vici_printf(b, "uniqueid", "%u", sa->id);
 	vici_printf(b, "version", "%u", sa->version);
 	vici_text(b, "state", ike_state_name(sa->state));
 	write_end(b, "local", &sa->path.local, &sa->local_id);
 	write_end(b, "remote", &sa->path.remote, &sa->remote_id);
+	if (sa->remote_user.type)
+		vici_text(b, "remote-xauth-id", id_print(&sa->remote_user, user, sizeof(user)));
 	if (sa->initiator)
 		vici_bool(b, "initiator", true);
 	vici_printf(b, "initiator-spi", "%016" PRIx64, sa->spi_i);

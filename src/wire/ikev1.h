@@ -236,9 +236,8 @@ enum v1_attributes_type {
 	V1_CFG_ACK = 4,
 };
 
-/* Mode config has IKEv2's numbers (wire/ikev2.h: INTERNAL_..., UNITY_SPLIT_INCLUDE and
- * UNITY_LOCAL_LAN), one that IKEv2 dropped, and these of XAUTH (draft-beaulieu-ike-xauth-02 §6) and
- * of Cisco's Unity. */
+/* Mode config has IKEv2's numbers (wire/ikev2.h: INTERNAL_..., UNITY_...), one that IKEv2 dropped, and
+ * these of XAUTH (draft-beaulieu-ike-xauth-02 §6) and more of Cisco's Unity. */
 enum v1_cfg_attribute {
 	V1_INTERNAL_ADDRESS_EXPIRY = 5,
 	V1_XAUTH_TYPE = 16520, /* TV, 0: generic */
@@ -251,10 +250,7 @@ enum v1_cfg_attribute {
 	V1_XAUTH_STATUS = 16527, /* TV, 1: let in, 0: refused */
 	V1_XAUTH_NEXT_PIN = 16528,
 	V1_XAUTH_ANSWER = 16529,
-	V1_UNITY_BANNER = 28672,
 	V1_UNITY_SAVE_PASSWD = 28673,
-	V1_UNITY_DEF_DOMAIN = 28674,
-	V1_UNITY_SPLITDNS_NAME = 28675,
 	V1_UNITY_NATT_PORT = 28677,
 	V1_UNITY_PFS = 28679,
 	V1_UNITY_FW_TYPE = 28680,

@@ -144,6 +144,8 @@ static const struct exchange_kind *responder_of(uint8_t exchange)
 		return &v1_quick_mode_responder;
 	case V1_INFORMATIONAL:
 		return &v1_informational_responder;
+	case V1_TRANSACTION:
+		return &v1_transaction_responder;
 	default:
 		return NULL;
 	}
@@ -154,12 +156,15 @@ static void begin_phase2(struct ike_sa *sa, struct arena *arena, struct opened *
 	const struct v1_progress *after)
 {
 	const struct exchange_kind *kind = responder_of(message->header.exchange);
+	const char *early = v1_too_early(sa, message);
 	uint32_t id = message->header.message_id;
 	struct v1_flight *f;
 
-	v1_message_id_note(sa, id);
-	if (!kind || (!sa->established_at && kind->type != V1_INFORMATIONAL)) {
-		sa_tell(sa, IKE_EVENT_DROPPED, 1, "dropped an exchange that has no place here");
+	if (!early)
+		v1_message_id_note(sa, id);
+	if (!kind || early) {
+		sa_tell(sa, IKE_EVENT_DROPPED, 1, "dropped an exchange that has no place here%s%s",
+			early ? ": " : "", early ? early : "");
 		arena_free(arena);
 		return;
 	}

@@ -217,7 +217,7 @@ enum step v1_nothing_to_offer(struct exchange *x)
 			"connection %s: IKEv1 has no word for any of its proposals: name one like aes128-sha256-modp2048 (%s:%u)",
 			c->name, where.file, where.line);
 	return exchange_reject(x, 0,
-		"connection %s: IKEv1 can't authenticate with auth = %s and %s (%s:%u): it has pre-shared keys, and RSA (PKCS#1) or ECDSA with one curve at both ends",
+		"connection %s: IKEv1 can't authenticate with auth = %s and %s (%s:%u): it has pre-shared keys, RSA (PKCS#1), or ECDSA with one curve at both ends; XAUTH goes with pre-shared keys and RSA",
 		c->name, c->local[0].auth_text, c->remote[0].auth_text, auth.file, auth.line);
 }
 

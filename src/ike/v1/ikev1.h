@@ -51,6 +51,13 @@ struct ikev1 {
 	struct v1_fragments *fragments; /* a message that has not come whole yet; NULL: none */
 	uint16_t fragment_id;           /* of our last message in fragments */
 	struct v1_setup setup;
+	/* After phase 1 and before the SA stands, transaction.h. */
+	bool phase1_over;
+	bool initial_contact; /* the peer said so before it has said which user it is */
+	bool let_in;          /* that user is */
+	bool xauth_over, config_over;
+	unsigned logins;              /* that we answered */
+	uint16_t transactions;        /* the identifier of our last */
 	char trouble[V1_TROUBLE_MAX]; /* what was heard that may be why the peer is silent; not
 					 authentic, for people only */
 };
@@ -204,6 +211,17 @@ extern const struct exchange_kind v1_quick_mode_initiator, v1_quick_mode_rekey,
 
 /* The peer deletes `old`: if a child that we answered is to take its place, the peer has that. */
 void v1_quick_mode_confirmed(struct ike_sa *sa, const struct child_sa *old);
+
+/* transaction.c */
+
+extern const struct exchange_kind v1_transaction_responder;
+
+/* Phase 1 or a step after it is over: begins the next, or waits for the peer's, or ends the setup. */
+void v1_setup_next(struct exchange *x);
+/* What of the peer's is missing, in words; NULL: nothing. */
+const char *v1_setup_awaits(const struct ike_sa *sa);
+/* Why an exchange has no place yet; it may come again. NULL: it has. */
+const char *v1_too_early(const struct ike_sa *sa, const struct opened *m);
 
 /* informational.c */
 

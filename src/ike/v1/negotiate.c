@@ -33,13 +33,33 @@ static bool may_psk(const struct auth_round *r)
 	return r->class == AUTH_CLASS_PSK || r->class == AUTH_CLASS_ANY;
 }
 
+/* With XAUTH: which end answers it is in the number. There is no ECDSA for that. */
+static size_t xauth_methods(
+	const struct connection *c, bool initiator, uint16_t ret_methods[static V1_METHODS_MAX])
+{
+	bool client = connection_xauth(c, true), begins = client == initiator;
+	size_t rounds = client ? c->local_count : c->remote_count, rsa = 3, count = 0;
+
+	if ((client ? c->remote_count : c->local_count) != 1)
+		return 0;
+	if (rounds == 1 && may_sign(client ? c->remote : c->local, rsa))
+		ret_methods[count++] =
+			begins ? V1_METHOD_HYBRID_INIT_RSA : V1_METHOD_HYBRID_RESP_RSA;
+	if (rounds == 2 && may_sign(c->local, rsa) && may_sign(c->remote, rsa))
+		ret_methods[count++] = begins ? V1_METHOD_XAUTH_INIT_RSA : V1_METHOD_XAUTH_RESP_RSA;
+	if (rounds == 2 && may_psk(c->local) && may_psk(c->remote))
+		ret_methods[count++] = begins ? V1_METHOD_XAUTH_INIT_PSK : V1_METHOD_XAUTH_RESP_PSK;
+	return count;
+}
+
 size_t v1_methods(
 	const struct connection *c, bool initiator, uint16_t ret_methods[static V1_METHODS_MAX])
 {
 	const struct auth_round *local = c->local, *remote = c->remote;
 	size_t count = 0;
 
-	(void)initiator;
+	if (connection_xauth(c, true) || connection_xauth(c, false))
+		return xauth_methods(c, initiator, ret_methods);
 	if (c->local_count != 1 || c->remote_count != 1)
 		return 0;
 	for (size_t i = 0; i < sizeof(signature_methods) / sizeof(signature_methods[0]); i++)

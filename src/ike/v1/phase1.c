@@ -8,6 +8,7 @@
 #include "ike/admit.h"
 #include "ike/liveness.h"
 #include "ike/unique.h"
+#include "ike/v1/transaction.h"
 #include "ike/v2/auth.h"
 #include "ike/v2/init.h"
 #include "ike/v2/keys.h"
@@ -87,10 +88,17 @@ static void put_nat_vendors(struct exchange *x)
 
 void v1_put_vendors(struct exchange *x)
 {
+	const struct connection *c = x->sa->connection;
+
 	put_nat_vendors(x);
 	put_vendor(x, V1_VENDOR_DPD);
-	if (x->sa->connection->fragmentation != FRAGMENTATION_NO)
+	if (c->fragmentation != FRAGMENTATION_NO)
 		put_vendor(x, V1_VENDOR_FRAGMENTATION);
+	if (connection_xauth(c, true) || connection_xauth(c, false))
+		put_vendor(x, V1_VENDOR_XAUTH);
+	if (x->initiator ? c->vip_count && x->engine->options.cisco_unity
+			 : c->pool_count && v1_peer_has(x->sa, V1_VENDOR_UNITY))
+		put_vendor(x, V1_VENDOR_UNITY);
 }
 
 void v1_read_vendors(struct exchange *x)
@@ -435,10 +443,13 @@ enum step v1_check_peer_id(struct exchange *x)
 enum step v1_admit_peer(struct exchange *x)
 {
 	struct v1_notify n;
+	bool initial_contact = v1_chain_notify(exchange_in(x), V1_INITIAL_CONTACT, &n);
 
-	return unique_admit(x, v1_chain_notify(exchange_in(x), V1_INITIAL_CONTACT, &n))
-		? STEP_NEXT
-		: STEP_REJECT;
+	if (v1_xauth_role(x->sa) == V1_XAUTH_SERVER) {
+		x->sa->v1->initial_contact = initial_contact; /* of whom, XAUTH will say */
+		return STEP_NEXT;
+	}
+	return unique_admit(x, initial_contact) ? STEP_NEXT : STEP_REJECT;
 }
 
 void v1_put_initial_contact(struct exchange *x)
@@ -513,7 +524,24 @@ static void ask_for_child(struct ike_sa *sa, const struct child_config *child, u
 		command_done(sa->engine, command, true, 0, "");
 }
 
+/* The peer may need as long for the rest as it had for phase 1. */
 void v1_phase1_done(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct ike_engine *e = x->engine;
+	struct vips *v = v1_config_gives(sa) ? vips_of(sa) : NULL;
+
+	sa->v1->phase1_over = true;
+	sa->v1->trouble[0] = '\0';
+	if (v) {
+		v->gives = true;
+		v->without_unity = !v1_peer_has(sa, V1_VENDOR_UNITY);
+	}
+	timer_set(&e->timers, &sa->setup->timer, e->now + e->options.half_open_timeout_ns);
+	v1_setup_next(x);
+}
+
+void v1_setup_done(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 	const struct connection *c = sa->connection;
@@ -525,8 +553,8 @@ void v1_phase1_done(struct exchange *x)
 	auth_established(x);
 	setup_clear(&sa->v1->setup);
 	heed_lifetime(sa);
-	if (sa->initiator)
-		v1_confirmed(sa);
+	if (sa->initiator || sa->v1->xauth_over || sa->v1->config_over)
+		v1_confirmed(sa); /* the peer has answered in phase 2 */
 	else if (v1_peers_next(sa, sa))
 		v1_confirm_later(sa);
 	unique_established(sa);

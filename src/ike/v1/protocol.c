@@ -137,4 +137,5 @@ const struct protocol v1_protocol = {
 	.quiet = v1_window_quiet,
 	.end = v1_state_free,
 	.admit = v1_admit,
+	.awaits = v1_setup_awaits,
 };

@@ -7,6 +7,7 @@
 #include "ike/supervise.h"
 #include "ike/trap.h"
 #include "ike/v1/quick_mode.h"
+#include "ike/v2/configuration.h"
 
 /* The pairs of a child: each local selector with each remote one of its family. */
 static bool pair_at(const struct ike_sa *sa, const struct child_config *config, uint32_t pair,
@@ -54,6 +55,8 @@ static enum step prepare(struct exchange *x)
 	deal->initiator = true;
 	deal->config = x->intent->config;
 	deal->mode = deal->config->mode;
+	if (vips_missing(x, deal->config))
+		return STEP_REJECT;
 	if (!pair_at(x->sa, deal->config, pair_wanted(x), &d->local, &d->remote))
 		return STEP_END;
 	v1_quick_one(&d->local, &deal->local);

@@ -5,6 +5,7 @@
 #include "ike/lifetime.h"
 #include "ike/narrow.h"
 #include "ike/v1/quick_mode.h"
+#include "ike/v2/configuration.h"
 
 static void host_selector(const struct address *a, struct selector *ret)
 {
@@ -94,6 +95,16 @@ static uint32_t children_count(const struct ike_sa *sa)
 	return count;
 }
 
+/* Selectors that mean a virtual address need one. */
+static bool refused_selectors(struct exchange *x, struct child_deal *deal)
+{
+	uint16_t refused = vips_refused(x);
+
+	if (!refused && (refused = deal_choose_selectors(x, deal)))
+		refused = vips_required(x, refused);
+	return refused;
+}
+
 static enum step choose(struct exchange *x)
 {
 	struct v1_quick_data *d = x->data;
@@ -108,7 +119,7 @@ static enum step choose(struct exchange *x)
 	deal->mode = mode_offered(sa);
 	v1_quick_one(&d->local, &deal->local);
 	v1_quick_one(&d->remote, &deal->remote);
-	if (deal_choose_selectors(x, deal))
+	if (refused_selectors(x, deal))
 		return STEP_REJECT;
 	if (!as_asked(deal, d))
 		return refuse_selectors(x);

@@ -217,7 +217,7 @@ void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n)
 		return;
 	o.payloads = writer_bytes(&w);
 	o.header = header_of(sa, V1_INFORMATIONAL, v1_message_id_new(sa));
-	if (sa->established_at) {
+	if (sa->established_at || sa->v1->phase1_over) {
 		send_protected(sa, &o);
 	} else if (send_stray_allowed(sa->engine)) {
 		datagram = seal(&o, clear, sizeof(clear));
@@ -234,6 +234,8 @@ static uint16_t notify_for(uint16_t v2)
 	case NO_PROPOSAL_CHOSEN:
 		return V1_NO_PROPOSAL_CHOSEN;
 	case TS_UNACCEPTABLE:
+	case FAILED_CP_REQUIRED:
+	case INTERNAL_ADDRESS_FAILURE:
 		return V1_INVALID_ID_INFORMATION;
 	case INVALID_SYNTAX:
 		return V1_PAYLOAD_MALFORMED;

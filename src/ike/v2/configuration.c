@@ -12,8 +12,9 @@
 #define PREFIX_HOST_6   128
 #define VERSION_TEXT    "tern"
 #define ATTRIBUTES_SENT 64
+#define LIST_BYTES_MAX  2048
 
-static struct vips *vips_of(struct ike_sa *sa)
+struct vips *vips_of(struct ike_sa *sa)
 {
 	if (!sa->vips)
 		sa->vips = calloc(1, sizeof(*sa->vips));
@@ -114,28 +115,31 @@ static void put_wanted(struct writer *w, const struct address *a)
 	cp_encode_attribute(w, type, BYTES(value, size));
 }
 
-static void put_request(struct exchange *x)
+void vips_put_request(const struct ike_sa *sa, struct writer *w)
 {
-	const struct connection *c = x->sa->connection;
+	const struct connection *c = sa->connection;
 	size_t asked[2] = { 0 }; /* of IPv4, of IPv6 */
-	struct writer *w;
 
-	if (!c->vip_count)
-		return;
-	w = exchange_payload(x, PAYLOAD_CP);
-	cp_encode_begin(w, CFG_REQUEST);
 	for (size_t i = 0; i < c->vip_count; i++) {
 		struct address a = c->vips[i];
 		size_t nth = asked[a.family == 6]++;
 
 		if (address_is_any(&a))
-			as_before(x->sa, &a, nth);
+			as_before(sa, &a, nth);
 		put_wanted(w, &a);
 	}
 	if (asked[0])
 		cp_encode_attribute(w, INTERNAL_IP4_DNS, BYTES_EMPTY);
 	if (asked[1])
 		cp_encode_attribute(w, INTERNAL_IP6_DNS, BYTES_EMPTY);
+}
+
+static void put_request(struct exchange *x)
+{
+	if (!x->sa->connection->vip_count)
+		return;
+	cp_encode_begin(exchange_payload(x, PAYLOAD_CP), CFG_REQUEST);
+	vips_put_request(x->sa, &x->out);
 	exchange_payload_end(x);
 }
 
@@ -146,7 +150,7 @@ static void put_request(struct exchange *x)
 static struct lease *shared_lease(
 	const struct pool *p, const struct ike_sa *sa, const struct address *wanted)
 {
-	const struct id_payload id = ike_id_payload(&sa->remote_id);
+	const struct id_payload id = sa_client_id(sa);
 	struct lease *l = address_is_any(wanted) ? NULL : pool_held(p, &id, wanted);
 
 	if (!l || !l->holder || !endpoint_equal(&l->holder->path.remote, &sa->path.remote))
@@ -158,7 +162,7 @@ static struct lease *shared_lease(
 static struct lease *lease_from_pools(struct ike_sa *sa, const struct address *wanted)
 {
 	const struct connection *c = sa->connection;
-	const struct id_payload id = ike_id_payload(&sa->remote_id);
+	const struct id_payload id = sa_client_id(sa);
 	struct lease *l = NULL;
 
 	for (size_t i = 0; i < c->pool_count && !l; i++) {
@@ -206,6 +210,18 @@ static bool serves(const struct ike_sa *sa, uint8_t family)
 	return false;
 }
 
+void vips_asked(struct ike_sa *sa, const struct cp_attribute *a)
+{
+	struct vips *v = sa->vips;
+
+	if (v->asked_count < CP_ASKED_MAX)
+		v->asked[v->asked_count++] = a->type;
+	if (!is_address(a->type) || !serves(sa, family_of(a->type)))
+		return;
+	v->requested = true;
+	lease_for(sa, a);
+}
+
 static void read_request(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -218,14 +234,8 @@ static void read_request(struct exchange *x)
 	v->gives = true;
 	if (!cp_of(x, CFG_REQUEST, &cp))
 		return;
-	while (cp_next(&cp, &a) > 0) {
-		if (v->asked_count < CP_ASKED_MAX)
-			v->asked[v->asked_count++] = a.type;
-		if (!is_address(a.type) || !serves(sa, family_of(a.type)))
-			continue;
-		v->requested = true;
-		lease_for(sa, &a);
-	}
+	while (cp_next(&cp, &a) > 0)
+		vips_asked(sa, &a);
 }
 
 /* What goes with the addresses: attributes of the pools that gave one, and of the connection's other
@@ -259,11 +269,57 @@ static void put_attribute(struct reply *r, const struct pool_attribute *a)
 	cp_encode_attribute(r->w, a->type, a->value);
 }
 
+/* Unity's attributes are lists in one attribute: subnets one after the other, names with commas. */
+static bool is_list(uint16_t type)
+{
+	return type == UNITY_SPLIT_INCLUDE || type == UNITY_LOCAL_LAN ||
+		type == UNITY_SPLITDNS_NAME;
+}
+
+static void put_list(struct reply *r, const struct pool *p, const struct pool_attribute *first)
+{
+	const struct pool_config *c = p->config;
+	uint8_t memory[LIST_BYTES_MAX];
+	struct writer w = writer_of(memory, sizeof(memory));
+
+	for (size_t i = 0; i < r->count; i++)
+		if (r->sent[i]->type == first->type)
+			return;
+	for (const struct pool_attribute *a = first; a < c->attributes + c->attribute_count; a++) {
+		if (a->type != first->type || w.used + 1 + a->value.size > sizeof(memory))
+			continue;
+		if (w.used && a->type == UNITY_SPLITDNS_NAME)
+			write_u8(&w, ',');
+		write_bytes(&w, a->value);
+	}
+	if (r->count == ATTRIBUTES_SENT)
+		return;
+	r->sent[r->count++] = first;
+	cp_encode_attribute(r->w, first->type, writer_bytes(&w));
+}
+
+static bool is_unity(uint16_t type)
+{
+	return is_list(type) || type == UNITY_BANNER || type == UNITY_DEF_DOMAIN;
+}
+
+static bool is_due(const struct vips *v, const struct pool *p, uint16_t type)
+{
+	return is_asked(v, type) || (gave(v, p) && !(v->without_unity && is_unity(type)));
+}
+
 static void put_pool(struct reply *r, const struct vips *v, const struct pool *p)
 {
-	for (size_t i = 0; i < p->config->attribute_count; i++)
-		if (gave(v, p) || is_asked(v, p->config->attributes[i].type))
-			put_attribute(r, &p->config->attributes[i]);
+	for (size_t i = 0; i < p->config->attribute_count; i++) {
+		const struct pool_attribute *a = &p->config->attributes[i];
+
+		if (!is_due(v, p, a->type))
+			continue;
+		if (is_list(a->type))
+			put_list(r, p, a);
+		else
+			put_attribute(r, a);
+	}
 }
 
 /* Versions are told to those who may know them: RFC 7296 §2.20. */
@@ -285,25 +341,31 @@ static void put_common(struct writer *w, const struct ike_engine *e, const struc
 	cp_encode_attribute(w, SUPPORTED_ATTRIBUTES, BYTES_OF(list));
 }
 
-static void put_reply(struct exchange *x)
+void vips_put_reply(const struct ike_sa *sa, struct writer *w)
 {
-	const struct connection *c = x->sa->connection;
-	const struct vips *v = x->sa->vips;
-	struct reply r = { .count = 0 };
+	const struct connection *c = sa->connection;
+	const struct vips *v = sa->vips;
+	struct reply r = { .w = w };
 
-	if (!v || !v->asked_count)
-		return;
-	r.w = exchange_payload(x, PAYLOAD_CP);
-	cp_encode_begin(r.w, CFG_REPLY);
 	for (size_t i = 0; i < v->lease_count; i++)
-		put_wanted(r.w, &v->theirs[i]);
+		put_wanted(w, &v->theirs[i]);
 	for (size_t i = 0; i < c->pool_count; i++) {
-		const struct pool *p = pools_find(x->engine, c->pools[i]);
+		const struct pool *p = pools_find(sa->engine, c->pools[i]);
 
 		if (p)
 			put_pool(&r, v, p);
 	}
-	put_common(r.w, x->engine, v);
+	put_common(w, sa->engine, v);
+}
+
+static void put_reply(struct exchange *x)
+{
+	const struct vips *v = x->sa->vips;
+
+	if (!v || !v->asked_count)
+		return;
+	cp_encode_begin(exchange_payload(x, PAYLOAD_CP), CFG_REPLY);
+	vips_put_reply(x->sa, &x->out);
 	exchange_payload_end(x);
 }
 
@@ -328,19 +390,24 @@ static bool among(const struct address *list, size_t count, const struct address
 }
 
 /* A peer may give one address for two requests. */
-static void take_attribute(const struct connection *c, struct vips *v, const struct cp_attribute *a)
+bool vips_take(struct ike_sa *sa, const struct cp_attribute *a)
 {
+	const struct connection *c = sa->connection;
+	struct vips *v = sa->vips;
 	struct address got = attribute_address(a);
 	size_t asked = family_count(c->vips, c->vip_count, got.family);
 
 	if (!usable(&got) || !asked)
-		return;
+		return false;
 	if (is_address(a->type) && !among(v->ours, v->ours_count, &got) &&
 		family_count(v->ours, v->ours_count, got.family) < asked)
 		v->ours[v->ours_count++] = got;
 	else if ((a->type == INTERNAL_IP4_DNS || a->type == INTERNAL_IP6_DNS) &&
 		v->dns_count < DNS_MAX && !among(v->dns, v->dns_count, &got))
 		v->dns[v->dns_count++] = got;
+	else
+		return false;
+	return true;
 }
 
 static size_t add_addresses(
@@ -367,6 +434,14 @@ static void tell_taken(struct ike_sa *sa)
 	sa_tell(sa, IKE_EVENT_NOTE, 1, "%s", text);
 }
 
+void vips_taken(struct ike_sa *sa)
+{
+	if (!sa->vips->ours_count)
+		return;
+	tell_taken(sa);
+	vips_operate(sa, IKE_OPERATE_ADDRESS_ADD);
+}
+
 static void read_reply(struct exchange *x)
 {
 	const struct connection *c = x->sa->connection;
@@ -377,11 +452,8 @@ static void read_reply(struct exchange *x)
 	if (!c->vip_count || !cp_of(x, CFG_REPLY, &cp) || !(v = vips_of(x->sa)) || v->ours_count)
 		return;
 	while (cp_next(&cp, &a) > 0)
-		take_attribute(c, v, &a);
-	if (!v->ours_count)
-		return;
-	tell_taken(x->sa);
-	vips_operate(x->sa, IKE_OPERATE_ADDRESS_ADD);
+		vips_take(x->sa, &a);
+	vips_taken(x->sa);
 }
 
 void configuration_put(struct exchange *x)

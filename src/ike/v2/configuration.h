@@ -17,8 +17,9 @@ struct vips {
 	struct address ours[VIPS_MAX];
 	size_t dns_count;
 	struct address dns[DNS_MAX];
-	bool gives;     /* this side leases to the peer: the connection has pools */
-	bool requested; /* the peer asked for addresses */
+	bool gives;         /* this side leases to the peer: the connection has pools */
+	bool requested;     /* the peer asked for addresses */
+	bool without_unity; /* Cisco's attributes are given only where they were asked for */
 	size_t lease_count;
 	struct lease *leases[VIPS_MAX];
 	struct address theirs[VIPS_MAX]; /* those of the leases, in their order */
@@ -29,6 +30,16 @@ struct vips {
 /* The row of features.c. */
 void configuration_put(struct exchange *x);
 void configuration_read(struct exchange *x);
+
+/* Their parts, which IKEv1's mode config shares. */
+struct vips *vips_of(struct ike_sa *sa); /* makes it; NULL where memory ran out */
+void vips_put_request(
+	const struct ike_sa *sa, struct writer *w); /* attributes, for all of `vips` */
+void vips_asked(struct ike_sa *sa, const struct cp_attribute *a); /* by the peer: leases */
+void vips_put_reply(const struct ike_sa *sa, struct writer *w);   /* attributes */
+/* The peer gives us something. False: not asked for, or not usable. */
+bool vips_take(struct ike_sa *sa, const struct cp_attribute *a);
+void vips_taken(struct ike_sa *sa); /* that was all: the host hears of it */
 
 /* In an INFORMATIONAL exchange: the answer to the peer's CFG_REQUEST or CFG_SET, which is that we
  * have nothing more to give and let nothing be set. */

@@ -1,0 +1,360 @@
+/* What comes between phase 1 and an SA that stands: XAUTH and mode config in both roles, with all that
+ * a network does to them. Bob is the gateway. */
+#include "conf/pool.h"
+#include "ike/narrow.h"
+#include "tests/story/ikev1.h"
+
+#define SEED 71
+
+#define GATEWAY                                                                                        \
+	"connections { rw { version = 1\n local_addrs = 192.0.2.2\n"                                   \
+	" proposals = aes128-sha256-x25519\n %s\n"                                                     \
+	" local { auth = psk\n id = bob.example }\n remote { auth = psk }\n"                           \
+	" children { net { local_ts = 10.2.0.0/16\n %s\n esp_proposals = aes128gcm16-x25519 } } } }\n" \
+	"pools { small { addrs = 10.3.0.1-10.3.0.2\n dns = 10.2.0.53\n netmask = 255.255.0.0\n"        \
+	" split_include = 10.2.0.0/17, 10.2.128.0/17\n banner = Welcome\n"                             \
+	" default_domain = bob.example\n split_dns = a.example, b.example } }\n"                       \
+	"secrets { ike-1 { secret = sharks }\n xauth-carol { id = carol\n secret = \"jets\" }\n"       \
+	" eap-dave { id = dave@example\n secret = spears } }\n"
+
+#define CLIENT                                                                                     \
+	"connections { net { version = 1\n local_addrs = %s\n remote_addrs = 192.0.2.2\n"          \
+	" proposals = aes128-sha256-x25519\n %s\n"                                                 \
+	" local { auth = psk\n id = group.example }\n remote { auth = psk\n id = bob.example }\n"  \
+	" children { net { remote_ts = 10.2.0.0/16\n esp_proposals = aes128gcm16-x25519 } } } }\n" \
+	"secrets { ike-1 { secret = sharks }\n xauth-1 { id = carol\n secret = \"%s\" }\n"         \
+	" xauth-2 { id = dave@example\n secret = spears } }\n"
+
+#define ASKS  "remote-2 { auth = xauth\n round = 1 }\n"
+#define CAROL "local-2 { auth = xauth\n round = 1\n xauth_id = carol }\n"
+#define DAVE  "local-2 { auth = xauth-generic\n round = 1\n id = dave@example }\n"
+#define VIPS  "vips = 0.0.0.0\n"
+#define POOLS "pools = small\n"
+
+static struct host *gateway(struct world *w, const char *connection, const char *child)
+{
+	char text[3000];
+
+	snprintf(text, sizeof(text), GATEWAY, connection, child);
+	return world_host(w, "bob", "192.0.2.2", text, NULL);
+}
+
+static struct host *client(struct world *w, const char *name, const char *address, const char *keys,
+	const char *password)
+{
+	char text[3000];
+
+	snprintf(text, sizeof(text), CLIENT, address, keys, password);
+	return world_host(w, name, address, text, NULL);
+}
+
+static struct story begin(uint64_t seed, const char *bob, const char *alice, const char *password)
+{
+	struct story s = { .w = world_new(seed) };
+
+	s.bob = gateway(s.w, bob, "");
+	s.alice = client(s.w, "alice", STORY_ALICE, alice, password);
+	return s;
+}
+
+static struct story connected(const char *bob, const char *alice)
+{
+	struct story s = begin(SEED, bob, alice, "jets");
+
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	return s;
+}
+
+static const char *user_at(const struct host *h)
+{
+	static char text[200];
+	struct ike_sa_view view;
+	size_t position = 0;
+
+	text[0] = '\0';
+	if (ike_next_sa(h->engine, &position, &view) && view.remote_user.type)
+		id_print(&view.remote_user, text, sizeof(text));
+	return text;
+}
+
+static const char *vip(const struct host *h)
+{
+	static char text[ADDRESS_TEXT_MAX];
+	struct ike_sa_view view;
+	size_t position = 0;
+
+	text[0] = '\0';
+	if (ike_next_sa(h->engine, &position, &view) && view.local_vip_count)
+		address_print(&view.local_vips[0], text);
+	return text;
+}
+
+static const char *selectors(const struct host *h, bool local)
+{
+	static char text[500];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < HOST_CHILDREN_MAX && !text[0]; i++)
+		if (h->children[i].in && h->children[i].out)
+			selectors_print(
+				local ? &h->children[i].spec.local : &h->children[i].spec.remote,
+				text, sizeof(text));
+	return text;
+}
+
+static void packet_goes_through(struct story *s, const char *from)
+{
+	uint64_t before = s->bob->traffic.delivered;
+
+	host_packet(s->alice, from, "10.2.0.1");
+	world_run(s->w, NS_PER_SECOND);
+	STORY_EQUAL(*s, s->bob->traffic.delivered, before + 1);
+}
+
+static void a_user_gets_in_and_has_an_address(void **state)
+{
+	struct story s = connected(ASKS POOLS, CAROL VIPS);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(user_at(s.bob), "carol"), 0);
+	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(selectors(s.alice, true), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, host_virtuals(s.alice), 1);
+	STORY_TRUE(s, laddered(&s, "CPRQ(X_USER X_PWD)") && laddered(&s, "CPRP(X_USER X_PWD)"));
+	STORY_TRUE(s, laddered(&s, "CPRQ(ADDR DNS)") && laddered(&s, "CPRP(ADDR DNS MASK)"));
+	STORY_TRUE(s, laddered(&s, "user 'carol' (secret xauth-carol from sim"));
+	STORY_EQUAL(s, laddered(&s, "jets"), 0);
+	packet_goes_through(&s, "10.3.0.1");
+	story_end(&s);
+}
+
+static void a_user_by_its_id_and_an_eap_secret(void **state)
+{
+	struct story s = connected("remote-2 { auth = xauth\n round = 1\n id = *@example }\n",
+		DAVE "children { net { local_ts = 10.1.0.0/16 } }\n");
+
+	(void)state;
+	STORY_EQUAL(s, host_sas(s.alice), 1);
+	STORY_EQUAL(s, strcmp(user_at(s.bob), "dave@example"), 0);
+	story_end(&s);
+}
+
+/* The gateway may be told which users it is for. */
+static void a_user_whom_the_connection_is_not_for(void **state)
+{
+	struct story s = connected(
+		"remote-2 { auth = xauth\n round = 1\n id = *@example }\n" POOLS, CAROL VIPS);
+
+	(void)state;
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "not the one that the connection is for"));
+	story_end(&s);
+}
+
+static void a_wrong_password_is_told_at_both_ends(void **state)
+{
+	struct story s = begin(SEED, ASKS POOLS, CAROL VIPS, "sharks!");
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s,
+		strstr(s.bob->last_failure,
+			"the password of user 'carol' is not that of secret xauth-carol from sim"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "refused our user and password (XAUTH)"));
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	STORY_EQUAL(s, laddered(&s, "sharks!") + laddered(&s, "jets"), 0);
+	STORY_EQUAL(s, host_virtuals(s.alice), 0);
+	story_end(&s);
+}
+
+static void an_unknown_user_is_told_the_same(void **state)
+{
+	struct story s = connected(
+		ASKS POOLS, "local-2 { auth = xauth\n round = 1\n xauth_id = mallory }\n" VIPS);
+
+	(void)state;
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s, strstr(s.alice->last_done, "no secret of user 'mallory' is loaded"));
+	STORY_TRUE(s, laddered(&s, "CPRP(X_STATUS)"));
+	story_end(&s);
+}
+
+static void push_mode(void **state)
+{
+	struct story s = connected(ASKS POOLS "pull = no\n", CAROL VIPS "pull = no\n");
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	STORY_TRUE(s, laddered(&s, "CPS(ADDR DNS MASK)") && laddered(&s, "CPA(ADDR DNS)"));
+	packet_goes_through(&s, "10.3.0.1");
+	story_end(&s);
+}
+
+static void one_end_pushes_and_the_other_pulls(void **state)
+{
+	struct story s = connected(POOLS "pull = no\n", VIPS);
+
+	(void)state;
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	packet_goes_through(&s, "10.3.0.1");
+	story_end(&s);
+	s = connected(POOLS, VIPS "pull = no\n");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_TRUE(s, strstr(s.alice->last_done, "which pull = no waits for"));
+	story_end(&s);
+}
+
+/* The peer of the other kind asks for nothing: no child, and words on both sides. */
+static void who_has_no_xauth_is_refused(void **state)
+{
+	struct story s = connected(ASKS POOLS, VIPS);
+
+	(void)state;
+	world_run(s.w, 600 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s, laddered(&s, "NO_PROPOSAL_CHOSEN for connection rw"));
+	story_end(&s);
+}
+
+/* A client that skips mode config has no address, and no child: its dynamic selectors mean none. */
+static void who_asks_for_no_address_has_no_child(void **state)
+{
+	struct story s = connected(ASKS POOLS, CAROL);
+
+	(void)state;
+	STORY_EQUAL(s, host_children(s.bob) + host_children(s.alice), 0);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "FAILED_CP_REQUIRED"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "INVALID_ID_INFORMATION"));
+	story_end(&s);
+}
+
+static void a_gateway_without_pools_leaves_the_client_without_a_child(void **state)
+{
+	struct story s = connected(ASKS, CAROL VIPS);
+
+	(void)state;
+	STORY_TRUE(s, strstr(s.alice->last_done, "needs a virtual address (vips, alice:"));
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_down(&s);
+	story_end(&s);
+}
+
+/* A group has one identity; its users are peers of their own, with addresses of their own. */
+static void users_of_a_group_are_told_apart(void **state)
+{
+	struct story s = connected(ASKS POOLS "unique = replace\n", CAROL VIPS);
+	struct host *erin = client(s.w, "erin", "192.0.2.3", DAVE VIPS, "x");
+
+	(void)state;
+	host_initiate(erin, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	STORY_EQUAL(s, host_children(s.bob), 2);
+	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(vip(erin), "10.3.0.2"), 0);
+	host_restart(s.alice);
+	host_initiate(s.alice, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	STORY_EQUAL(s, host_sas(erin), 1);
+	story_end(&s);
+}
+
+static void the_address_stays_over_rekeying_and_a_new_phase_1(void **state)
+{
+	struct story s = connected(ASKS POOLS, CAROL VIPS);
+
+	(void)state;
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, host_virtuals(s.alice), 1);
+	packet_goes_through(&s, "10.3.0.1");
+	story_end(&s);
+}
+
+/* The gateway sets phase 1 up anew: the client is its responder then, and still who is asked. */
+static void a_gateway_may_begin(void **state)
+{
+	struct story s = connected(ASKS "remote_addrs = 192.0.2.1\n children { net { remote_ts = "
+					"10.1.0.0/16 } }\n",
+		CAROL "children { net { local_ts = 10.1.0.0/16 } }\n");
+
+	(void)state;
+	story_up(&s, 1);
+	host_reauthenticate(s.bob, "rw");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.bob->ike_replaced, 1);
+	STORY_EQUAL(s, strcmp(user_at(s.bob), "carol"), 0);
+	story_end(&s);
+}
+
+static void a_bad_network_only_delays_it(void **state)
+{
+	static const char *const bob[] = { ASKS POOLS, ASKS POOLS "pull = no\n" };
+	static const char *const alice[] = { CAROL VIPS, CAROL VIPS "pull = no\n" };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct story s = begin(seed, bob[seed % 2], alice[seed % 2], "jets");
+
+		s.w->faults = (struct network_faults){ .loss_percent = 15,
+			.duplicate_percent = 25,
+			.reorder_percent = 25,
+			.spare_esp = true };
+		for (unsigned i = 0; i < 5 && !host_sas(s.alice); i++) {
+			host_initiate(s.alice, "net");
+			world_run(s.w, 200 * NS_PER_SECOND);
+		}
+		s.w->faults = (struct network_faults){ 0 };
+		world_run(s.w, 400 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_sas(s.alice), 1);
+		STORY_EQUAL(s, host_sas(s.bob), 1);
+		host_initiate(s.alice, "net");
+		world_run(s.w, 60 * NS_PER_SECOND);
+		packet_goes_through(&s, vip(s.alice));
+		STORY_TRUE(s, world_same_keys(s.w) && !s.w->broken);
+		story_end(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_user_gets_in_and_has_an_address),
+		cmocka_unit_test(a_user_by_its_id_and_an_eap_secret),
+		cmocka_unit_test(a_user_whom_the_connection_is_not_for),
+		cmocka_unit_test(a_wrong_password_is_told_at_both_ends),
+		cmocka_unit_test(an_unknown_user_is_told_the_same),
+		cmocka_unit_test(push_mode),
+		cmocka_unit_test(one_end_pushes_and_the_other_pulls),
+		cmocka_unit_test(who_has_no_xauth_is_refused),
+		cmocka_unit_test(who_asks_for_no_address_has_no_child),
+		cmocka_unit_test(a_gateway_without_pools_leaves_the_client_without_a_child),
+		cmocka_unit_test(users_of_a_group_are_told_apart),
+		cmocka_unit_test(the_address_stays_over_rekeying_and_a_new_phase_1),
+		cmocka_unit_test(a_gateway_may_begin),
+		cmocka_unit_test(a_bad_network_only_delays_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
