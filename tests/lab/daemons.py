@@ -15,7 +15,7 @@ BUILD = pathlib.Path(os.environ.get('TERN_BUILD', ROOT / 'build')).resolve()
 CHARON = '/usr/lib/ipsec/charon'
 PLUGINS = ('aes sha1 sha2 md5 hmac kdf gcm ccm ctr cmac xcbc chapoly drbg random nonce x509 revocation constraints '
            'pubkey pkcs1 pkcs8 pem openssl curve25519 gmp vici kernel-libipsec kernel-netlink socket-default updown '
-           'resolve')
+           'resolve xauth-generic')
 CREDENTIALS = ('x509', 'x509ca', 'x509aa', 'x509ocsp', 'x509crl', 'x509ac', 'pubkey', 'private', 'rsa', 'ecdsa',
                'bliss', 'pkcs8', 'pkcs12')
 

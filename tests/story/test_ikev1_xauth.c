@@ -308,6 +308,32 @@ static void a_gateway_may_begin(void **state)
 	story_end(&s);
 }
 
+/* What overtakes the last message of phase 1 waits for it: some say it only once. */
+static void a_question_that_comes_too_early_waits(void **state)
+{
+	struct story s = begin(SEED, ASKS POOLS, CAROL VIPS, "jets");
+	struct ike_path path = { { s.alice->address, 500 }, { s.bob->address, 500 } };
+	struct sim_packet *last, *question;
+	uint8_t memory[2000];
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	for (unsigned i = 0; i < 200 && !laddered(&s, "CPRQ(X_USER X_PWD)"); i++)
+		world_run(s.w, NS_PER_MS);
+	for (last = s.w->packets; last->carries != CARRIES_IKE; last = last->next)
+		;
+	for (question = last->next; question->carries != CARRIES_IKE; question = question->next)
+		;
+	STORY_TRUE(s, question->size <= sizeof(memory));
+	memcpy(memory, question->data, question->size);
+	question->data[question->size - 1] ^= 1; /* it is lost */
+	host_datagram(s.alice, &path, BYTES(memory, question->size));
+	STORY_EQUAL(s, laddered(&s, "CPRP(X_USER X_PWD)"), 0);
+	world_run(s.w, 500 * NS_PER_MS); /* nothing is sent again so soon */
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void a_bad_network_only_delays_it(void **state)
 {
 	static const char *const bob[] = { ASKS POOLS, ASKS POOLS "pull = no\n" };
@@ -353,6 +379,7 @@ int main(void)
 		cmocka_unit_test(users_of_a_group_are_told_apart),
 		cmocka_unit_test(the_address_stays_over_rekeying_and_a_new_phase_1),
 		cmocka_unit_test(a_gateway_may_begin),
+		cmocka_unit_test(a_question_that_comes_too_early_waits),
 		cmocka_unit_test(a_bad_network_only_delays_it),
 	};
 

@@ -218,6 +218,32 @@ static void note_refusal(struct ike_sa *sa, const struct v1_datagram *d)
 	arena_free(arena);
 }
 
+/* The peer is through with phase 1, and we are still at it. There are some that don't repeat what they
+ * say next (strongSwan 5.9 its push of mode config), so one message waits. */
+static bool waits_for_phase1(struct ike_sa *sa, const struct v1_datagram *d)
+{
+	struct ikev1 *v1 = sa->v1;
+
+	if (sa->gone || !v1->keyed || v1->early.size || !v1_exchange_find(sa, 0) ||
+		d->octets.size > sa->engine->options.message_bytes_max)
+		return false;
+	octets_set(&v1->early, d->octets);
+	v1->early_path = *d->path;
+	return true;
+}
+
+void v1_admit_early(struct ike_sa *sa)
+{
+	struct octets early = sa->v1->early;
+	struct ike_path path = sa->v1->early_path;
+	struct ike_header header;
+
+	sa->v1->early = (struct octets){ 0 };
+	if (early.size && !sa->gone && header_decode(octets_bytes(&early), &header))
+		v1_admit(sa->engine, &path, &header, octets_bytes(&early));
+	octets_clear(&early);
+}
+
 static void admit_phase2(struct ike_sa *sa, const struct v1_datagram *d)
 {
 	struct v1_flight *f = v1_flight_find(sa, d->header->message_id);
@@ -231,6 +257,8 @@ static void admit_phase2(struct ike_sa *sa, const struct v1_datagram *d)
 		v1_flight_again(f);
 		return;
 	}
+	if (waits_for_phase1(sa, d))
+		return;
 	why = not_now(sa, f, x, d);
 	if (why) {
 		note_refusal(sa, d);

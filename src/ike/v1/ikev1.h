@@ -56,8 +56,10 @@ struct ikev1 {
 	bool initial_contact; /* the peer said so before it has said which user it is */
 	bool let_in;          /* that user is */
 	bool xauth_over, config_over;
-	unsigned logins;              /* that we answered */
-	uint16_t transactions;        /* the identifier of our last */
+	unsigned logins;       /* that we answered */
+	uint16_t transactions; /* the identifier of our last */
+	struct octets early;   /* a datagram of phase 2 that came before phase 1 was over */
+	struct ike_path early_path;
 	char trouble[V1_TROUBLE_MAX]; /* what was heard that may be why the peer is silent; not
 					 authentic, for people only */
 };
@@ -86,6 +88,8 @@ struct v1_datagram {
 
 void v1_admit(struct ike_engine *e, const struct ike_path *path, const struct ike_header *header,
 	struct bytes datagram);
+
+void v1_admit_early(struct ike_sa *sa); /* phase 1 is over: what waited for that */
 
 void v1_tell_received(struct ike_sa *sa, const struct opened *m, size_t size);
 

@@ -42,6 +42,7 @@ void v1_state_free(struct ike_sa *sa)
 	v1_fragments_clear(sa);
 	timer_clear(&sa->engine->timers, &sa->v1->dpd.timer);
 	setup_clear(&sa->v1->setup);
+	octets_clear(&sa->v1->early);
 	v1_keys_clear(&sa->v1->keys);
 	bytes_wipe(sa->v1, sizeof(*sa->v1));
 	free(sa->v1);
@@ -539,6 +540,7 @@ void v1_phase1_done(struct exchange *x)
 	}
 	timer_set(&e->timers, &sa->setup->timer, e->now + e->options.half_open_timeout_ns);
 	v1_setup_next(x);
+	v1_admit_early(sa);
 }
 
 void v1_setup_done(struct exchange *x)
