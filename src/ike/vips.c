@@ -40,6 +40,7 @@ void vips_free(struct ike_sa *sa)
 		return;
 	for (size_t i = 0; i < v->lease_count; i++)
 		lease_release(v->leases[i]);
+	free(v->includes);
 	free(v);
 }
 

@@ -4,12 +4,13 @@
 import pytest
 
 from lab import INNER, NETWORKS, Tunnel, assert_gone, wait_for
+from lab.daemons import PLUGINS
 
 ROLES = ('tern', 'charon')
 IKE = 'aes128-sha256-modp2048'
 USER, PASSWORD = 'carol', 'three blind mice'
 POOL = {'four': {'addrs': '10.3.0.0/24', 'dns': '10.2.0.53'}}
-CHARON = {'moon': 'sun_settings', 'sun': 'moon_settings'}
+UNITY = {'tern': {'cisco_unity': True}, 'charon': {'cisco_unity': True, 'delete_rekeyed': True, 'load': f'{PLUGINS} unity'}}
 
 
 def tunnel(name, auth='psk', xauth=True, config=True, password=PASSWORD, both=None, **more):
@@ -117,6 +118,26 @@ def test_the_address_stays_over_rekeying_and_a_new_phase_1(bench, client):
     assert there.returncode == 0, there.stdout
     assert moon.the_ike()['local-vips'] == ['10.3.0.1']
     assert sun.the_ike()['remote-xauth-id'] == USER
+
+
+@pytest.mark.parametrize('client', ROLES)
+def test_split_tunneling_as_unity_has_it(bench, client):
+    """Both say 0.0.0.0/0 in quick mode; the client installs what the gateway lists."""
+    pools = {'four': {**POOL['four'], 'split_include': NETWORKS['sun', 4]}}
+    other = 'charon' if client == 'tern' else 'tern'
+    row = tunnel('unity', moon={'children.net.remote_ts': '0.0.0.0/0'}, sun={'/pools': pools},
+                 moon_settings=UNITY[client], sun_settings=UNITY[other])
+    moon, sun = start(bench, row, client)
+    moon.up()
+    for again in (False, True):
+        there = bench.lab.ping('moon', INNER['bob', 4], '-I', '10.3.0.1')
+        assert there.returncode == 0, there.stdout
+        tern = moon if client == 'tern' else sun
+        assert tern.the_child()['remote-ts' if client == 'tern' else 'local-ts'] == [NETWORKS['sun', 4]]
+        if not again:
+            child = moon.the_child()
+            moon.rekey_child()
+            wait_for(lambda: len(moon.children()) == 1 and child['spi-in'] not in str(moon.children()), 'new keys')
 
 
 def test_who_skips_xauth_is_refused(bench):

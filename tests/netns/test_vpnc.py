@@ -24,13 +24,13 @@ echo connected > "$0.said"
 
 
 def gateway(ike, esp, group, **connection):
-    """Only sun has a configuration of tern: moon's is vpnc's."""
+    """Only sun has a configuration of tern: moon's is vpnc's, which asks for 0.0.0.0/0 whatever the gateway has."""
     secrets = {f'/secrets.xauth-{number}': {'id': user, 'secret': password}
                for number, (user, password) in enumerate(USERS.items())}
     return Tunnel('vpnc', ike=ike, esp=esp, sun={
         'version': 1, 'aggressive': True, 'remote_addrs': '%any', 'pools': 'office', '/pools.office': POOL,
         'remote.id': group, 'remote-2': {'auth': 'xauth'}, '/secrets.ike-site': {'id': group, 'secret': GROUP_SECRET},
-        'children.net.local_ts': '0.0.0.0/0', 'children.net.remote_ts': None, **secrets, **connection})
+        'children.net.remote_ts': None, **secrets, **connection})
 
 
 class Vpnc:

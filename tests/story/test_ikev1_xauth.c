@@ -21,7 +21,7 @@
 	"connections { net { version = 1\n local_addrs = %s\n remote_addrs = 192.0.2.2\n"          \
 	" proposals = aes128-sha256-x25519\n %s\n"                                                 \
 	" local { auth = psk\n id = group.example }\n remote { auth = psk\n id = bob.example }\n"  \
-	" children { net { remote_ts = 10.2.0.0/16\n esp_proposals = aes128gcm16-x25519 } } } }\n" \
+	" children { net { %s\n esp_proposals = aes128gcm16-x25519 } } } }\n"                      \
 	"secrets { ike-1 { secret = sharks }\n xauth-1 { id = carol\n secret = \"%s\" }\n"         \
 	" xauth-2 { id = dave@example\n secret = spears } }\n"
 
@@ -39,12 +39,21 @@ static struct host *gateway(struct world *w, const char *connection, const char 
 	return world_host(w, "bob", "192.0.2.2", text, NULL);
 }
 
+static struct host *host_of(struct world *w, const char *address, const char *keys,
+	const char *child, const struct ike_options *options)
+{
+	char text[3000];
+
+	snprintf(text, sizeof(text), CLIENT, address, keys, child, "jets");
+	return world_host(w, "alice", address, text, options);
+}
+
 static struct host *client(struct world *w, const char *name, const char *address, const char *keys,
 	const char *password)
 {
 	char text[3000];
 
-	snprintf(text, sizeof(text), CLIENT, address, keys, password);
+	snprintf(text, sizeof(text), CLIENT, address, keys, "remote_ts = 10.2.0.0/16", password);
 	return world_host(w, name, address, text, NULL);
 }
 
@@ -291,6 +300,34 @@ static void the_address_stays_over_rekeying_and_a_new_phase_1(void **state)
 	story_end(&s);
 }
 
+/* Both say 0.0.0.0/0 in quick mode, and install what the gateway's list leaves. */
+static void split_tunneling_as_unity_has_it(void **state)
+{
+	struct story s = { .w = world_new(SEED) };
+	struct ike_options options;
+
+	(void)state;
+	ike_options_default(&options);
+	options.cisco_unity = true;
+	s.bob = gateway(s.w, ASKS POOLS, "local_ts = 10.2.0.0/17, 10.2.128.0/17");
+	s.alice = host_of(s.w, STORY_ALICE, CAROL VIPS, "remote_ts = 0.0.0.0/0", &options);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	for (unsigned i = 0; i < 3; i++) {
+		story_up(&s, 1);
+		STORY_EQUAL(s, strcmp(selectors(s.alice, false), "10.2.0.0/17 10.2.128.0/17"), 0);
+		STORY_EQUAL(s, strcmp(selectors(s.bob, true), "10.2.0.0/17 10.2.128.0/17"), 0);
+		packet_goes_through(&s, "10.3.0.1");
+		host_rekey(i ? s.bob : s.alice, NULL, "net");
+		world_run(s.w, 60 * NS_PER_SECOND);
+	}
+	STORY_TRUE(s, laddered(&s, "CPRP(ADDR DNS MASK U_SPLITINC U_BANNER U_DEFDOM U_SPLITDNS)"));
+	STORY_TRUE(s, laddered(&s, "the peer says: Welcome"));
+	STORY_TRUE(s, laddered(&s, "name servers are for a.example,b.example"));
+	STORY_EQUAL(s, s.alice->child_rekeyed, 3);
+	story_end(&s);
+}
+
 /* The gateway sets phase 1 up anew: the client is its responder then, and still who is asked. */
 static void a_gateway_may_begin(void **state)
 {
@@ -378,6 +415,7 @@ int main(void)
 		cmocka_unit_test(a_gateway_without_pools_leaves_the_client_without_a_child),
 		cmocka_unit_test(users_of_a_group_are_told_apart),
 		cmocka_unit_test(the_address_stays_over_rekeying_and_a_new_phase_1),
+		cmocka_unit_test(split_tunneling_as_unity_has_it),
 		cmocka_unit_test(a_gateway_may_begin),
 		cmocka_unit_test(a_question_that_comes_too_early_waits),
 		cmocka_unit_test(a_bad_network_only_delays_it),

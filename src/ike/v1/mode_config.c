@@ -22,8 +22,8 @@ bool v1_config_gives(const struct ike_sa *sa)
 
 /* As client. */
 
-/* A host's route of each subnet is the peer's wish; what goes through the tunnel is remote_ts. */
-static void tell_subnets(struct ike_sa *sa, const struct v1_attribute *a)
+/* Where we said that we heed Unity's subnets, children do (unity.c); else only people hear of them. */
+static void take_subnets(struct ike_sa *sa, const struct v1_attribute *a)
 {
 	struct reader r = reader_of(a->value);
 	char text[TEXT_MAX] = "", address[ADDRESS_TEXT_MAX];
@@ -36,11 +36,12 @@ static void tell_subnets(struct ike_sa *sa, const struct v1_attribute *a)
 		read_skip(&r, 6);
 		used += (size_t)snprintf(text + used, sizeof(text) - used, " %s/%u",
 			address_print(&net, address), (unsigned)__builtin_popcount(mask));
+		if (a->type == UNITY_SPLIT_INCLUDE && sa->engine->options.cisco_unity)
+			v1_unity_include(sa, &net, mask);
 	}
 	sa_tell(sa, IKE_EVENT_NOTE, 1,
-		a->type == UNITY_LOCAL_LAN
-			? "the peer wants these to stay out of the tunnel:%s; the child's remote_ts decides"
-			: "the peer wants only these to go through the tunnel:%s; the child's remote_ts decides",
+		a->type == UNITY_LOCAL_LAN ? "the peer lets these stay out of the tunnel:%s"
+					   : "the peer wants these to go through the tunnel:%s",
 		text);
 }
 
@@ -63,7 +64,7 @@ static bool take(struct ike_sa *sa, const struct v1_attribute *a)
 	switch (a->type) {
 	case UNITY_SPLIT_INCLUDE:
 	case UNITY_LOCAL_LAN:
-		tell_subnets(sa, a);
+		take_subnets(sa, a);
 		return true;
 	case UNITY_BANNER:
 	case UNITY_DEF_DOMAIN:

@@ -61,6 +61,10 @@ static enum step prepare(struct exchange *x)
 		return STEP_END;
 	v1_quick_one(&d->local, &deal->local);
 	v1_quick_one(&d->remote, &deal->remote);
+	if (!v1_unity_ask(x))
+		return exchange_reject(x, 0,
+			"child %s: the peer wants nothing of its remote_ts to go through the tunnel (split include)",
+			deal->config->name);
 	if (v1_quick_live_child(x->sa, deal))
 		return STEP_END; /* made in the meantime */
 	deal->ke.group = deal_first_group(deal->config);
@@ -85,6 +89,12 @@ static enum step prepare_rekey(struct exchange *x)
 	d->deal.remote = c->spec.remote;
 	d->local = c->spec.local.list[0];
 	d->remote = c->spec.remote.list[0];
+	d->all_local = c->all_local;
+	d->all_remote = c->all_remote;
+	if (d->all_local)
+		v1_unity_all(&d->local);
+	if (d->all_remote)
+		v1_unity_all(&d->remote);
 	d->deal.ke.group = deal_first_group(c->config);
 	return STEP_NEXT;
 }
@@ -224,7 +234,7 @@ static void created(struct exchange *x)
 		old->state = IKE_CHILD_INSTALLED;
 	next.next = NULL;
 	next.pair++;
-	if (next.kind == INTENT_CREATE_CHILD && !(next.command & TRAP_COMMAND) &&
+	if (next.kind == INTENT_CREATE_CHILD && !(next.command & TRAP_COMMAND) && !d->all_remote &&
 		pair_at(x->sa, next.config, next.pair, &local, &remote))
 		intent_add(x->sa, &next);
 	else

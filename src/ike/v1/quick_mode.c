@@ -195,6 +195,8 @@ struct child_sa *v1_quick_install(struct exchange *x)
 	bytes_wipe(&out, sizeof(out));
 	if (!made)
 		return NULL;
+	made->all_local = d->all_local;
+	made->all_remote = d->all_remote;
 	heed_lifetime(made, d->transform.life_seconds);
 	newest = v1_newest(x->sa);
 	if (newest != x->sa)

@@ -10,6 +10,7 @@ struct v1_quick_data {
 	struct child_deal deal;
 	struct selector local, remote; /* the pair */
 	bool has_ids;                  /* the peer named it */
+	bool all_local, all_remote;    /* the wire says all addresses for what that side has */
 	struct bytes id_i, id_r;       /* as they came, or as we sent them */
 	struct v1_choice choice;       /* responder */
 	struct v1_esp_transform transform;
@@ -30,6 +31,12 @@ void v1_quick_rekeys(struct v1_quick_data *d, struct child_sa *c);
 void v1_quick_delete_replaced(struct child_sa *c);
 /* `made` stands. Where one of the other end for the same traffic does, too, one of them goes. */
 void v1_quick_settle_crossing(struct ike_sa *sa, struct child_sa *made);
+
+/* unity.c. As initiator: what the pair and the deal become with split tunneling; false where nothing of
+ * it is to go through the tunnel. As responder: before the configuration is chosen. */
+bool v1_unity_ask(struct exchange *x);
+void v1_unity_asked(struct exchange *x);
+void v1_unity_all(struct selector *ret);
 
 step_fn v1_quick_ask_spi;
 struct v1_esp_terms v1_quick_terms(const struct exchange *x);

@@ -66,7 +66,8 @@ static bool as_asked(const struct child_deal *deal, const struct v1_quick_data *
 		return deal->local.count == 1 && deal->remote.count == 1; /* through a NAT */
 	v1_quick_one(&d->local, &local);
 	v1_quick_one(&d->remote, &remote);
-	return selectors_equal(&deal->local, &local) && selectors_equal(&deal->remote, &remote);
+	return (d->all_local || selectors_equal(&deal->local, &local)) &&
+		(d->all_remote || selectors_equal(&deal->remote, &remote));
 }
 
 static enum step refuse_selectors(struct exchange *x)
@@ -119,6 +120,7 @@ static enum step choose(struct exchange *x)
 	deal->mode = mode_offered(sa);
 	v1_quick_one(&d->local, &deal->local);
 	v1_quick_one(&d->remote, &deal->remote);
+	v1_unity_asked(x);
 	if (refused_selectors(x, deal))
 		return STEP_REJECT;
 	if (!as_asked(deal, d))

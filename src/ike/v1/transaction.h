@@ -36,6 +36,10 @@ enum v1_xauth_role v1_xauth_role(const struct ike_sa *sa); /* by the method that
 extern const struct exchange_kind v1_xauth_request, v1_xauth_status;
 step_fn v1_xauth_answer, v1_xauth_take_status;
 
+/* unity.c */
+
+void v1_unity_include(struct ike_sa *sa, const struct address *net, uint32_t mask);
+
 /* mode_config.c */
 
 bool v1_config_is_client(const struct ike_sa *sa);

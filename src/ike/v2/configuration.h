@@ -23,6 +23,8 @@ struct vips {
 	size_t lease_count;
 	struct lease *leases[VIPS_MAX];
 	struct address theirs[VIPS_MAX]; /* those of the leases, in their order */
+	struct selectors
+		*includes; /* Unity: what of the peer's side goes through the tunnel; or NULL */
 	size_t asked_count;
 	uint16_t asked[CP_ASKED_MAX]; /* types of attributes in the peer's request */
 };
