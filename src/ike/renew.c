@@ -499,6 +499,12 @@ bool renew_succeeded(const struct ike_sa *sa)
 
 static void reauth_due(struct ike_sa *sa)
 {
+	if (sa->established_at && renew_succeeded(sa)) {
+		/* Whoever replaced it should have deleted it by now. */
+		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
+		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MAX);
+		return;
+	}
 	if (!renew_begin(sa, &(struct renew_order){ .word = "reauthenticated" }))
 		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MIN);
 }
