@@ -10,6 +10,7 @@
 #include "ike/heir.h"
 #include "ike/peers.h"
 #include "ike/supervise.h"
+#include "ike/twins.h"
 #include "ike/v2/exchanges.h"
 #include "ike/v2/redirect.h"
 
@@ -505,7 +506,9 @@ static void reauth_due(struct ike_sa *sa)
 		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MAX);
 		return;
 	}
-	if (!renew_begin(sa, &(struct renew_order){ .word = "reauthenticated" }))
+	/* One made anew is nobody's twin any more, and both would stay. */
+	if (twins_undecided(sa) ||
+		!renew_begin(sa, &(struct renew_order){ .word = "reauthenticated" }))
 		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MIN);
 }
 
