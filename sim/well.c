@@ -134,24 +134,6 @@ static const char *look(const struct run *r)
 	return NULL;
 }
 
-/* Looks until all was well a few times in a row, or it takes too long. */
-void run_converge(struct run *r)
-{
-	ike_time end = r->w->now + QUIET_NS;
-	unsigned well = 0;
-	const char *wrong = NULL;
-
-	while (r->w->now < end && well < WELL_LOOKS && !r->w->broken) {
-		run_pass(r, run_ms(r) + LOOK_NS / NS_PER_MS);
-		wrong = look(r);
-		well = wrong ? 0 : well + 1;
-		if (wrong && r->asked)
-			run_ask_all(r);
-	}
-	if (well < WELL_LOOKS && !r->why)
-		r->why = wrong;
-}
-
 /* Packets cross every tunnel both ways, first from behind NAT boxes. */
 static bool packets_cross(struct run *r)
 {
@@ -167,6 +149,26 @@ static bool packets_cross(struct run *r)
 		world_settle(r->w, 5 * NS_PER_SECOND);
 	}
 	return world_lost_packets(r->w) == before;
+}
+
+/* Looks until all was well a few times in a row, or it takes too long. */
+void run_converge(struct run *r)
+{
+	ike_time end = r->w->now + QUIET_NS;
+	unsigned well = 0;
+	const char *wrong = NULL;
+
+	while (r->w->now < end && well < WELL_LOOKS && !r->w->broken) {
+		run_pass(r, run_ms(r) + LOOK_NS / NS_PER_MS);
+		wrong = look(r);
+		well = wrong ? 0 : well + 1;
+		if (wrong && r->asked)
+			run_ask_all(r);
+		else if (r->asked)
+			packets_cross(r); /* or the unused ones are closed in turn */
+	}
+	if (well < WELL_LOOKS && !r->why)
+		r->why = wrong;
 }
 
 /* A NAT box that forgets costs no more than the packets on their way: the first one out shows where

@@ -204,6 +204,8 @@ static enum action_kind action_kind(const struct workload *p, struct dice *d)
 		return ACT_ATTACKS + (enum action_kind)roll(d, ACTION_KINDS - ACT_ATTACKS);
 	if (p->calm)
 		return 1 + (enum action_kind)roll(d, ACT_CALM_LAST);
+	if (one_in(d, 12))
+		return ACT_CUT; /* what is lost without a word is resumed, or found by liveness */
 	return one_in(d, 2) ? (enum action_kind)roll(d, ACT_CALM_LAST + 1)
 			    : (enum action_kind)roll(d, ACT_ATTACKS);
 }

@@ -107,6 +107,10 @@ bool heir_takes_over(struct child_sa *c)
 {
 	struct child_sa *heir = heir_of(c), *old = bequeather(c);
 
+	if (heir && old) { /* which is there still where the peer never deleted it */
+		old->heir_id = heir->id;
+		heir->bequeather = old->id;
+	}
 	if (heir && heir->installed_in && !heir->sent_enough) {
 		child_use_outbound(heir);
 		return true;
@@ -114,7 +118,8 @@ bool heir_takes_over(struct child_sa *c)
 	if (!old || !child_carries(old) || old->sent_enough)
 		return false;
 	/* The other way round: the data plane has the old one still, and goes back to it. */
-	old->heir_id = 0;
+	if (!heir || heir->sent_enough)
+		old->heir_id = 0;
 	old->predecessor = c->id;
 	child_tell(old, IKE_EVENT_CHILD_REKEYED, 1, "it goes on: what was to replace it has ended");
 	return true;

@@ -11,6 +11,7 @@
 #include "ike/peers.h"
 #include "ike/protocol.h"
 #include "ike/supervise.h"
+#include "ike/twins.h"
 #include "ike/v2/redirect.h"
 
 #define RETRY_NS_MIN  (5 * NS_PER_SECOND)
@@ -510,7 +511,15 @@ bool renew_succeeded(const struct ike_sa *sa)
 
 static void reauth_due(struct ike_sa *sa)
 {
-	if (!renew_begin(sa, &(struct renew_order){ .word = "reauthenticated" }))
+	if (sa->established_at && renew_succeeded(sa)) {
+		/* Whoever replaced it should have deleted it by now. */
+		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
+		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MAX);
+		return;
+	}
+	/* One made anew is nobody's twin any more, and both would stay. */
+	if (twins_undecided(sa) ||
+		!renew_begin(sa, &(struct renew_order){ .word = "reauthenticated" }))
 		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MIN);
 }
 

@@ -9,6 +9,8 @@
 #define UNDERWAY_NS   NS_PER_SECOND
 /* By then a peer that knows the rule has deleted what is its to delete, or tries. */
 #define PEER_LIMIT_NS (4 * NS_PER_SECOND)
+/* Nobody waits for longer than this for the verdict. */
+#define UNDECIDED_NS  (60 * NS_PER_SECOND)
 
 /* Both were being set up at the same time, as far as we can see: ours began before we knew theirs,
  * and theirs before ours stood. */
@@ -169,6 +171,18 @@ void twins_check(struct ike_sa *sa)
 		else
 			judge(other, sa);
 	}
+}
+
+bool twins_undecided(const struct ike_sa *sa)
+{
+	if (!sa->peer || sa->engine->now > sa->established_at + UNDECIDED_NS)
+		return false;
+	for (struct ike_sa *other = peers_next(sa, NULL); other; other = peers_next(sa, other))
+		if (are_twins(sa->original_initiator ? sa : other,
+			    sa->original_initiator ? other : sa))
+			return true;
+
+	return false;
 }
 
 /* All that is wanted of an SA that is being set up is there. */

@@ -8,6 +8,9 @@
 /* The SA has nothing under way: whether it or its twin is to go now. */
 void twins_check(struct ike_sa *sa);
 
+/* It has a twin, and was established less than a minute ago: which of them goes on is open. */
+bool twins_undecided(const struct ike_sa *sa);
+
 /* As initiator, before IKE_AUTH: the peer's SA stands meanwhile, with the child that we want
  * (`config`; NULL: none). Not where we ask for a virtual address: that only our own SA brings. */
 bool twins_forestalled(const struct ike_sa *sa, const struct child_config *config);

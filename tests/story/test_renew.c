@@ -282,9 +282,51 @@ static void both_reauthenticate_and_one_ike_sa_stays(void **state)
 	}
 }
 
+/* The delete of the old SA got lost, the new one is replaced in turn, and then Bob's time of the first
+ * comes: its child has an heir still. */
+static void an_sa_that_was_left_over_is_not_set_up_anew(void **state)
+{
+	struct story_config c = { .bob_connection = "reauth_time = 4m\n",
+		.child = "rekey_time = 0\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	while (!s.alice->ike_replaced)
+		world_run(s.w, NS_PER_MS);
+	world_run(s.w, NS_PER_SECOND);
+	s.w->faults.partition = true;
+	world_run(s.w, 190 * NS_PER_SECOND); /* she gives up */
+	s.w->faults.partition = false;
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	world_run(s.w, 150 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 2);
+	STORY_EQUAL(s, s.bob->ike_replaced, 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void a_changed_connection_is_reauthenticated_by_its_new_configuration(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "reauth_time = 20s\n over_time = 5m\n rand_time = 0\n" },
+			    calm = { 0 };
+	struct story s = story_established(SEED, &c);
+	char text[8192];
+
+	(void)state;
+	host_reload(s.alice, story_text(&calm, true, text, sizeof(text)));
+	world_run(s.w, 200 * NS_PER_SECOND);
+	story_up(&s, 1);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.alice->failed, 0);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_sa_that_was_left_over_is_not_set_up_anew),
+		cmocka_unit_test(a_changed_connection_is_reauthenticated_by_its_new_configuration),
 		cmocka_unit_test(both_reauthenticate_and_one_ike_sa_stays),
 		cmocka_unit_test(all_children_move_to_a_newly_authenticated_sa),
 		cmocka_unit_test(either_end_always_sends_what_the_other_can_read),
