@@ -54,13 +54,45 @@ static struct child_sa *predecessor_in(
 	return NULL;
 }
 
+struct child_sa *heir_in(const struct child_sa *c, const struct ike_sa *sa)
+{
+	struct child_sa *heir = heir_of(c);
+
+	while (heir && heir->sa != sa)
+		heir = heir_of(heir);
+	return heir;
+}
+
+/* The peer's renewal crosses ours and was first: ours goes behind it, and the twins' rule decides
+ * which of the two stays (twins.h). */
+static struct child_sa *behind_the_peers(
+	const struct ike_sa *sa, const struct child_deal *deal, const struct ike_sa *old)
+{
+	for (const struct child_sa *c = old->children; c; c = c->next) {
+		struct child_sa *last = heir_of(c);
+
+		if (!child_carries(c) || strcmp(c->config->name, deal->config->name) != 0 ||
+			heir_in(c, sa))
+			continue;
+		while (last && heir_of(last))
+			last = heir_of(last);
+		if (last && child_carries(last) && last->spec.mode == deal->mode &&
+			selectors_equal(&last->spec.local, &deal->local) &&
+			selectors_equal(&last->spec.remote, &deal->remote))
+			return last;
+	}
+	return NULL;
+}
+
 struct child_sa *heir_predecessor(struct ike_sa *sa, const struct child_deal *deal)
 {
 	const struct ike_sa *old = replaced_by(sa);
 	struct child_sa *found = NULL;
 
-	if (old)
-		return predecessor_in(sa, deal, old);
+	if (old) {
+		found = predecessor_in(sa, deal, old);
+		return found ? found : behind_the_peers(sa, deal, old);
+	}
 	while (!found && (old = peers_next(sa, old)))
 		found = predecessor_in(sa, deal, old);
 	return found;

@@ -29,4 +29,6 @@ bool heirs_possible(const struct ike_sa *sa, const struct ike_sa *old);
 void heir_waits(struct child_sa *c);
 
 struct child_sa *heir_of(const struct child_sa *c); /* NULL: none, or it is gone */
-bool child_carries(const struct child_sa *c);       /* it carries traffic */
+/* Its heir, or the heir's and so on, that is of `sa`; NULL: none. */
+struct child_sa *heir_in(const struct child_sa *c, const struct ike_sa *sa);
+bool child_carries(const struct child_sa *c); /* it carries traffic */

@@ -79,6 +79,7 @@ void renew_disarm(struct ike_sa *sa)
 void renew_inherit(struct ike_sa *sa, const struct ike_sa *old)
 {
 	sa->original_initiator = old->original_initiator;
+	sa->renewed = old->renewed;
 	sa->authenticated_at = old->authenticated_at;
 	sa->reauth_at = old->reauth_at;
 	sa->auth_ends_at = old->auth_ends_at;
@@ -256,6 +257,17 @@ static void fail(struct ike_sa *sa, struct ike_sa *old, const char *why)
 	renewal_end(sa, false, why);
 }
 
+/* A new SA that isn't needed goes. The peer ends its children before we know, so that we send no more
+ * on them. */
+static void abandon(struct ike_sa *sa, const char *why)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		child_stop_outbound(c, true);
+	sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "%s", why);
+	sa->state = IKE_REKEYED;
+	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+}
+
 /* The new SA stands, but not with all that the old one has. */
 static void give_up(struct ike_sa *sa, struct ike_sa *old, const char *child)
 {
@@ -263,9 +275,7 @@ static void give_up(struct ike_sa *sa, struct ike_sa *old, const char *child)
 
 	snprintf(why, sizeof(why), "child %.200s could not be created", child);
 	fail(sa, old, why);
-	sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "%s", why);
-	sa->state = IKE_REKEYED;
-	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+	abandon(sa, why);
 }
 
 bool renew_superfluous(const struct ike_sa *sa)
@@ -276,9 +286,7 @@ bool renew_superfluous(const struct ike_sa *sa)
 static void withdraw(struct ike_sa *sa)
 {
 	renewal_end(sa, true, "");
-	sa_tell(sa, IKE_EVENT_IKE_DOWN, 0, "the IKE SA that it was to replace is there no more");
-	sa->state = IKE_REKEYED;
-	intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE, .end = SA_END_REPLACED });
+	abandon(sa, "the IKE SA that it was to replace is there no more");
 }
 
 void renew_withdraw(struct ike_sa *old, struct ike_sa *survivor)
@@ -400,6 +408,7 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 	end_others(old);
 	send_on_heirs(old);
 	old->state = IKE_REKEYED;
+	sa->renewed = true;
 	engine_tell(sa->engine,
 		&(struct ike_event){ .kind = IKE_EVENT_IKE_REPLACED,
 			.ike_id = sa->id,
@@ -432,11 +441,10 @@ static bool next_child(struct ike_sa *sa, struct ike_sa *old, const struct child
 {
 	*ret_next = NULL;
 	for (struct child_sa *c = old->children; c; c = c->next) {
-		struct child_sa *heir = heir_of(c);
 		const struct child_config *config =
 			connection_child(sa->connection, c->config->name);
 
-		if (!child_carries(c) || (heir && heir->sa == sa) || !config)
+		if (!child_carries(c) || heir_in(c, sa) || !config)
 			continue; /* what is no longer configured ends with the old SA */
 		*ret_next = config;
 		if (c->renewed_by == sa->id)

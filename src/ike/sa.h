@@ -238,6 +238,7 @@ struct ike_sa {
 	bool redirected;             /* it ends because another goes on elsewhere */
 	struct gateway *redirect_to; /* where the peer is to go, or where we are; NULL: nowhere */
 	struct redirects redirects;
+	bool renewed;    /* it took the place of another, by authenticating anew */
 	bool heirs_wait; /* children that were given to the peer may be unknown to it yet */
 	struct timer reauth_timer, auth_end_timer, renew_timer, path_timer;
 

@@ -131,13 +131,16 @@ static void end(struct ike_sa *loser, struct ike_sa *survivor)
 			.not_before = loser->engine->now + UNDERWAY_NS });
 }
 
-/* A peer that doesn't know the rule leaves its own for us to delete: not before it has had time to. */
+/* A peer that doesn't know the rule leaves its own for us to delete: not before it has had time to; nor
+ * before one that has set up its own in the place of ours, which we can't see, has deleted ours. */
 static bool left_to_us(struct ike_sa *loser, const struct ike_sa *survivor)
 {
 	ike_time both = loser->established_at > survivor->established_at ? loser->established_at
 									 : survivor->established_at;
 	ike_time at = both + PEER_LIMIT_NS;
 
+	if (survivor->renewed)
+		at += loser->engine->options.child_kept_ns;
 	if (loser->original_initiator || loser->engine->now >= at)
 		return true;
 	timer_set(&loser->engine->timers, &loser->unique_timer, at);

@@ -282,6 +282,34 @@ static void both_reauthenticate_and_one_ike_sa_stays(void **state)
 	}
 }
 
+/* Neither fails, and what is sent meanwhile arrives. */
+static void both_reauthenticate_at_once_and_no_packet_is_lost(void **state)
+{
+	(void)state;
+	for (unsigned lag = 0; lag < 60; lag += 3) {
+		struct story s = story_established(SEED + lag, NULL);
+
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, lag * NS_PER_MS);
+		host_reauthenticate(s.bob, "net");
+		for (unsigned ms = 0; ms < 400; ms += 2) {
+			world_run(s.w, 2 * NS_PER_MS);
+			host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+			host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+		}
+		for (unsigned i = 0; i < 600; i++) {
+			world_run(s.w, 50 * NS_PER_MS);
+			host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+			host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+		}
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		STORY_EQUAL(s, s.alice->failed + s.bob->failed, 0);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 /* The delete of the old SA got lost, the new one is replaced in turn, and then Bob's time of the first
  * comes: its child has an heir still. */
 static void an_sa_that_was_left_over_is_not_set_up_anew(void **state)
@@ -325,6 +353,7 @@ static void a_changed_connection_is_reauthenticated_by_its_new_configuration(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_reauthenticate_at_once_and_no_packet_is_lost),
 		cmocka_unit_test(an_sa_that_was_left_over_is_not_set_up_anew),
 		cmocka_unit_test(a_changed_connection_is_reauthenticated_by_its_new_configuration),
 		cmocka_unit_test(both_reauthenticate_and_one_ike_sa_stays),

@@ -387,7 +387,8 @@ void request_dispatch(struct ike_sa *sa, struct arena *arena, struct opened *mes
 	const struct exchange_kind *kind = NULL;
 	bool up = sa->established_at && !sa->gone;
 
-	heirs_confirmed(sa);
+	if (!deletes_ike(message))
+		heirs_confirmed(sa);
 	if (sa->theirs) {
 		request_resume(sa, arena, message);
 		return;
