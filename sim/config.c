@@ -75,12 +75,29 @@ static const char *chosen(const struct workload_link *l, unsigned side, unsigned
 	return rows[option].values[l->choices[side][option]];
 }
 
+/* What IKEv1 can't do as IKEv2 does. All that quick mode offers shares one group (RFC 2409 §5.5), the
+ * first one of its side: each side has to have all of them. Nobody acknowledges a Delete; where one got
+ * lost, one end keeps a child that the other hasn't, until its rekeying gives both one again: that has
+ * to come within the time that all is given to be well again. */
+static const char *ikev1_value(const char *key, const char *value)
+{
+	if (strcmp(key, "esp_proposals") == 0 && strcmp(value, "aes128gcm16-esn,aes128gcm16") == 0)
+		return "aes128gcm16-esn,aes128gcm16,aes128gcm16-x25519";
+	if (strcmp(key, "rekey_time") == 0 && strcmp(value, "1h") == 0)
+		return "10m";
+	if (strcmp(key, "rekey_time") == 0 && strcmp(value, "0") == 0)
+		return "8m";
+	return value;
+}
+
 /* A gateway can't begin where it doesn't know the client's address; and who insists on an IKE SA
  * without a child gets along with nobody who doesn't. */
 const char *workload_value(const struct workload_link *l, unsigned side, unsigned option)
 {
 	const char *key = rows[option].key, *value = chosen(l, side, option);
 
+	if (l->ikev1 && rows[option].child)
+		return ikev1_value(key, value);
 	if (strstr(key, "_action") && l->virtual && side == 0)
 		return rows[option].values[0];
 	if (strcmp(key, "childless") == 0 && strcmp(chosen(l, !side, option), "force") == 0 &&
@@ -185,7 +202,7 @@ static void add_links(struct text *t, const struct workload *p, size_t host, boo
 		for (unsigned side = 0; side < 2; side++) {
 			if (l->gone || l->host[side] != host)
 				continue;
-			add(t, " to%u {\n   version = 2\n", l->host[!side]);
+			add(t, " to%u {\n   version = %u\n", l->host[!side], l->ikev1 ? 1 : 2);
 			if (redirects)
 				add(t, "   redirect_to = " WORKLOAD_ADDRESS "\n", host + 101);
 			add_link(t, p, i, side);

@@ -176,6 +176,9 @@ static bool plainer_link(struct shrinker *s, size_t link)
 	s->attempt->links[link].children = 1;
 	better = (s->p->links[link].children > 1 && still_fails(s)) || better;
 	*s->attempt = *s->p;
+	s->attempt->links[link].ikev1 = false;
+	better = (s->p->links[link].ikev1 && still_fails(s)) || better;
+	*s->attempt = *s->p;
 	s->attempt->links[link].transport = s->attempt->links[link].virtual = false;
 	return ((s->p->links[link].transport || s->p->links[link].virtual) && still_fails(s)) ||
 		better;

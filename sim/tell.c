@@ -89,8 +89,8 @@ void workload_count(const struct workload *p, uint64_t counts[static FEATURE_KIN
 static void print_link(const struct workload_link *l, FILE *out)
 {
 	for (unsigned side = 0; side < 2; side++) {
-		fprintf(out, "  h%u to h%u, %u child%s%s%s:", l->host[side], l->host[!side],
-			l->children, l->children == 1 ? "" : "ren",
+		fprintf(out, "  h%u to h%u, IKEv%u, %u child%s%s%s:", l->host[side], l->host[!side],
+			l->ikev1 ? 1 : 2, l->children, l->children == 1 ? "" : "ren",
 			l->transport ? " in transport mode" : "",
 			!l->virtual         ? ""
 				: side == 0 ? " whose peer has an address of its pool"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ike/protocol.h"
 #include "sim/internal.h"
 #include "sim/workload.h"
 
@@ -230,6 +231,13 @@ static void make_actions(struct workload *p, struct dice *d)
 	p->duration_ms = at + 1000;
 }
 
+/* Drawn last of all, so that what else happens with a seed doesn't depend on it. */
+static void make_versions(struct workload *p, struct dice *d)
+{
+	for (size_t i = 0; i < p->link_count; i++)
+		p->links[i].ikev1 = one_in(d, 4) && !p->links[i].virtual && protocol_v1;
+}
+
 void workload_make(struct workload *p, uint64_t seed)
 {
 	struct dice d = { seed ^ 0x7465726e };
@@ -242,4 +250,5 @@ void workload_make(struct workload *p, uint64_t seed)
 	make_shape(p, &d);
 	make_faults(p, &d);
 	make_actions(p, &d);
+	make_versions(p, &d);
 }

@@ -71,6 +71,7 @@ struct workload_link {
 	uint8_t host[2];
 	uint8_t children;
 	bool transport; /* its only child is in transport mode */
+	bool ikev1;     /* both ends speak that */
 	bool virtual;   /* host[1] has its address of host[0]'s pool; only it begins */
 	uint8_t choices[2][WORKLOAD_OPTIONS]; /* of either side; 0: the default */
 };

@@ -1,5 +1,6 @@
 /* Quick mode in both roles: selectors, PFS, rekeying, deletes, with all that a network does to it; and
  * the life of the phase 1 around it. */
+#include "ike/sa.h"
 #include "tests/story/ikev1.h"
 
 #define SEED 67
@@ -241,6 +242,96 @@ static void a_lost_delete_is_found_out_by_dead_peer_detection(void **state)
 	story_end(&s);
 }
 
+/* The one who rekeyed deletes the old child. If that got lost, the other end does after a while. */
+static void a_lost_delete_of_a_rekeyed_child(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, NS_PER_SECOND / 2);
+	s.w->faults.partition = true;
+	world_run(s.w, 2 * NS_PER_SECOND);
+	s.w->faults.partition = false;
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.alice), 1);
+	STORY_EQUAL(s, host_children(s.bob), 2);
+	world_run(s.w, 20 * NS_PER_SECOND);
+	story_up(&s, 1);
+	v1_packets(&s);
+	story_end(&s);
+}
+
+/* Bob's plane refuses, and his Delete comes while alice still computes. */
+static void a_delete_of_a_child_that_is_being_made(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS,
+		.child = "esp_proposals = aes128gcm16-x25519" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	s.w->faults.answer_delay_ns = 500 * NS_PER_MS;
+	s.bob->refuse_installs = 1;
+	host_initiate(s.alice, "net");
+	world_run(s.w, 30 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.alice) + host_children(s.bob), 0);
+	STORY_TRUE(s, strstr(s.alice->last_done, "deleted by the peer"));
+	host_initiate(s.alice, "net");
+	world_run(s.w, 30 * NS_PER_SECOND);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+/* No HASH covers NAT-D: one that was changed on its way shows alice a NAT that bob doesn't see; or bob one
+ * that she doesn't. */
+static void a_nat_that_only_one_end_sees(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (unsigned lie = 0; lie < 4; lie++) {
+		struct story s = story_established(SEED, &c);
+		struct host *h = lie & 1 ? s.alice : s.bob;
+
+		host_terminate(s.alice, NULL, "net");
+		world_run(s.w, 10 * NS_PER_SECOND);
+		h->engine->sas->nat_fake = true;
+		host_initiate(lie & 2 ? s.alice : s.bob, "net");
+		world_run(s.w, 10 * NS_PER_SECOND);
+		story_up(&s, 1);
+		v1_packets(&s);
+		story_end(&s);
+	}
+}
+
+/* Both authenticate again, one a little later than the other, while messages come late: the ends may see
+ * it differently which of the two stays, but no child is lost. */
+static void reauthentications_that_cross_lose_no_child(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		struct story s = story_established(seed, &c);
+
+		s.w->faults = (struct network_faults){
+			.delay_ns = 38 * NS_PER_MS, .duplicate_percent = 35, .reorder_percent = 40
+		};
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, seed % 10 * 25 * NS_PER_MS);
+		host_reauthenticate(s.bob, "net");
+		world_run(s.w, 60 * NS_PER_SECOND);
+		s.w->faults = (struct network_faults){ .delay_ns = NS_PER_MS };
+		world_run(s.w, 10 * NS_PER_SECOND);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		v1_packets(&s);
+		story_end(&s);
+	}
+}
+
 static void dpd_timeout_says_how_long_a_peer_may_be_silent(void **state)
 {
 	struct story_config c = { .connection = V1_KEYS "dpd_delay = 10s\n dpd_timeout = 35s" };
@@ -382,6 +473,10 @@ int main(void)
 		cmocka_unit_test(both_rekey_at_once_and_one_child_stays),
 		cmocka_unit_test(deletes_of_either_end),
 		cmocka_unit_test(a_lost_delete_is_found_out_by_dead_peer_detection),
+		cmocka_unit_test(a_lost_delete_of_a_rekeyed_child),
+		cmocka_unit_test(a_delete_of_a_child_that_is_being_made),
+		cmocka_unit_test(a_nat_that_only_one_end_sees),
+		cmocka_unit_test(reauthentications_that_cross_lose_no_child),
 		cmocka_unit_test(dpd_timeout_says_how_long_a_peer_may_be_silent),
 		cmocka_unit_test(a_replayed_message_id_is_refused),
 		cmocka_unit_test(a_nat_between_them),

@@ -4,6 +4,7 @@
  * peer has shown that it has the last message. */
 #include <stdlib.h>
 
+#include "ike/liveness.h"
 #include "ike/peers.h"
 #include "ike/v1/ikev1.h"
 
@@ -133,13 +134,53 @@ void v1_confirmed(struct ike_sa *sa)
 	}
 }
 
-void v1_bequeath(struct ike_sa *sa)
+/* Two were set up so close to each other that the ends saw it differently: the peer deletes the one that
+ * we kept. The other one, which we were about to delete, is what it goes by. */
+static void unretire(struct ike_sa *sa)
+{
+	struct timers *timers = &sa->engine->timers;
+	struct intent **link = &sa->intents;
+
+	while (*link && (*link)->kind != INTENT_DELETE_IKE)
+		link = &(*link)->next;
+	if (*link) {
+		struct intent *i = *link;
+
+		*link = i->next;
+		free(i);
+	}
+	timer_set(timers, &sa->rekey_timer, sa->rekey_at);
+	timer_set(timers, &sa->reauth_timer, sa->reauth_at);
+	liveness_arm(sa);
+}
+
+static bool retiring(const struct ike_sa *sa)
+{
+	for (const struct intent *i = sa->intents; i; i = i->next)
+		if (i->kind == INTENT_DELETE_IKE)
+			return i->end == SA_END_REPLACED && i->not_before && !i->command;
+
+	return false;
+}
+
+static struct ike_sa *heir_to(struct ike_sa *sa, bool last_resort)
 {
 	struct ike_sa *to = NULL;
 
 	for (struct ike_sa *each = v1_peers_next(sa, sa); each; each = v1_peers_next(sa, each))
-		if (!sa_ending(each) && (!to || supersedes(each, to)))
+		if ((last_resort ? retiring(each) : !sa_ending(each)) &&
+			(!to || supersedes(each, to)))
 			to = each;
+
+	return to;
+}
+
+void v1_bequeath(struct ike_sa *sa)
+{
+	struct ike_sa *to = heir_to(sa, false);
+
+	if (!to && (to = heir_to(sa, true)))
+		unretire(to);
 	if (to)
 		hand_over(sa, to);
 }

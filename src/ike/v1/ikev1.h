@@ -215,6 +215,8 @@ extern const struct exchange_kind v1_quick_mode_initiator, v1_quick_mode_rekey,
 
 /* The peer deletes `old`: if a child that we answered is to take its place, the peer has that. */
 void v1_quick_mode_confirmed(struct ike_sa *sa, const struct child_sa *old);
+/* The peer deletes a child of this SPI that we are still making. */
+void v1_quick_mode_deleted(struct ike_sa *sa, uint32_t spi_out);
 
 /* transaction.c */
 

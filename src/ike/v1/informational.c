@@ -38,6 +38,10 @@ static struct child_sa *to_be_deleted(struct exchange *x)
 		c = next;
 	if (!c || c->state == IKE_CHILD_DELETED)
 		return NULL;
+	if (i->end == SA_END_REPLACED && c->state != IKE_CHILD_REKEYED) {
+		i->child_id = 0; /* what was to replace it has gone: see revive_replaced() */
+		return NULL;
+	}
 	i->child_id = c->id;
 	return c;
 }
@@ -184,8 +188,10 @@ static void delete_child(struct ike_sa *sa, uint32_t spi)
 {
 	struct child_sa *c = v1_child_by_spi_out(sa, spi), *successor;
 
-	if (!c)
+	if (!c) {
+		v1_quick_mode_deleted(sa, spi);
 		return;
+	}
 	v1_quick_mode_confirmed(sa, c);
 	successor = child_find(sa->engine, c->successor);
 	if (successor && successor->state != IKE_CHILD_DELETED) {

@@ -283,3 +283,20 @@ const struct exchange_kind v1_quick_mode_rekey = {
 	.finished = created,
 	.cleanup = v1_quick_cleanup,
 };
+
+void v1_quick_mode_deleted(struct ike_sa *sa, uint32_t spi_out)
+{
+	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each)) {
+		struct exchange *x = each->ours;
+		struct v1_quick_data *d = x ? x->data : NULL;
+
+		struct v1_flight *f = x ? v1_flight_find(each, x->message_id) : NULL;
+
+		if (!f || x->kind->type != V1_QUICK_MODE || d->deal.made || !spi_out ||
+			d->deal.spi_out != spi_out)
+			continue;
+		v1_flight_over(f);
+		exchange_abandon(x, "deleted by the peer before it stood");
+		return;
+	}
+}

@@ -87,13 +87,25 @@ static uint32_t lower_spi(const struct child_sa *c)
 	return c->spec.spi_in < c->spec.spi_out ? c->spec.spi_in : c->spec.spi_out;
 }
 
-void v1_quick_delete_replaced(struct child_sa *c)
+static void delete_after(struct child_sa *c, uint64_t ns)
 {
 	intent_add(c->sa,
 		&(struct intent){ .kind = INTENT_DELETE_CHILD,
 			.child_id = c->id,
 			.end = SA_END_REPLACED,
-			.not_before = c->sa->engine->now + NS_PER_SECOND });
+			.not_before = c->sa->engine->now + ns });
+}
+
+void v1_quick_delete_replaced(struct child_sa *c)
+{
+	delete_after(c, NS_PER_SECOND);
+}
+
+#define PEER_DELETES_WITHIN_NS (20 * NS_PER_SECOND)
+
+void v1_quick_expect_delete(struct child_sa *c)
+{
+	delete_after(c, PEER_DELETES_WITHIN_NS);
 }
 
 void v1_quick_settle_crossing(struct ike_sa *sa, struct child_sa *made)
@@ -106,6 +118,8 @@ void v1_quick_settle_crossing(struct ike_sa *sa, struct child_sa *made)
 	child_replaced(loser, loser == made ? other : made);
 	if (!loser->made_by)
 		v1_quick_delete_replaced(loser);
+	else
+		v1_quick_expect_delete(loser);
 }
 
 struct child_sa *v1_quick_rekeyed_child(struct exchange *x)

@@ -29,6 +29,8 @@ struct child_sa *v1_quick_rekeyed_child(struct exchange *x);
 void v1_quick_rekeys(struct v1_quick_data *d, struct child_sa *c);
 
 void v1_quick_delete_replaced(struct child_sa *c);
+/* The peer is to delete it; its Delete may get lost, so after a while we do. */
+void v1_quick_expect_delete(struct child_sa *c);
 /* `made` stands. Where one of the other end for the same traffic does, too, one of them goes. */
 void v1_quick_settle_crossing(struct ike_sa *sa, struct child_sa *made);
 

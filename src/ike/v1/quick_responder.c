@@ -35,8 +35,8 @@ static bool read_ids(struct exchange *x)
 	return v1_id_to_selector(&theirs, &d->remote) && v1_id_to_selector(&ours, &d->local);
 }
 
-/* The mode that the peer names first. */
-static enum child_mode mode_offered(struct bytes body)
+/* The encapsulation mode that the peer names first. */
+static uint16_t encapsulation_offered(struct bytes body)
 {
 	struct v1_sa_reader sa;
 	struct v1_proposal p;
@@ -44,17 +44,31 @@ static enum child_mode mode_offered(struct bytes body)
 	struct v1_esp_transform t;
 
 	if (v1_sa_begin(body, &sa) < 0)
-		return CHILD_TUNNEL;
+		return V1_TUNNEL;
 	while (v1_sa_next(&sa, &p) > 0) {
 		struct v1_transform_reader reader = v1_transforms_begin(&p);
 
 		while (p.protocol == V1_PROTOCOL_ESP && v1_transforms_next(&reader, &raw) > 0)
 			if (!v1_esp_transform_decode(&raw, &t))
-				return v1_encapsulation_is_transport(t.encapsulation)
-					? CHILD_TRANSPORT
-					: CHILD_TUNNEL;
+				return t.encapsulation;
 	}
-	return CHILD_TUNNEL;
+	return V1_TUNNEL;
+}
+
+/* No HASH covers NAT-D payloads: one that was damaged on its way shows a NAT to one end only. What the
+ * peer says now is authentic, and nothing makes it overlook a NAT. */
+static void agree_on_nat(struct ike_sa *sa, uint16_t encapsulation)
+{
+	bool udp = encapsulation && encapsulation != V1_TUNNEL && encapsulation != V1_TRANSPORT;
+
+	if (!sa->v1->nat_t || udp == path_encap(sa))
+		return;
+	sa_tell(sa, IKE_EVENT_NOTE, 1, "the peer found %s NAT: ESP goes %s", udp ? "a" : "no",
+		udp ? "in UDP" : "as it is");
+	sa->nat_fake = udp;
+	if (!udp)
+		sa->nat_local = sa->nat_remote = false;
+	path_settle(sa);
 }
 
 /* IKEv1 doesn't narrow: what was asked for is taken as it is, or refused. */
@@ -112,12 +126,14 @@ static enum step choose(struct exchange *x)
 	struct child_deal *deal = &d->deal;
 	struct bytes sa = exchange_body(x, V1_PAYLOAD_SA);
 	uint32_t max = x->engine->options.children_max;
+	uint16_t encapsulation = encapsulation_offered(sa);
 	struct child_sa *old;
 
 	if (!read_ids(x))
 		return exchange_reject(x, TS_UNACCEPTABLE,
 			"INVALID_ID_INFORMATION: the peer's proxy identities are no addresses");
-	deal->mode = mode_offered(sa);
+	agree_on_nat(x->sa, encapsulation);
+	deal->mode = v1_encapsulation_is_transport(encapsulation) ? CHILD_TRANSPORT : CHILD_TUNNEL;
 	v1_quick_one(&d->local, &deal->local);
 	v1_quick_one(&d->remote, &deal->remote);
 	v1_unity_asked(x);
@@ -219,8 +235,10 @@ static enum step confirm(struct exchange *x)
 		return STEP_NEXT;
 	child_use_outbound(made);
 	child_announce(made);
-	if (old && old != made && !old->successor)
+	if (old && old != made && !old->successor) {
 		child_replaced(old, made);
+		v1_quick_expect_delete(old);
+	}
 	v1_quick_settle_crossing(x->sa, made);
 	return STEP_NEXT;
 }
