@@ -400,6 +400,7 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 {
 	struct timers *timers = &sa->engine->timers;
 
+	sa->renewal->settling = true;
 	renew_disarm(old);
 	timer_clear(timers, &old->rekey_timer);
 	timer_clear(timers, &old->over_timer);
@@ -460,7 +461,7 @@ void renew_check(struct ike_sa *sa)
 	struct ike_sa *old = sa_find(sa->engine, sa->replaces);
 	const struct child_config *next;
 
-	if (!sa->renewal || !sa->established_at || sa->gone || sa->intents)
+	if (!sa->renewal || sa->renewal->settling || !sa->established_at || sa->gone || sa->intents)
 		return;
 	if (renew_superfluous(sa)) {
 		withdraw(sa);

@@ -9,6 +9,7 @@ struct renewal {
 	uint64_t command; /* who waits for it; 0: nobody */
 	const char *word; /* "reauthenticated": a literal, for events */
 	bool superfluous; /* see renew_withdraw() */
+	bool settling;    /* it is taking the place: what that causes must not begin it again */
 };
 
 /* What is to be done with an SA: a `word` that says what happened when it is done. */
