@@ -188,8 +188,8 @@ static inline void load_key(struct keys *k, const char *file)
 }
 
 /* `owners` are separated by spaces. */
-static inline int load_secret(
-	struct keys *k, const char *id, const char *secret, const char *owners)
+static inline int load_typed(struct keys *k, const char *id, enum keys_shared_kind kind,
+	const char *secret, const char *owners)
 {
 	const char *list[8];
 	char text[200], *rest = text;
@@ -199,7 +199,13 @@ static inline int load_secret(
 	for (char *owner; (owner = strtok_r(rest, " ", &rest));)
 		list[count++] = owner;
 	return keys_load_shared(
-		k, id, KEYS_SHARED_IKE, bytes_of_text(secret), list, count, SWANCTL_CONF ":42");
+		k, id, kind, bytes_of_text(secret), list, count, SWANCTL_CONF ":42");
+}
+
+static inline int load_secret(
+	struct keys *k, const char *id, const char *secret, const char *owners)
+{
+	return load_typed(k, id, KEYS_SHARED_IKE, secret, owners);
 }
 
 /* The DER of a file, in the arena. */

@@ -25,6 +25,81 @@ static void the_same_secret_passes_and_another_is_named(void **state)
 	world_free(&w);
 }
 
+/* XAUTH. */
+
+static bool login(struct world *w, struct keys *k, const char *user, const char *password,
+	struct ike_answer *ret_answer)
+{
+	struct ike_question q = { .kind = password ? IKE_ASK_XAUTH_VERIFY
+						   : IKE_ASK_XAUTH_CREDENTIALS,
+		.connection = &w->connection,
+		.user = bytes_of_text(user),
+		.password = password ? bytes_of_text(password) : BYTES_EMPTY };
+
+	w->connection = (struct connection){
+		.local_count = 1, .remote_count = 1, .local = &w->local, .remote = &w->remote
+	};
+	return ask(w, k, &q, ret_answer);
+}
+
+static void a_user_has_the_password_of_its_secret(void **state)
+{
+	static const struct {
+		const char *user, *password, *said; /* NULL password: what is ours? */
+		bool yes;
+	} rows[] = {
+		{ "carol", "jets", "user 'carol' (secret xauth-c from " SWANCTL_CONF ":42)", true },
+		{ "carol", "old jets", "user 'carol' (secret eap-c from", true },
+		{ "carol", "jet", "the password of user 'carol' is not that of secret xauth-c",
+			false },
+		{ "carol", "jetsjets", "nor of the others of that user", false },
+		{ "carol", "anybody's", "is not that of", false },
+		{ "dave@example", "spears", "user 'dave@example' (secret xauth-d", true },
+		{ "Carol", "anybody's", "user 'Carol' (secret xauth-any", true },
+		{ "Carol", "jets", "the password of user 'Carol' is not that of secret xauth-any",
+			false },
+		{ "carol", "sharks", "is not that of", false },
+		{ "carol", NULL, "jets", true },
+	};
+	struct world w = world_new("moon.example", "sun.example");
+
+	(void)state;
+	assert_int_equal(load_typed(w.ours, "ike-c", KEYS_SHARED_IKE, "sharks", "carol"), 0);
+	assert_int_equal(load_typed(w.ours, "xauth-c", KEYS_SHARED_XAUTH, "jets", "carol"), 0);
+	assert_int_equal(load_typed(w.ours, "eap-c", KEYS_SHARED_EAP, "old jets", "carol"), 0);
+	assert_int_equal(
+		load_typed(w.ours, "xauth-d", KEYS_SHARED_XAUTH, "spears", "dave@example"), 0);
+	assert_int_equal(load_typed(w.ours, "xauth-any", KEYS_SHARED_XAUTH, "anybody's", ""), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ike_answer answer;
+
+		assert_int_equal(
+			login(&w, w.ours, rows[i].user, rows[i].password, &answer), rows[i].yes);
+		if (!rows[i].password)
+			assert_true(bytes_equal(answer.secret, bytes_of_text(rows[i].said)));
+		else
+			contains(rows[i].yes ? answer.credential : answer.reason, rows[i].said);
+		keys_answer_clear(&answer);
+	}
+	world_free(&w);
+}
+
+static void a_user_without_a_secret_is_named(void **state)
+{
+	struct world w = world_new("moon.example", "sun.example");
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct ike_answer answer;
+
+		assert_false(login(&w, w.ours, "carol", i ? "jets" : NULL, &answer));
+		contains(answer.reason, "no secret of user 'carol' is loaded");
+		contains(answer.reason, "add a section xauth-NAME with id = carol");
+		keys_answer_clear(&answer);
+	}
+	world_free(&w);
+}
+
 /* RFC 7296 §2.15, put together by hand. */
 static void the_mac_is_the_one_of_the_rfc(void **state)
 {
@@ -540,6 +615,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_secret_passes_and_another_is_named),
+		cmocka_unit_test(a_user_has_the_password_of_its_secret),
+		cmocka_unit_test(a_user_without_a_secret_is_named),
 		cmocka_unit_test(the_mac_is_the_one_of_the_rfc),
 		cmocka_unit_test(a_missing_secret_names_those_there_are),
 		cmocka_unit_test(an_unknown_peer_still_finds_our_secret),
