@@ -136,6 +136,8 @@ static void write_round(struct vici *v, struct vici_buffer *b, const char *side,
 	vici_text(b, "class", class_text(round->class));
 	if (round->id.type)
 		vici_text(b, "id", round->id.text);
+	if (round->xauth_id)
+		vici_text(b, "xauth_id", round->xauth_id);
 	write_subjects(v, b, "certs", round->certs, round->cert_count);
 	write_subjects(v, b, "cacerts", round->cacerts, round->cacert_count);
 	vici_section_end(b);

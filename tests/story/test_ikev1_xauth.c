@@ -2,6 +2,7 @@
  * a network does to them. Bob is the gateway. */
 #include "conf/pool.h"
 #include "ike/narrow.h"
+#include "ike/v1/ikev1.h"
 #include "tests/story/ikev1.h"
 
 #define SEED 71
@@ -234,6 +235,41 @@ static void who_has_no_xauth_is_refused(void **state)
 	story_end(&s);
 }
 
+/* Runs until the question is under way, behind the last message of phase 1. */
+static struct sim_packet *question_under_way(struct story *s)
+{
+	struct sim_packet *p;
+
+	for (unsigned i = 0; i < 200 && !laddered(s, "CPRQ(X_USER X_PWD)"); i++)
+		world_run(s->w, NS_PER_MS);
+	for (p = s->w->packets; p->carries != CARRIES_IKE; p = p->next)
+		;
+	for (p = p->next; p->carries != CARRIES_IKE; p = p->next)
+		;
+	return p;
+}
+
+/* Somebody of the group who goes on as if there were no XAUTH. */
+static void who_skips_xauth_has_no_child(void **state)
+{
+	struct story s = begin(SEED, ASKS, CAROL, "jets");
+	struct sim_packet *question;
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	question = question_under_way(&s);
+	question->data[question->size - 1] ^= 1; /* she doesn't listen */
+	s.alice->engine->sas->v1->transform.method = V1_METHOD_PSK;
+	world_run(s.w, NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "bob    <- QUICK_MODE"));
+	STORY_TRUE(s, laddered(&s, "no place here: the peer wants a child before XAUTH"));
+	STORY_EQUAL(s, host_children(s.bob) + host_children(s.alice), 0);
+	world_run(s.w, 600 * NS_PER_SECOND);
+	story_down(&s);
+	STORY_TRUE(s, laddered(&s, "XAUTH of user '' failed"));
+	story_end(&s);
+}
+
 /* A client that skips mode config has no address, and no child: its dynamic selectors mean none. */
 static void who_asks_for_no_address_has_no_child(void **state)
 {
@@ -350,17 +386,12 @@ static void a_question_that_comes_too_early_waits(void **state)
 {
 	struct story s = begin(SEED, ASKS POOLS, CAROL VIPS, "jets");
 	struct ike_path path = { { s.alice->address, 500 }, { s.bob->address, 500 } };
-	struct sim_packet *last, *question;
+	struct sim_packet *question;
 	uint8_t memory[2000];
 
 	(void)state;
 	host_initiate(s.alice, "net");
-	for (unsigned i = 0; i < 200 && !laddered(&s, "CPRQ(X_USER X_PWD)"); i++)
-		world_run(s.w, NS_PER_MS);
-	for (last = s.w->packets; last->carries != CARRIES_IKE; last = last->next)
-		;
-	for (question = last->next; question->carries != CARRIES_IKE; question = question->next)
-		;
+	question = question_under_way(&s);
 	STORY_TRUE(s, question->size <= sizeof(memory));
 	memcpy(memory, question->data, question->size);
 	question->data[question->size - 1] ^= 1; /* it is lost */
@@ -411,6 +442,7 @@ int main(void)
 		cmocka_unit_test(push_mode),
 		cmocka_unit_test(one_end_pushes_and_the_other_pulls),
 		cmocka_unit_test(who_has_no_xauth_is_refused),
+		cmocka_unit_test(who_skips_xauth_has_no_child),
 		cmocka_unit_test(who_asks_for_no_address_has_no_child),
 		cmocka_unit_test(a_gateway_without_pools_leaves_the_client_without_a_child),
 		cmocka_unit_test(users_of_a_group_are_told_apart),
