@@ -402,6 +402,84 @@ static void a_question_that_comes_too_early_waits(void **state)
 	story_end(&s);
 }
 
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+/* Attributes of all kinds with whatever values. */
+static struct opened *any_transaction(struct arena *arena, uint32_t *r)
+{
+	static const uint16_t types[] = { INTERNAL_IP4_ADDRESS, INTERNAL_IP4_NETMASK,
+		INTERNAL_IP4_DNS, INTERNAL_IP6_ADDRESS, INTERNAL_IP6_DNS, APPLICATION_VERSION,
+		SUPPORTED_ATTRIBUTES, UNITY_BANNER, UNITY_DEF_DOMAIN, UNITY_SPLITDNS_NAME,
+		UNITY_SPLIT_INCLUDE, UNITY_LOCAL_LAN, V1_UNITY_PFS, V1_XAUTH_TYPE,
+		V1_XAUTH_USER_NAME, V1_XAUTH_USER_PASSWORD, V1_XAUTH_MESSAGE, V1_XAUTH_CHALLENGE,
+		V1_XAUTH_STATUS };
+	struct opened *o = arena_take(arena, sizeof(*o));
+	uint8_t *memory = arena_take(arena, 2000), value[64];
+	struct writer w = writer_of(memory, 2000);
+
+	v1_attributes_encode_begin(&w, (uint8_t)(next_random(r) % 6), (uint16_t)next_random(r));
+	for (uint32_t i = next_random(r) % 8; i > 0; i--) {
+		uint16_t type = types[next_random(r) % (sizeof(types) / sizeof(types[0]))];
+
+		if (next_random(r) % 4 > 2)
+			type = (uint16_t)(next_random(r) & 0x7fff);
+		for (size_t k = 0; k < sizeof(value); k++)
+			value[k] = (uint8_t)(next_random(r) % 3 ? next_random(r) : 0xff);
+		if (next_random(r) % 3)
+			v1_attribute_encode_bytes(
+				&w, type, BYTES(value, next_random(r) % (sizeof(value) + 1)));
+		else
+			v1_attribute_encode_u16(&w, type, (uint16_t)next_random(r));
+	}
+	*o = (struct opened){ .authenticated = true };
+	o->header.exchange = V1_TRANSACTION;
+	o->header.message_id = 1 + next_random(r);
+	o->chain.count = 1;
+	o->chain.payloads[0].type = V1_PAYLOAD_ATTRIBUTES;
+	o->chain.payloads[0].body = writer_bytes(&w);
+	return o;
+}
+
+/* As a peer that has the keys may: to an SA that stands, and to one that waits for XAUTH. */
+static void whatever_attributes_say_nothing_breaks(void **state)
+{
+	uint32_t random = SEED, answered = 0, asked = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 600; i++) {
+		struct story s = begin(SEED, ASKS POOLS, CAROL VIPS, "jets");
+		struct ike_output out;
+		struct ike_sa *sa;
+
+		host_initiate(s.alice, "net");
+		question_under_way(&s);
+		world_run(s.w, (i % 5) * 20 * NS_PER_MS + NS_PER_MS);
+		for (unsigned k = 0; k < 30; k++) {
+			struct host *h = k % 2 ? s.alice : s.bob;
+			struct arena *arena = arena_new(1u << 16);
+
+			for (sa = h->engine->sas; sa && (sa->gone || !sa->v1->phase1_over);
+				sa = sa->next)
+				;
+			if (sa)
+				exchange_respond(sa, &v1_transaction_responder, arena,
+					any_transaction(arena, &random));
+			else
+				arena_free(arena);
+			while (ike_next_output(h->engine, &out)) {
+				answered += out.kind == IKE_SEND;
+				asked += out.kind == IKE_ASK;
+			}
+		}
+		story_end(&s);
+	}
+	assert_true(answered > 2000 && asked > 100);
+}
+
 static void a_bad_network_only_delays_it(void **state)
 {
 	static const char *const bob[] = { ASKS POOLS, ASKS POOLS "pull = no\n" };
@@ -450,6 +528,7 @@ int main(void)
 		cmocka_unit_test(split_tunneling_as_unity_has_it),
 		cmocka_unit_test(a_gateway_may_begin),
 		cmocka_unit_test(a_question_that_comes_too_early_waits),
+		cmocka_unit_test(whatever_attributes_say_nothing_breaks),
 		cmocka_unit_test(a_bad_network_only_delays_it),
 	};
 
