@@ -76,6 +76,7 @@ static inline bool v1_is_phase1(uint8_t exchange)
 
 bool v1_state_new(struct ike_sa *sa); /* sa->v1; false where memory ran out */
 void v1_state_free(struct ike_sa *sa);
+void v1_setup_clear(struct v1_setup *s); /* phase 1 needs it no more */
 
 /* A datagram with what is known of it. */
 struct v1_datagram {

@@ -54,7 +54,6 @@ void v1_phase1_failed(struct exchange *x, const char *why);
 void v1_phase1_cleanup(struct exchange *x);
 /* Phase 1 is over: XAUTH and mode config come next, where there are any; then the SA stands. */
 void v1_phase1_done(struct exchange *x);
-void v1_setup_done(struct exchange *x);
 
 /* What both sides have said, for the functions of keys.h: views into the SA. */
 void v1_phase1_said(const struct ike_sa *sa, struct v1_phase1 *ret);

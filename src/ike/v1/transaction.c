@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
+#include "ike/unique.h"
 #include "ike/v1/phase1.h"
+#include "ike/v2/auth.h"
 
 static const struct payload_rule payloads[] = {
 	{ V1_PAYLOAD_ATTRIBUTES, 1, 1 },
@@ -56,6 +58,61 @@ char *v1_text_print(struct bytes from, char *out, size_t out_size)
 
 /* The way from phase 1 to an SA that stands. */
 
+/* Both ends go by the shorter life of what was agreed and what is configured. */
+static void heed_lifetime(struct ike_sa *sa)
+{
+	uint64_t life = sa->v1->transform.life_seconds;
+	ike_time at = sa->engine->now + (life - life / 10) * NS_PER_SECOND;
+
+	/* The initiator comes first: where both set up another at once, there are two. */
+	if (!sa->initiator && sa->rekey_at != IKE_TIME_NEVER) {
+		sa->rekey_at += sa->connection->over_time_s * NS_PER_SECOND / 2;
+		timer_set(&sa->engine->timers, &sa->rekey_timer, sa->rekey_at);
+	}
+	if (!life || life > UINT32_MAX || at >= sa->rekey_at)
+		return;
+	sa->rekey_at = at;
+	timer_set(&sa->engine->timers, &sa->rekey_timer, at);
+	if (sa->engine->now + life * NS_PER_SECOND < sa->over_at) {
+		sa->over_at = sa->engine->now + life * NS_PER_SECOND;
+		timer_set(&sa->engine->timers, &sa->over_timer, sa->over_at);
+	}
+}
+
+static void ask_for_child(struct ike_sa *sa, const struct child_config *child, uint64_t command)
+{
+	if (child)
+		intent_add(sa,
+			&(struct intent){
+				.kind = INTENT_CREATE_CHILD, .config = child, .command = command });
+	else
+		command_done(sa->engine, command, true, 0, "");
+}
+
+static void setup_done(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	const struct connection *c = sa->connection;
+	const struct child_config *child = sa->setup->child;
+	uint64_t command = sa->command;
+
+	sa->command = 0;
+	sa->v1->trouble[0] = '\0';
+	auth_established(x);
+	v1_setup_clear(&sa->v1->setup);
+	heed_lifetime(sa);
+	if (sa->initiator || sa->v1->xauth_over || sa->v1->config_over)
+		v1_confirmed(sa); /* the peer has answered in phase 2 */
+	else if (v1_peers_next(sa, sa))
+		v1_confirm_later(sa);
+	unique_established(sa);
+	if (!sa->initiator || sa->renewal)
+		return;
+	if (!child && c->child_count)
+		child = &c->children[0];
+	ask_for_child(sa, child, command);
+}
+
 static void begin(struct ike_sa *sa, const struct exchange_kind *kind)
 {
 	struct exchange *x = exchange_begin(sa, kind, NULL);
@@ -90,7 +147,25 @@ void v1_setup_next(struct exchange *x)
 	if (kind)
 		begin(sa, kind);
 	else if (!v1_setup_awaits(sa))
-		v1_setup_done(x);
+		setup_done(x);
+}
+
+/* The peer may need as long for the rest as it had for phase 1. */
+void v1_phase1_done(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct ike_engine *e = x->engine;
+	struct vips *v = v1_config_gives(sa) ? vips_of(sa) : NULL;
+
+	sa->v1->phase1_over = true;
+	sa->v1->trouble[0] = '\0';
+	if (v) {
+		v->gives = true;
+		v->without_unity = !v1_peer_has(sa, V1_VENDOR_UNITY);
+	}
+	timer_set(&e->timers, &sa->setup->timer, e->now + e->options.half_open_timeout_ns);
+	v1_setup_next(x);
+	v1_admit_early(sa);
 }
 
 const char *v1_setup_awaits(const struct ike_sa *sa)
