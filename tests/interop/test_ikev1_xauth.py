@@ -46,6 +46,8 @@ TUNNELS = [
     tunnel('config-alone', xauth=False),
     tunnel('config-alone-push', xauth=False, both={'pull': False}),
     tunnel('rsa-push', auth='rsa', both={'pull': False}),
+    tunnel('rsa-aggressive', auth='rsa', both={'aggressive': True}),
+    tunnel('hybrid-aggressive', auth='hybrid', both={'aggressive': True}),
 ]
 
 

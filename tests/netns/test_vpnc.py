@@ -23,18 +23,18 @@ echo connected > "$0.said"
 """
 
 
-def gateway(ike, esp, group, **connection):
+def gateway(ike, esp, group, auth='psk', **connection):
     """Only sun has a configuration of tern: moon's is vpnc's, which asks for 0.0.0.0/0 whatever the gateway has."""
     secrets = {f'/secrets.xauth-{number}': {'id': user, 'secret': password}
                for number, (user, password) in enumerate(USERS.items())}
-    return Tunnel('vpnc', ike=ike, esp=esp, sun={
+    return Tunnel('vpnc', auth=auth, ike=ike, esp=esp, sun={
         'version': 1, 'aggressive': True, 'remote_addrs': '%any', 'pools': 'office', '/pools.office': POOL,
         'remote.id': group, 'remote-2': {'auth': 'xauth'}, '/secrets.ike-site': {'id': group, 'secret': GROUP_SECRET},
         'children.net.remote_ts': None, **secrets, **connection})
 
 
 class Vpnc:
-    def __init__(self, bench, user='carol', password=None, dh='dh14', pfs='nopfs'):
+    def __init__(self, bench, user='carol', password=None, dh='dh14', pfs='nopfs', **more):
         self.host = bench.lab['moon']
         self.script = self.host.directory / 'vpnc-script'
         for path in self.host.directory.glob('vpnc-*'):
@@ -44,7 +44,7 @@ class Vpnc:
         lines = {'IPSec gateway': OUTER['sun', 4], 'IPSec ID': GROUP, 'IPSec secret': GROUP_SECRET,
                  'Xauth username': user, 'Xauth password': password or USERS[user], 'IKE DH Group': dh,
                  'Perfect Forward Secrecy': pfs, 'Script': self.script, 'Debug': 2,
-                 'Pidfile': self.host.directory / 'vpnc.pid', 'DPD idle timeout (our side)': 10}
+                 'Pidfile': self.host.directory / 'vpnc.pid', 'DPD idle timeout (our side)': 10, **more}
         conf = self.host.directory / 'vpnc.conf'
         conf.write_text(''.join(f'{key} {value}\n' for key, value in lines.items()) + 'Noninteractive\nNo Detach\n')
         self.process = self.host.start_daemon('vpnc', conf, log=bench.lab.fresh_log('vpnc-moon'))
@@ -107,6 +107,18 @@ def test_users_and_algorithms(bench, start_vpnc, esp, pfs, user):
     there = bench.lab.ping('moon', INNER['bob', 4])
     assert there.returncode == 0, there.stdout
     assert sun.the_ike()['remote-xauth-id'] == user
+
+
+def test_hybrid(bench, start_vpnc):
+    """The gateway has a certificate, which vpnc checks against the CA; the group's secret counts for nothing."""
+    sun = start(bench, auth='rsa', **{'local.auth': 'rsa', 'local.certs': 'sun.pem', 'remote.auth': 'xauth',
+                                      'remote-2': None, 'send_cert': 'always'})
+    authority = next((sun.directory / 'x509ca').iterdir())
+    start_vpnc(**{'IKE Authmode': 'hybrid', 'CA-File': authority}).wait_up()
+    sun.the_child()
+    there = bench.lab.ping('moon', INNER['bob', 4])
+    assert there.returncode == 0, there.stdout
+    assert sun.the_ike()['remote-xauth-id'] == 'carol'
 
 
 def test_a_wrong_password(bench, start_vpnc):
