@@ -164,7 +164,7 @@ void run_converge(struct run *r)
 		well = wrong ? 0 : well + 1;
 		if (wrong && r->asked)
 			run_ask_all(r);
-		else if (r->asked)
+		else if (r->asked && !r->now.calm)
 			packets_cross(r); /* or the unused ones are closed in turn */
 	}
 	if (well < WELL_LOOKS && !r->why)
