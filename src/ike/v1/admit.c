@@ -219,13 +219,14 @@ static void note_refusal(struct ike_sa *sa, const struct v1_datagram *d)
 }
 
 /* The peer is through with phase 1, and we are still at it. There are some that don't repeat what they
- * say next (strongSwan 5.9 its push of mode config), so one message waits. */
+ * say next (strongSwan 5.9 its push of mode config), so one message waits; not an informational, which
+ * may be the peer's refusal of phase 1. */
 static bool waits_for_phase1(struct ike_sa *sa, const struct v1_datagram *d)
 {
 	struct ikev1 *v1 = sa->v1;
 
-	if (sa->gone || !v1->keyed || v1->early.size || !v1_exchange_find(sa, 0) ||
-		d->octets.size > sa->engine->options.message_bytes_max)
+	if (d->header->exchange == V1_INFORMATIONAL || sa->gone || !v1->keyed || v1->early.size ||
+		!v1_exchange_find(sa, 0) || d->octets.size > sa->engine->options.message_bytes_max)
 		return false;
 	octets_set(&v1->early, d->octets);
 	v1->early_path = *d->path;
