@@ -27,7 +27,7 @@ static void probe(struct ike_sa *sa)
 
 	send(sa, V1_R_U_THERE, d->sent);
 	timer_set(&sa->engine->timers, &d->timer,
-		sa->engine->now + v1_retransmit_after_ns(sa, d->tries));
+		sa->engine->now + retransmit_after_ns(sa, d->tries));
 }
 
 /* As responder of phase 1 we don't know whether our last message got there. Asking tells; of a peer that

@@ -1,6 +1,5 @@
 #include "ike/v1/window.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -162,25 +161,11 @@ static void flight_emit(struct v1_flight *f)
 		engine_send(sa->engine, &sa->path, f->sent.datagrams[i]);
 }
 
-uint64_t v1_retransmit_after_ns(const struct ike_sa *sa, unsigned tries)
-{
-	const struct ike_options *o = &sa->engine->options;
-	double after = (double)o->retransmit_timeout_ns * pow(o->retransmit_base, tries);
-	uint64_t ns = after > (double)INT64_MAX ? INT64_MAX : (uint64_t)after;
-
-	if (o->retransmit_limit_ns && ns > o->retransmit_limit_ns)
-		ns = o->retransmit_limit_ns;
-	if (o->retransmit_jitter_percent)
-		ns -= ns / 100 *
-			random_below(&sa->engine->options.random, o->retransmit_jitter_percent + 1);
-	return ns;
-}
-
 static void flight_wait(struct v1_flight *f)
 {
 	struct ike_engine *e = f->sa->engine;
 
-	timer_set(&e->timers, &f->timer, e->now + v1_retransmit_after_ns(f->sa, f->tries));
+	timer_set(&e->timers, &f->timer, e->now + retransmit_after_ns(f->sa, f->tries));
 }
 
 void v1_flight_send(struct v1_flight *f, const struct bytes *datagrams, size_t count, bool waiting)

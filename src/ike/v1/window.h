@@ -71,9 +71,6 @@ void v1_flight_again(struct v1_flight *f);
 void v1_flight_accepted(struct v1_flight *f); /* `after` counts now */
 void v1_flight_over(struct v1_flight *f);
 
-/* timeout × base^tries, as configured. */
-uint64_t v1_retransmit_after_ns(const struct ike_sa *sa, unsigned tries);
-
 void v1_window_resend(struct ike_sa *sa);
 void v1_window_due(struct ike_sa *sa, struct timer *t);
 void v1_window_quiet(struct ike_sa *sa);

@@ -56,17 +56,17 @@ static void frozen_send(struct ike_sa *sa, const struct frozen *f, const struct 
 		engine_send(sa->engine, path, f->datagrams[i]);
 }
 
-/* timeout × base^tries, within the limit, shortened by a random part of the jitter. */
-static uint64_t retransmit_after_ns(struct ike_sa *sa)
+uint64_t retransmit_after_ns(const struct ike_sa *sa, unsigned tries)
 {
 	const struct ike_options *o = &sa->engine->options;
-	double after = (double)o->retransmit_timeout_ns * pow(o->retransmit_base, sa->window.tries);
+	double after = (double)o->retransmit_timeout_ns * pow(o->retransmit_base, tries);
 	uint64_t ns = after > (double)INT64_MAX ? INT64_MAX : (uint64_t)after;
 
 	if (o->retransmit_limit_ns && ns > o->retransmit_limit_ns)
 		ns = o->retransmit_limit_ns;
 	if (o->retransmit_jitter_percent)
-		ns -= ns / 100 * random_below(&o->random, o->retransmit_jitter_percent + 1);
+		ns -= ns / 100 *
+			random_below(&sa->engine->options.random, o->retransmit_jitter_percent + 1);
 	return ns;
 }
 
@@ -90,7 +90,8 @@ void window_resend(struct ike_sa *sa)
 		return;
 	w->tries = 0;
 	frozen_send(sa, &w->request, &sa->path);
-	timer_set(&sa->engine->timers, &w->retransmit, sa->engine->now + retransmit_after_ns(sa));
+	timer_set(&sa->engine->timers, &w->retransmit,
+		sa->engine->now + retransmit_after_ns(sa, sa->window.tries));
 }
 
 void window_send_along(struct ike_sa *sa, const struct ike_path *path)
@@ -153,7 +154,8 @@ void window_retransmit_due(struct ike_sa *sa)
 		w->tries, id);
 	frozen_send(sa, &w->request, &sa->path);
 	path_probe(sa);
-	timer_set(&sa->engine->timers, &w->retransmit, sa->engine->now + retransmit_after_ns(sa));
+	timer_set(&sa->engine->timers, &w->retransmit,
+		sa->engine->now + retransmit_after_ns(sa, sa->window.tries));
 }
 
 void window_clear(struct ike_sa *sa)

@@ -35,6 +35,10 @@ void frozen_take(
 	struct frozen *f, const struct bytes *datagrams, size_t count); /* copies; replaces */
 void frozen_clear(struct frozen *f);
 
+/* How long to wait for an answer to what was sent `tries` times again: timeout × base^tries, within the
+ * limit, shortened by a random part of the jitter. IKEv1 waits as long. */
+uint64_t retransmit_after_ns(const struct ike_sa *sa, unsigned tries);
+
 void window_send_request(struct ike_sa *sa, const struct bytes *datagrams, size_t count);
 void window_send_response(struct ike_sa *sa, const struct bytes *datagrams, size_t count,
 	const struct ike_path *path);
