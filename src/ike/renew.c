@@ -242,6 +242,7 @@ static void renewal_end(struct ike_sa *sa, bool ok, const char *text)
 	free(sa->renewal);
 	sa->renewal = NULL;
 	sa->replaces = 0;
+	supervise_renewal_over(sa);
 	command_done(sa->engine, command, ok, 1, text);
 }
 

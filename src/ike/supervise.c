@@ -407,6 +407,11 @@ void supervise_child_failed(struct ike_sa *sa, const struct child_config *config
 		tell_next(s, child);
 }
 
+void supervise_renewal_over(struct ike_sa *sa)
+{
+	supervised_touch(supervised_of(sa));
+}
+
 uint32_t supervise_attempt(const struct ike_engine *e, const char *name)
 {
 	const struct supervised *s = supervised_find(e, name);

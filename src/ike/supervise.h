@@ -22,6 +22,9 @@ void supervise_child_over(struct child_sa *c, enum sa_end end, const char *why);
 /* The peer or we refused to make a child while the IKE SA stands. */
 void supervise_child_failed(struct ike_sa *sa, const struct child_config *config, const char *why);
 
+/* `sa` is no longer to take another's place, whether it has or not: what it was to make may be missing. */
+void supervise_renewal_over(struct ike_sa *sa);
+
 /* The operator: `tern down` keeps what it matches down (`child` NULL: all children; `name` NULL: of
  * all connections) and returns how many of them were being waited for; `tern up` releases it. */
 uint32_t supervise_hold(struct ike_engine *e, const char *name, const char *child);

@@ -208,6 +208,28 @@ static void the_old_sa_stays_where_the_new_one_fails_and_it_is_tried_again(void 
 	story_end(&s);
 }
 
+/* Seed 1017955546022252: Bob takes the child down while Alice waits for his answer, and does not know
+ * her secret any more. */
+static void a_child_that_the_peer_deletes_meanwhile_comes_up_on_the_old_sa(void **state)
+{
+	struct story_config c = { .alice_child = "start_action = start\nclose_action = start\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	secret(s.bob, "jets");
+	host_reauthenticate(s.alice, "net");
+	s.w->faults.partition = true;
+	world_run(s.w, NS_PER_MS);
+	s.w->faults.partition = false;
+	host_terminate(s.bob, NULL, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->child_down, 1);
+	STORY_EQUAL(s, s.alice->ike_replaced, 0);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void over_time_ends_what_is_never_authenticated_again(void **state)
 {
 	struct story_config c = { .alice_connection =
@@ -365,6 +387,7 @@ int main(void)
 		cmocka_unit_test(the_lifetime_outlasts_a_rekeyed_ike_sa),
 		cmocka_unit_test(a_responder_without_an_address_asks_for_it),
 		cmocka_unit_test(the_old_sa_stays_where_the_new_one_fails_and_it_is_tried_again),
+		cmocka_unit_test(a_child_that_the_peer_deletes_meanwhile_comes_up_on_the_old_sa),
 		cmocka_unit_test(over_time_ends_what_is_never_authenticated_again),
 		cmocka_unit_test(a_child_that_the_peer_refuses_now_keeps_the_old_sa),
 		cmocka_unit_test(an_heir_that_stopped_sending_does_not_begin_again),
