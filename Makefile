@@ -2,7 +2,7 @@
 
 CLANG_SOURCES = find src include sim tests fuzz bench -name '*.[ch]' 2>/dev/null
 
-.PHONY: all build deps test unit story sim mutants netns interop symbols demo bench fuzz format check-format clean
+.PHONY: all build deps test unit story sim mutants netns interop kernel symbols demo bench fuzz format check-format clean
 
 all: build
 
@@ -17,7 +17,7 @@ test: deps
 	@tests/run
 
 # One layer of the tests each.
-unit story symbols netns interop: deps
+unit story symbols netns interop kernel: deps
 	@tests/run $@
 
 # The simulator: the seeds that `make test` runs; SEED=n replays one with its ladder, MINUTES=m searches fresh ones.
