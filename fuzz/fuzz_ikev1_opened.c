@@ -1,5 +1,7 @@
 /* The opened message of IKEv1: mutated payloads that are correctly hashed and encrypted, into a phase 1
- * that stands. The peer's keys are the engine's own, taken from his SA. */
+ * that stands, with or without XAUTH and mode config in either role, or into the time before those are
+ * over: the first octet says (enum how). The peer's keys are the engine's own, taken from his SA. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ike/sa.h"
@@ -8,16 +10,50 @@
 
 #define SEALED_BYTES_MAX 4096
 
+enum how {
+	HOW_ALICE = 1, /* initiates: what comes answers her */
+	HOW_XAUTH = 2,
+	HOW_POOLS = 4,
+	HOW_EARLY = 8,   /* phase 1 is over, and no more */
+	HOW_CLIENT = 16, /* she is asked for user and password, and for an address asks */
+	HOW_PUSH = 32,
+};
+
 static const char *const configs[] = {
 	"connections {\n net {\n version = 1\n local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n proposals = aes128-sha256-x25519\n"
-	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n"
-	" children {\n net {\n local_ts = 10.1.0.0/16\n remote_ts = 10.2.0.0/16\n esp_proposals = aes128gcm16, aes128-sha256-x25519\n }\n }\n }\n}\n"
-	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n",
+	" local {\n auth = psk\n id = alice\n }\n remote {\n auth = psk\n id = bob\n }\n%s"
+	" children {\n net {\n local_ts = 10.1.0.0/16\n remote_ts = %s\n esp_proposals = aes128gcm16, aes128-sha256-x25519\n }\n }\n }\n}\n"
+	"pools {\n small {\n addrs = 10.3.0.0/28\n dns = 10.1.0.53\n split_include = 10.1.0.0/17\n banner = hello\n }\n }\n"
+	"secrets {\n ike-1 {\n secret = sharks\n }\n xauth-1 {\n id = carol\n secret = jets\n }\n}\n",
 	"connections {\n net {\n version = 1\n local_addrs = 192.0.2.2\n remote_addrs = 192.0.2.1\n proposals = aes128-sha256-x25519\n"
-	" local {\n auth = psk\n id = bob\n }\n remote {\n auth = psk\n id = alice\n }\n"
-	" children {\n net {\n local_ts = 10.2.0.0/16\n remote_ts = 10.1.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
-	"secrets {\n ike-1 {\n secret = sharks\n }\n}\n",
+	" local {\n auth = psk\n id = bob\n }\n remote {\n auth = psk\n id = alice\n }\n%s"
+	" children {\n net {\n local_ts = %s\n remote_ts = 10.1.0.0/16\n esp_proposals = aes128gcm16\n }\n }\n }\n}\n"
+	"pools {\n small {\n addrs = 10.3.0.0/28\n dns = 10.1.0.53\n split_include = 10.1.0.0/17\n }\n }\n"
+	"secrets {\n ike-1 {\n secret = sharks\n }\n xauth-1 {\n id = carol\n secret = jets\n }\n}\n",
 };
+
+static struct host *make_host(struct world *w, int which, uint8_t how)
+{
+	static const char *const names[] = { "alice", "bob" };
+	static const char *const addresses[] = { "192.0.2.1", "192.0.2.2" };
+	bool client = (which == 0) == !!(how & HOW_CLIENT);
+	struct ike_options o;
+	char text[2048], more[400];
+
+	ike_options_default(&o);
+	o.cisco_unity = true;
+	snprintf(more, sizeof(more), "%s%s%s",
+		!(how & HOW_XAUTH) ? ""
+			: client ? " local-2 {\n auth = xauth\n round = 1\n xauth_id = carol\n }\n"
+				 : " remote-2 {\n auth = xauth\n round = 1\n }\n",
+		!(how & HOW_POOLS) ? ""
+			: client   ? " vips = 0.0.0.0\n"
+				   : " pools = small\n",
+		how & HOW_PUSH ? " pull = no\n" : "");
+	snprintf(text, sizeof(text), configs[which], more,
+		how & HOW_POOLS ? "dynamic" : "10.2.0.0/16");
+	return world_host(w, names[which], addresses[which], text, &o);
+}
 
 /* An exchange that alice knows: its next message, with its IV and the HASH that it needs. A message ID
  * that she hasn't begins one. */
@@ -94,6 +130,7 @@ static uint32_t choose_id(const struct ike_sa *to, uint8_t which)
 
 static void one_message(struct host *alice, struct reader *r)
 {
+	static const uint8_t usual[] = { V1_QUICK_MODE, V1_INFORMATIONAL, V1_TRANSACTION };
 	struct ike_sa *to = alice->engine->sas;
 	uint8_t sealed[SEALED_BYTES_MAX], exchange = read_u8(r), which = read_u8(r),
 					  first = read_u8(r);
@@ -102,8 +139,7 @@ static void one_message(struct host *alice, struct reader *r)
 	struct ike_header h = { .spi_i = to->spi_i,
 		.spi_r = to->spi_r,
 		.version = V1_VERSION,
-		.exchange = exchange < 200 ? (exchange & 1 ? V1_QUICK_MODE : V1_INFORMATIONAL)
-					   : exchange,
+		.exchange = exchange < 200 ? usual[exchange % 3] : exchange,
 		.flags = V1_FLAG_ENCRYPTION,
 		.message_id = choose_id(to, which) };
 
@@ -115,19 +151,29 @@ static void one_message(struct host *alice, struct reader *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static bool phase1_over(const struct host *h)
+{
+	const struct ike_sa *sa = h->engine->sas;
+
+	return sa && sa->v1 && sa->v1->phase1_over;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = reader_of(BYTES(data, size));
 	struct world *w = world_new(1);
-	struct host *alice = world_host(w, "alice", "192.0.2.1", configs[0], NULL),
-		    *bob = world_host(w, "bob", "192.0.2.2", configs[1], NULL);
+	uint8_t how = read_u8(&r);
+	struct host *alice = make_host(w, 0, how), *bob = make_host(w, 1, how);
 
-	host_initiate(read_u8(&r) & 1 ? alice : bob, "net");
-	world_settle(w, NS_PER_SECOND);
+	host_initiate(how & HOW_ALICE ? alice : bob, "net");
+	if (how & HOW_EARLY)
+		for (int i = 0; i < 500 && !phase1_over(alice); i++)
+			world_run(w, NS_PER_MS);
+	else
+		world_settle(w, NS_PER_SECOND);
 	w->faults.partition = true; /* all that alice hears from now on is ours */
 	for (int i = 0; i < 8 && reader_left(&r) > 4; i++) {
-		if (!alice->engine->sas || !alice->engine->sas->v1 ||
-			!alice->engine->sas->v1->keyed)
+		if (!phase1_over(alice))
 			break;
 		one_message(alice, &r);
 		while (alice->answers)
