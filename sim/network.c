@@ -295,6 +295,23 @@ static bool is_lost(
 		address_cut(w, &path->local.address) || address_cut(w, &path->remote.address);
 }
 
+/* Whether it goes, and how late. A copy goes by itself. */
+static bool meet_fate(struct world *w, struct sim_packet *like, struct bytes datagram)
+{
+	const struct network_fate *f = &w->fate;
+	struct sim_packet copy;
+
+	if (like->carries != CARRIES_IKE || ++w->ike_sent != f->nth)
+		return true;
+	like->due += f->later_ns;
+	copy = *like;
+	copy.due += f->copy_ns;
+	if (f->copy_ns)
+		packet_queue(w, &copy, datagram);
+	w->packets_lost += f->lost;
+	return !f->lost;
+}
+
 void network_send(struct host *from, enum sim_carries carries, const struct ike_path *path,
 	struct bytes datagram)
 {
@@ -318,6 +335,8 @@ void network_send(struct host *from, enum sim_carries carries, const struct ike_
 		nat_out(from, &out);
 	like.path = (struct ike_path){ .local = out.remote, .remote = out.local };
 	like.due = w->now + f->delay_ns;
+	if (!meet_fate(w, &like, datagram))
+		return;
 	if (stream_chance(way.random, f->reorder_percent))
 		like.due += stream_random(way.random, 20 * f->delay_ns + 1);
 	put_on_way(&way, &like, datagram);

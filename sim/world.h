@@ -28,6 +28,14 @@ struct network_faults {
 	bool spare_esp; /* only IKE gets lost */
 };
 
+/* What happens to one datagram of IKE: the nth that is sent, from 1; 0: none. */
+struct network_fate {
+	unsigned nth;
+	bool lost;
+	uint64_t later_ns; /* it travels so much longer */
+	uint64_t copy_ns;  /* a copy comes so much after it; 0: none */
+};
+
 struct sim_child { /* what a plane was told */
 	bool in, out;
 	struct child_spec spec;
@@ -170,6 +178,8 @@ struct world {
 	struct network_faults faults; /* of every link without faults of its own */
 	struct network_faults
 		*links[WORLD_HOSTS_MAX][WORLD_HOSTS_MAX]; /* by the lower number first */
+	struct network_fate fate;
+	unsigned ike_sent; /* datagrams, since it was set to 0: what the fate counts by */
 	size_t host_count;
 	struct host *hosts[WORLD_HOSTS_MAX];
 	size_t nat_count;

@@ -46,6 +46,9 @@ struct protocol {
 	 * answer: nothing that there are words for. */
 	const char *(*awaits)(const struct ike_sa *sa);
 
+	/* Whether the peer has an established SA, too, as far as we know; may be NULL: always. */
+	bool (*confirmed)(const struct ike_sa *sa);
+
 	/* A datagram of this version, its header decoded and its size checked. */
 	void (*admit)(struct ike_engine *e, const struct ike_path *path,
 		const struct ike_header *header, struct bytes datagram);

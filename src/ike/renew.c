@@ -464,6 +464,8 @@ void renew_check(struct ike_sa *sa)
 
 	if (!sa->renewal || sa->renewal->settling || !sa->established_at || sa->gone || sa->intents)
 		return;
+	if (sa->protocol->confirmed && !sa->protocol->confirmed(sa))
+		return;
 	if (renew_superfluous(sa)) {
 		withdraw(sa);
 		return;

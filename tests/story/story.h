@@ -22,6 +22,7 @@ struct story_config {
 	const char *alice_connection, *bob_connection, *alice_child, *bob_child;
 	const char *alice_secret, *bob_secret; /* "sharks" where NULL */
 	const char *alice_address, *bob_address;
+	const char *sections; /* beside connections and secrets, both sides */
 };
 
 struct story {
@@ -41,12 +42,12 @@ static inline char *story_text(const struct story_config *c, bool alice, char *o
 		"connections {\n net {\n  version = 2\n  local_addrs = %s\n  remote_addrs = %s\n  proposals = aes128gcm16-prfsha256-x25519\n"
 		"  local {\n   auth = psk\n   id = %s\n  }\n  remote {\n   auth = psk\n   id = %s\n  }\n%s\n%s\n"
 		"  children {\n   net {\n    local_ts = %s\n    remote_ts = %s\n    esp_proposals = aes128gcm16-x25519\n%s\n%s\n   }\n  }\n }\n}\n"
-		"secrets {\n ike-1 {\n  secret = \"%s\"\n }\n}\n",
+		"secrets {\n ike-1 {\n  secret = \"%s\"\n }\n}\n%s\n",
 		alice ? a : b, alice ? b : a, alice ? "alice.example" : "bob.example",
 		alice ? "bob.example" : "alice.example", c->connection ? c->connection : "",
 		extra ? extra : "", alice ? "10.1.0.0/16" : "10.2.0.0/16",
 		alice ? "10.2.0.0/16" : "10.1.0.0/16", c->child ? c->child : "", child ? child : "",
-		secret ? secret : "sharks");
+		secret ? secret : "sharks", c->sections ? c->sections : "");
 	return out;
 }
 

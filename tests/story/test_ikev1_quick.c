@@ -1,6 +1,7 @@
 /* Quick mode in both roles: selectors, PFS, rekeying, deletes, with all that a network does to it; and
  * the life of the phase 1 around it. */
 #include "ike/sa.h"
+#include "ike/v1/ikev1.h"
 #include "tests/story/ikev1.h"
 
 #define SEED 67
@@ -369,6 +370,66 @@ static void a_replayed_message_id_is_refused(void **state)
 	story_end(&s);
 }
 
+/* However many exchanges there have been since. What we said ourselves is no more than what the peer said,
+ * since both have the same keys. */
+static void old_messages_are_refused_as_long_as_phase_1_lasts(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS "dpd_delay = 1s" };
+	struct story s = story_established(SEED, &c);
+	struct ike_path to_bob = { { s.bob->address, 500 }, { s.alice->address, 500 } },
+			to_alice = { to_bob.remote, to_bob.local };
+	uint8_t memory[2][2000];
+	struct bytes quick, there;
+	unsigned dropped;
+
+	(void)state;
+	while (!laddered(&s, "alice  -> INFORMATIONAL_V1"))
+		world_run(s.w, NS_PER_MS);
+	there = v1_capture(&s, memory[0], sizeof(memory[0]));
+	world_run(s.w, NS_PER_SECOND / 2);
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, NS_PER_MS);
+	quick = v1_capture(&s, memory[1], sizeof(memory[1]));
+	world_run(s.w, 1000 * NS_PER_SECOND);
+	STORY_TRUE(s, s.bob->engine->sas->v1->message_ids.count > 512);
+	dropped = s.alice->dropped + s.bob->dropped;
+	host_datagram(s.bob, &to_bob, there);
+	host_datagram(s.bob, &to_bob, quick);
+	host_datagram(s.alice, &to_alice, there);
+	host_datagram(s.alice, &to_alice, quick);
+	STORY_EQUAL(s, s.alice->dropped + s.bob->dropped, dropped + 4);
+	STORY_TRUE(s, !s.bob->engine->sas->theirs && !s.alice->engine->sas->theirs);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+static void exchanges_of_one_phase_1_are_limited(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+	struct ike_sa *sa = s.alice->engine->sas;
+	uint32_t id = 1;
+
+	(void)state;
+	while (sa->v1->message_ids.count < V1_MESSAGE_IDS_MAX / 4 * 3)
+		v1_message_id_note(sa, id++);
+	world_run(s.w, 30 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+	story_up(&s, 1);
+	sa = s.bob->engine->sas;
+	STORY_TRUE(s, sa->v1->message_ids.count < 10);
+	while (sa->v1->message_ids.count < V1_MESSAGE_IDS_MAX)
+		assert_true(v1_message_id_note(sa, id++));
+	assert_false(v1_message_id_note(sa, id));
+	timer_clear(&s.bob->engine->timers, &sa->rekey_timer); /* he can't do anything about it */
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, 30 * NS_PER_SECOND);
+	STORY_TRUE(s, laddered(&s, "this phase 1 has had too many exchanges") > 0);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 0);
+	story_end(&s);
+}
+
 static void a_nat_between_them(void **state)
 {
 	struct story_config c = { .alice_connection = V1_KEYS,
@@ -479,6 +540,8 @@ int main(void)
 		cmocka_unit_test(reauthentications_that_cross_lose_no_child),
 		cmocka_unit_test(dpd_timeout_says_how_long_a_peer_may_be_silent),
 		cmocka_unit_test(a_replayed_message_id_is_refused),
+		cmocka_unit_test(old_messages_are_refused_as_long_as_phase_1_lasts),
+		cmocka_unit_test(exchanges_of_one_phase_1_are_limited),
 		cmocka_unit_test(a_nat_between_them),
 		cmocka_unit_test(a_responder_says_its_shorter_lifetime),
 		cmocka_unit_test(packets_and_the_supervisor_bring_it_up),

@@ -160,8 +160,8 @@ static void begin_phase2(struct ike_sa *sa, struct arena *arena, struct opened *
 	uint32_t id = message->header.message_id;
 	struct v1_flight *f;
 
-	if (!early)
-		v1_message_id_note(sa, id);
+	if (!early && !v1_message_id_note(sa, id))
+		early = "out of memory";
 	if (!kind || early) {
 		sa_tell(sa, IKE_EVENT_DROPPED, 1, "dropped an exchange that has no place here%s%s",
 			early ? ": " : "", early ? early : "");
@@ -185,6 +185,8 @@ static const char *not_now(const struct ike_sa *sa, const struct v1_flight *f,
 		return "its exchange is over";
 	if (!f && v1_message_id_used(sa, d->header->message_id))
 		return "its message ID was used before";
+	if (!f && sa->v1->message_ids.count >= V1_MESSAGE_IDS_MAX)
+		return "this phase 1 has had too many exchanges: the peer is to set up another";
 	if (!f && exchanges_of_peer(sa) >= EXCHANGES_MAX)
 		return "too many exchanges are under way";
 	return NULL;

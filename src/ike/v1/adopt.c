@@ -1,11 +1,12 @@
 /* Children outlive the ISAKMP SA that made them: IKEv1 doesn't bind them to it. When a phase 1 with
  * the same peer takes another's place, it adopts the children; quick modes and deletes that come in
- * the older one are about the same children. The responder of main mode waits with that until the
- * peer has shown that it has the last message. */
+ * the older one are about the same children. Who sent the last message (the responder of main mode, the
+ * initiator of aggressive mode) waits with that until the peer has shown that it has it. */
 #include <stdlib.h>
 
 #include "ike/liveness.h"
 #include "ike/peers.h"
+#include "ike/renew.h"
 #include "ike/v1/ikev1.h"
 
 /* How long an SA that was superseded answers what was sent in it. */
@@ -132,6 +133,7 @@ void v1_confirmed(struct ike_sa *sa)
 		if (!sa_ending(each) && each->id != sa->replaces)
 			retire(each);
 	}
+	renew_check(sa);
 }
 
 /* Two were set up so close to each other that the ends saw it differently: the peer deletes the one that

@@ -30,7 +30,7 @@ static void probe(struct ike_sa *sa)
 		sa->engine->now + retransmit_after_ns(sa, d->tries));
 }
 
-/* As responder of phase 1 we don't know whether our last message got there. Asking tells; of a peer that
+/* Who sent the last message of phase 1 doesn't know whether it got there. Asking tells; of a peer that
  * can't be asked, that it has not come again with its own last message. */
 #define ASK_AFTER_NS     NS_PER_SECOND
 #define CONFIRM_AFTER_NS (20 * NS_PER_SECOND)

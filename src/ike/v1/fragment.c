@@ -1,7 +1,8 @@
 /* Fragments of IKEv1, Cisco's and Microsoft's: a message is cut after it was encrypted, and each piece
  * goes in a message of its own with a FRAGMENT payload (132). Who can put them together says so by a
- * vendor ID. Nothing proves a fragment, so there is never more than one message in pieces per SA; one
- * of another ID takes its place, and what comes out is received as if it had come whole. */
+ * vendor ID. Nothing proves a fragment, so there is never more than one message in pieces per SA, and
+ * not for long; one of another ID takes its place, and what comes out is received as if it had come
+ * whole. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ struct v1_fragments {
 	uint8_t last; /* the number of the last; 0: it isn't there yet */
 	uint8_t have;
 	size_t bytes;
+	struct timer timer; /* the rest doesn't come any more */
 	struct octets parts[FRAGMENTS_MAX];
 };
 
@@ -31,21 +33,36 @@ void v1_fragments_clear(struct ike_sa *sa)
 
 	for (size_t i = 0; f && i < FRAGMENTS_MAX; i++)
 		octets_clear(&f->parts[i]);
+	if (f)
+		timer_clear(&sa->engine->timers, &f->timer);
 	free(f);
 	sa->v1->fragments = NULL;
 }
 
+bool v1_fragments_due(struct ike_sa *sa, const struct timer *t)
+{
+	bool due = sa->v1->fragments && &sa->v1->fragments->timer == t;
+
+	if (due)
+		v1_fragments_clear(sa);
+	return due;
+}
+
 static struct v1_fragments *fragments_for(struct ike_sa *sa, uint16_t id)
 {
-	struct ikev1 *v1 = sa->v1;
+	struct ike_engine *e = sa->engine;
+	struct v1_fragments *f = sa->v1->fragments;
 
-	if (v1->fragments && v1->fragments->id != id)
-		v1_fragments_clear(sa);
-	if (!v1->fragments)
-		v1->fragments = calloc(1, sizeof(*v1->fragments));
-	if (v1->fragments)
-		v1->fragments->id = id;
-	return v1->fragments;
+	if (f && f->id == id)
+		return f;
+	v1_fragments_clear(sa);
+	sa->v1->fragments = f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->id = id;
+	f->timer = (struct timer){ .owner = sa, .kind = TIMER_PROTOCOL };
+	timer_set(&e->timers, &f->timer, e->now + e->options.half_open_timeout_ns);
+	return f;
 }
 
 /* NULL where it was taken, else why not. */

@@ -124,6 +124,7 @@ void v1_put_notify(struct exchange *x, const struct v1_notify *n);
  * caller; else empty, and *ret_why is NULL or why it is to be dropped. */
 struct bytes v1_fragment_take(struct ike_sa *sa, const struct v1_datagram *d, const char **ret_why);
 void v1_fragments_clear(struct ike_sa *sa);
+bool v1_fragments_due(struct ike_sa *sa, const struct timer *t); /* false: the timer isn't theirs */
 /* Whether a message of this size goes in fragments: to `out`, which has room for FRAGMENTS_MAX. Their
  * octets are in the exchange's arena. Returns their number; 0: too large. */
 bool v1_fragments_wanted(const struct ike_sa *sa, size_t size);
@@ -232,7 +233,8 @@ const char *v1_too_early(const struct ike_sa *sa, const struct opened *m);
 
 /* informational.c */
 
-extern const struct exchange_kind v1_informational_responder, v1_delete_child, v1_delete_ike;
+extern const struct exchange_kind v1_informational_responder, v1_delete_child, v1_delete_stray,
+	v1_delete_ike;
 /* Before there are keys, or in the clear: nothing changes on it, but people hear of it. */
 void v1_informational_unprotected(struct ike_sa *sa, const struct opened *message);
 

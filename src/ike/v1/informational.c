@@ -1,6 +1,6 @@
 /* Informational exchanges, RFC 2409 §5.7: one message that nobody answers, with deletes and
  * notifications. Only protected ones change anything. A delete may get lost; what it was to delete ends
- * by dead peer detection or by its lifetime then. */
+ * with the next packet that the peer sends over it, by dead peer detection or by its lifetime then. */
 #include <stdio.h>
 
 #include "ike/lifetime.h"
@@ -96,6 +96,26 @@ const struct exchange_kind v1_delete_child = {
 	.round_count = 1,
 	.failed = delete_child_failed,
 	.finished = delete_child_done,
+};
+
+/* ESP comes for a child that the peer still has: our Delete of it got lost. Here is another. */
+static enum step build_delete_stray(struct exchange *x)
+{
+	uint8_t spi[4];
+
+	store_u32(spi, x->sa->stray_spi);
+	put_delete(x, V1_PROTOCOL_ESP, BYTES_OF(spi));
+	return STEP_NEXT;
+}
+
+static step_fn *const delete_stray_begins[] = { build_delete_stray, NULL };
+static const struct round delete_stray_rounds[] = { { NULL, delete_stray_begins, &any } };
+
+const struct exchange_kind v1_delete_stray = {
+	.name = "informational",
+	.type = V1_INFORMATIONAL,
+	.rounds = delete_stray_rounds,
+	.round_count = 1,
 };
 
 /* Deleting the ISAKMP SA, and with it the children that no other has adopted. */

@@ -40,6 +40,7 @@ void v1_state_free(struct ike_sa *sa)
 		return;
 	v1_window_clear(sa);
 	v1_fragments_clear(sa);
+	v1_message_ids_clear(&sa->v1->message_ids);
 	timer_clear(&sa->engine->timers, &sa->v1->dpd.timer);
 	v1_setup_clear(&sa->v1->setup);
 	octets_clear(&sa->v1->early);

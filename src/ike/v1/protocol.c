@@ -84,6 +84,8 @@ static const struct exchange_kind *serves(const struct intent *i)
 		return &v1_quick_mode_rekey;
 	case INTENT_DELETE_CHILD:
 		return &v1_delete_child;
+	case INTENT_INVALID_SPI:
+		return &v1_delete_stray;
 	case INTENT_DELETE_IKE:
 		return &v1_delete_ike;
 	default:
@@ -100,6 +102,7 @@ static bool diverts(struct ike_sa *sa, const struct intent *i)
 	case INTENT_REKEY_CHILD:
 	case INTENT_DELETE_CHILD:
 	case INTENT_DELETE_IKE:
+	case INTENT_INVALID_SPI:
 		return false;
 	case INTENT_LIVENESS:
 		v1_dpd_begin(sa);
@@ -115,6 +118,11 @@ static bool diverts(struct ike_sa *sa, const struct intent *i)
 		command_done(sa->engine, i->command, false, 0, "IKEv1 doesn't have that");
 		return true;
 	}
+}
+
+static bool confirmed(const struct ike_sa *sa)
+{
+	return sa->v1->confirmed;
 }
 
 const struct protocol v1_protocol = {
@@ -138,4 +146,5 @@ const struct protocol v1_protocol = {
 	.end = v1_state_free,
 	.admit = v1_admit,
 	.awaits = v1_setup_awaits,
+	.confirmed = confirmed,
 };

@@ -89,6 +89,13 @@ static void ask_for_child(struct ike_sa *sa, const struct child_config *child, u
 		command_done(sa->engine, command, true, 0, "");
 }
 
+/* Who had the last message of phase 1 knows that both have it; else what came after tells. */
+static bool peer_has_it(const struct exchange *x)
+{
+	return x->sa->v1->xauth_over || x->sa->v1->config_over ||
+		x->initiator != (x->kind->type == V1_AGGRESSIVE);
+}
+
 static void setup_done(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -101,8 +108,8 @@ static void setup_done(struct exchange *x)
 	auth_established(x);
 	v1_setup_clear(&sa->v1->setup);
 	heed_lifetime(sa);
-	if (sa->initiator || sa->v1->xauth_over || sa->v1->config_over)
-		v1_confirmed(sa); /* the peer has answered in phase 2 */
+	if (peer_has_it(x))
+		v1_confirmed(sa);
 	else if (v1_peers_next(sa, sa))
 		v1_confirm_later(sa);
 	unique_established(sa);

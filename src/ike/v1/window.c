@@ -12,40 +12,6 @@
 /* Retransmissions come later than this, copies that the network makes sooner. */
 #define REPEAT_AFTER_NS (200 * NS_PER_MS)
 
-/* Message IDs. */
-
-bool v1_message_id_used(const struct ike_sa *sa, uint32_t id)
-{
-	const struct v1_message_ids *m = &sa->v1->message_ids;
-
-	for (size_t i = 0; i < m->count; i++)
-		if (m->ids[i] == id)
-			return true;
-
-	return false;
-}
-
-void v1_message_id_note(struct ike_sa *sa, uint32_t id)
-{
-	struct v1_message_ids *m = &sa->v1->message_ids;
-
-	m->ids[m->at] = id;
-	m->at = (m->at + 1) % V1_MESSAGE_IDS_MAX;
-	if (m->count < V1_MESSAGE_IDS_MAX)
-		m->count++;
-}
-
-uint32_t v1_message_id_new(struct ike_sa *sa)
-{
-	uint32_t id;
-
-	do
-		random_fill(&sa->engine->options.random, &id, sizeof(id));
-	while (id == 0 || v1_message_id_used(sa, id) || v1_flight_find(sa, id));
-
-	return id;
-}
-
 /* Flights. */
 
 struct v1_flight *v1_flight_find(const struct ike_sa *sa, uint32_t message_id)
@@ -260,7 +226,8 @@ void v1_window_due(struct ike_sa *sa, struct timer *t)
 			return;
 		}
 	}
-	v1_dpd_due(sa);
+	if (!v1_fragments_due(sa, t))
+		v1_dpd_due(sa);
 }
 
 void v1_window_resend(struct ike_sa *sa)

@@ -1,8 +1,7 @@
 /* The window of IKEv1. Each exchange is a flight: the last message that we sent in it, frozen, with
  * its timer, and what is needed to know a repeat of the last message that we took. Both ends
  * retransmit while they wait; whoever gets a repeat of what it took sends its frozen message again,
- * and nobody else sees that. Message IDs of phase 2 are never taken twice. RFC 2408 §3.1, RFC 2409
- * §5.5. */
+ * and nobody else sees that. */
 #pragma once
 
 #include "base/timer.h"
@@ -13,8 +12,8 @@ struct exchange;
 struct ike_sa;
 
 #define V1_DIGEST_BYTES    32
-#define V1_FLIGHTS_MAX     64  /* of one SA: what comes beyond is dropped */
-#define V1_MESSAGE_IDS_MAX 256 /* of the peer that are remembered */
+#define V1_FLIGHTS_MAX     64    /* of one SA: what comes beyond is dropped */
+#define V1_MESSAGE_IDS_MAX 16384 /* that both ends may use in one phase 1; a power of two */
 
 /* How far an exchange is: what the next message depends on. */
 struct v1_progress {
@@ -40,15 +39,17 @@ struct v1_flight {
 	struct timer timer;
 };
 
-/* Message IDs that the peer used, the latest. */
+/* message_ids.c: those that either end used. */
 struct v1_message_ids {
-	size_t count, at;
-	uint32_t ids[V1_MESSAGE_IDS_MAX];
+	size_t count, room;
+	uint32_t *ids; /* ascending */
 };
 
 bool v1_message_id_used(const struct ike_sa *sa, uint32_t id);
-void v1_message_id_note(struct ike_sa *sa, uint32_t id);
-uint32_t v1_message_id_new(struct ike_sa *sa); /* random, of no exchange that we know */
+/* False where there are too many, or memory ran out: what it begins is to be dropped. */
+bool v1_message_id_note(struct ike_sa *sa, uint32_t id);
+uint32_t v1_message_id_new(struct ike_sa *sa); /* random, and noted */
+void v1_message_ids_clear(struct v1_message_ids *m);
 
 struct v1_flight *v1_flight_find(const struct ike_sa *sa, uint32_t message_id);
 /* NULL where there are too many, or memory ran out. */

@@ -5,6 +5,7 @@
 
 #include "ike/exchange.h"
 #include "ike/narrow.h"
+#include "ike/protocol.h"
 #include "ike/v2/exchanges.h"
 #include "tern/ike.h"
 
@@ -63,8 +64,8 @@ void stray_packet(struct ike_sa *sa, uint32_t spi)
 		return;
 	sa->stray_told_at = now;
 	sa_tell(sa, IKE_EVENT_NOTE, 1,
-		"ESP goes on coming for SPI %08x, which we don't have: the peer is told (INVALID_SPI)",
-		spi);
+		"ESP goes on coming for SPI %08x, which we don't have: the peer is told (%s)", spi,
+		sa->protocol->version == 1 ? "a Delete" : "INVALID_SPI");
 	intent_add(sa, &(struct intent){ .kind = INTENT_INVALID_SPI });
 }
 

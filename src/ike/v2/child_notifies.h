@@ -14,7 +14,7 @@ struct ike_kernel_event;
 void selectors_violated(struct child_sa *c, const struct ike_kernel_event *event);
 
 /* ESP came from a peer for an SPI that we don't have: where that goes on for longer than packets are in
- * flight, it is told INVALID_SPI within the IKE SA, once a minute at most. */
+ * flight, it is told INVALID_SPI within the IKE SA, or in IKEv1 by a Delete, once a minute at most. */
 void stray_packet(struct ike_sa *sa, uint32_t spi);
 
 /* INVALID_SELECTORS and INVALID_SPI in an authenticated request. A child that the peer seems to have
