@@ -18,7 +18,7 @@ static unsigned laddered(const struct story *s, const char *words)
 }
 
 /* With two children: net and more. */
-static struct story two_children(const char *connection, const char *bob)
+static struct story two_children(const char *connection, const char *only_alice)
 {
 	static char alice[1000], bobs[1000];
 	struct story_config c = {
@@ -26,9 +26,8 @@ static struct story two_children(const char *connection, const char *bob)
 	};
 	struct story s;
 
-	snprintf(alice, sizeof(alice), TWO_CHILDREN, "10.3.0.0/16", "10.4.0.0/16");
-	snprintf(bobs, sizeof(bobs), TWO_CHILDREN "%s", "10.4.0.0/16", "10.3.0.0/16",
-		bob ? bob : "");
+	snprintf(alice, sizeof(alice), TWO_CHILDREN "%s", "10.3.0.0/16", "10.4.0.0/16", only_alice);
+	snprintf(bobs, sizeof(bobs), TWO_CHILDREN, "10.4.0.0/16", "10.3.0.0/16");
 	s = story_begin(SEED, &c, NULL);
 	host_initiate(s.alice, "net");
 	host_initiate(s.alice, "more");
@@ -60,7 +59,7 @@ static bool would_arrive(const struct host *from, const struct host *to)
 
 static void all_children_move_to_a_newly_authenticated_sa(void **state)
 {
-	struct story s = two_children("", NULL);
+	struct story s = two_children("", "");
 	unsigned downs = s.alice->child_down + s.bob->child_down;
 
 	(void)state;
@@ -230,6 +229,30 @@ static void a_child_that_the_peer_deletes_meanwhile_comes_up_on_the_old_sa(void 
 	story_end(&s);
 }
 
+/* Seed 2017955546026578: what the old IKE SA is still to create when the new one has all that it has, ends
+ * at once there. */
+static void a_child_that_both_want_meanwhile_is_up_once(void **state)
+{
+	struct story s = two_children("", "dpd_delay = 10s\n");
+
+	(void)state;
+	host_terminate(s.alice, NULL, "more");
+	world_run(s.w, NS_PER_SECOND);
+	s.w->faults.partition = true;
+	for (unsigned ms = 0; ms < 11000 && !laddered(&s, "-> INFORMATIONAL request 4"); ms++)
+		world_run(s.w, NS_PER_MS);
+	s.w->faults.partition = false;
+	host_initiate(s.alice, "more"); /* once the request that got lost has been answered */
+	host_initiate(s.bob, "more");
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.alice->done_failed, 0);
+	world_run(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 2);
+	story_end(&s);
+}
+
 static void over_time_ends_what_is_never_authenticated_again(void **state)
 {
 	struct story_config c = { .alice_connection =
@@ -248,7 +271,7 @@ static void over_time_ends_what_is_never_authenticated_again(void **state)
 
 static void a_child_that_the_peer_refuses_now_keeps_the_old_sa(void **state)
 {
-	struct story s = two_children("", NULL);
+	struct story s = two_children("", "");
 	char text[8192];
 
 	(void)state;
@@ -388,6 +411,7 @@ int main(void)
 		cmocka_unit_test(a_responder_without_an_address_asks_for_it),
 		cmocka_unit_test(the_old_sa_stays_where_the_new_one_fails_and_it_is_tried_again),
 		cmocka_unit_test(a_child_that_the_peer_deletes_meanwhile_comes_up_on_the_old_sa),
+		cmocka_unit_test(a_child_that_both_want_meanwhile_is_up_once),
 		cmocka_unit_test(over_time_ends_what_is_never_authenticated_again),
 		cmocka_unit_test(a_child_that_the_peer_refuses_now_keeps_the_old_sa),
 		cmocka_unit_test(an_heir_that_stopped_sending_does_not_begin_again),
