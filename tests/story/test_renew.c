@@ -355,6 +355,51 @@ static void both_reauthenticate_at_once_and_no_packet_is_lost(void **state)
 	}
 }
 
+/* Each end has an IKE SA of its own, or will when what is on its way has arrived: his request of IKE_AUTH
+ * was late. */
+static struct story late_twins(uint64_t seed, const struct story_config *c)
+{
+	struct story s = story_begin(seed, c, NULL);
+
+	host_initiate(s.bob, "net");
+	world_run(s.w, 12 * NS_PER_MS);
+	host_initiate(s.alice, "net");
+	world_run(s.w, 7 * NS_PER_MS);
+	s.w->faults.partition = true;
+	world_run(s.w, 2 * NS_PER_MS);
+	s.w->faults.partition = false;
+	world_run(s.w, NS_PER_SECOND);
+	STORY_TRUE(s, host_sas(s.alice) == 1 && host_half_open(s.bob) == 1);
+	s.w->faults.partition = true;
+	world_run(s.w, 12 * NS_PER_SECOND);
+	s.w->faults.partition = false;
+	for (unsigned ms = 0; ms < 20000 && host_sas(s.alice) < 2; ms++)
+		world_run(s.w, NS_PER_MS);
+	return s;
+}
+
+/* Seed 306999: her time comes before the ends have told which of the two stays. Were hers set up anew
+ * then, it would be nobody's twin, and both would stay. */
+static void one_of_two_is_not_set_up_anew_before_the_other_is_gone(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "reauth_time = 27s\n over_time = 5m\n rand_time = 0s\n" };
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) { /* either may be the one to stay */
+		struct story s = late_twins(SEED + i, &c);
+
+		s.w->faults.partition = true;
+		world_run(s.w, 2700 * NS_PER_MS);
+		s.w->faults.partition = false;
+		STORY_TRUE(s, host_sas(s.alice) == 2 && host_sas(s.bob) == 2);
+		STORY_EQUAL(s, laddered(&s, "is to take the place"), 0);
+		world_run(s.w, 18 * NS_PER_SECOND);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 /* The delete of the old SA got lost, the new one is replaced in turn, and then Bob's time of the first
  * comes: its child has an heir still. */
 static void an_sa_that_was_left_over_is_not_set_up_anew(void **state)
@@ -399,6 +444,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_reauthenticate_at_once_and_no_packet_is_lost),
+		cmocka_unit_test(one_of_two_is_not_set_up_anew_before_the_other_is_gone),
 		cmocka_unit_test(an_sa_that_was_left_over_is_not_set_up_anew),
 		cmocka_unit_test(a_changed_connection_is_reauthenticated_by_its_new_configuration),
 		cmocka_unit_test(both_reauthenticate_and_one_ike_sa_stays),
