@@ -2,6 +2,7 @@
 
 #include "ike/narrow.h"
 #include "ike/peers.h"
+#include "ike/renew.h"
 
 /* A peer that got no further after IKE_AUTH has our response by now, or never will. */
 #define CONFIRMED_AFTER_NS (3 * NS_PER_SECOND)
@@ -104,6 +105,7 @@ void heir_link(struct child_sa *heir, struct child_sa *old)
 	heir->heir = true;
 	heir->bequeather = old->id;
 	heir->predecessor = old->id;
+	renew_succession(old->sa);
 }
 
 static struct child_sa *bequeather(const struct child_sa *heir)

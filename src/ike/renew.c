@@ -521,18 +521,36 @@ bool renew_succeeded(const struct ike_sa *sa)
 
 /* Timers. */
 
+/* Whoever set up another in its place should have deleted it by now. */
+static void ask_succeeded(struct ike_sa *sa)
+{
+	struct ike_engine *e = sa->engine;
+
+	intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
+	timer_set(&e->timers, &sa->reauth_timer,
+		sa->reauth_at > e->now ? sa->reauth_at : e->now + RETRY_NS_MAX);
+}
+
+void renew_succession(struct ike_sa *old)
+{
+	ike_time at = old->engine->now + RETRY_NS_MAX;
+
+	if (at < old->reauth_at)
+		timer_set(&old->engine->timers, &old->reauth_timer, at);
+}
+
 static void reauth_due(struct ike_sa *sa)
 {
-	if (sa->established_at && renew_succeeded(sa)) {
-		/* Whoever replaced it should have deleted it by now. */
-		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
-		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MAX);
-		return;
-	}
+	struct timers *timers = &sa->engine->timers;
+
+	if (sa->established_at && renew_succeeded(sa))
+		ask_succeeded(sa);
+	else if (sa->reauth_at > sa->engine->now)
+		timer_set(timers, &sa->reauth_timer, sa->reauth_at);
 	/* One made anew is nobody's twin any more, and both would stay. */
-	if (twins_undecided(sa) ||
+	else if (twins_undecided(sa) ||
 		!renew_begin(sa, &(struct renew_order){ .word = "reauthenticated" }))
-		timer_set(&sa->engine->timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MIN);
+		timer_set(timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MIN);
 }
 
 void renew_timer_due(struct ike_sa *sa, enum sa_timer kind)

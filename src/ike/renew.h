@@ -63,6 +63,10 @@ void renew_moved(struct ike_sa *old, struct ike_sa *to);
 /* A newer SA between the same peers stands: the end of this one is no loss. */
 bool renew_succeeded(const struct ike_sa *sa);
 
+/* A child of it has an heir: if the whole SA is succeeded and still there after a while, whoever did that
+ * may have lost it, and is asked whether it lives. */
+void renew_succession(struct ike_sa *old);
+
 extern const struct exchange_kind auth_lifetime_initiator;
 void auth_lifetime_put(struct exchange *x);  /* in IKE_AUTH's response */
 void auth_lifetime_read(struct exchange *x); /* in that, or an INFORMATIONAL request */

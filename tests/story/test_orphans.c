@@ -242,6 +242,31 @@ static void another_ike_sa_is_set_up_when_the_initiator_cannot_finish_a_rekeying
 	}
 }
 
+/* RFC 7296 §2.8.1 and §2.25.2 say which of two new IKE SAs is redundant: the other goes on only where
+ * both have it. */
+static void both_rekey_the_ike_sa_and_one_or_both_cannot_finish(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) { /* either may have the lower nonce */
+		struct story s = story_established(seed, NULL);
+
+		host_rekey(s.alice, "net", NULL);
+		world_run(s.w, 3 * NS_PER_MS);
+		host_rekey(s.bob, "net", NULL);
+		until(&s, "alice  ->", "CREATE_CHILD_SA response");
+		questions_fail(&s, seed % 2 ? SAYS_NO : SAYS_NOTHING, seed % 4 < 2 ? 8 : 15);
+		for (int i = 0; i < 100; i++) {
+			cross(&s);
+			world_run(s.w, 4 * NS_PER_SECOND);
+		}
+		story_up(&s, 1);
+		children_are(&s, 1);
+		same_ike_sa(&s);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		story_end(&s);
+	}
+}
+
 /* Only bob can begin, and has: what alice deletes he sets up again when he notices. */
 static void an_ike_sa_is_given_up_when_only_the_peer_can_set_up_another(void **state)
 {
@@ -297,6 +322,7 @@ int main(void)
 		cmocka_unit_test(an_ike_sa_goes_whose_last_response_the_initiator_cannot_verify),
 		cmocka_unit_test(
 			another_ike_sa_is_set_up_when_the_initiator_cannot_finish_a_rekeying),
+		cmocka_unit_test(both_rekey_the_ike_sa_and_one_or_both_cannot_finish),
 		cmocka_unit_test(a_late_refusal_of_ike_auth_is_repeated),
 		cmocka_unit_test(an_ike_sa_is_given_up_when_only_the_peer_can_set_up_another),
 		cmocka_unit_test(a_new_ike_sa_is_used_before_its_initiator_has_it),

@@ -230,6 +230,7 @@ static enum step read_response(struct exchange *x)
 		.prefer_ours = true };
 	struct ke_payload ke;
 
+	d->nr = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
 	if (negotiate_response(&n, &d->chosen) <= 0 || !take_peer_spi(&d->chosen, &d->spi_r))
 		return exchange_reject(
 			x, 0, "the peer chose a proposal for the IKE SA that we did not offer");
@@ -237,7 +238,6 @@ static enum step read_response(struct exchange *x)
 		proposal_id(&d->chosen, TRANSFORM_KE) != d->ke.group)
 		return exchange_reject(
 			x, 0, "the peer's key exchange value is not of the method that it chose");
-	d->nr = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
 	return STEP_NEXT;
 }
 
@@ -326,6 +326,20 @@ static bool orphaned(const struct exchange *x)
 	return exchange_granted(x) && !d->made && !x->reject.doom;
 }
 
+/* The nonces say, to the peer too, that of the two new IKE SAs ours is the one that stays. The peer
+ * deletes its own, and that ours does not exist here changes nothing for it: §2.8.1. */
+static bool rival_goes(struct exchange *x)
+{
+	const struct rekey_data *d = x->data;
+	struct ike_sa *rival = rival_of(x);
+
+	if (!rival || x->sa->gone || x->sa->successor || !orphaned(x) || !d->nr.size ||
+		collision_ours_lost(lower_nonce(d->ni, d->nr), d->rival_nonce))
+		return false;
+	wait_for_delete(rival);
+	return true;
+}
+
 /* It is orphaned, or may be rekeyed no more: another takes its place. Where only the peer can set that
  * up, an orphaned one is deleted now rather than found dead later. */
 static bool replaced(struct exchange *x)
@@ -350,7 +364,7 @@ static void rekey_failed(struct exchange *x, const char *why)
 {
 	struct rekey_data *d = x->data;
 	struct intent again = *x->intent;
-	bool done = rival_takes_over(x);
+	bool done = !rival_goes(x) && rival_takes_over(x);
 
 	if (!done && !x->sa->gone) {
 		x->sa->state = IKE_ESTABLISHED;
