@@ -37,9 +37,21 @@ size_t host_children(const struct host *h)
 	return count;
 }
 
-static bool selectors_same(const struct selectors *a, const struct selectors *b)
+/* In transport mode through a NAT each end has the addresses that it sees. */
+static bool selectors_same(
+	const struct selectors *a, const struct selectors *b, const struct child_spec *of)
 {
-	return a->count == b->count && memcmp(a->list, b->list, a->count * sizeof(a->list[0])) == 0;
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		struct selector other = b->list[i];
+
+		if (of->mode == CHILD_TRANSPORT && of->encap) {
+			other.first = a->list[i].first;
+			other.last = a->list[i].last;
+		}
+		if (memcmp(&other, &a->list[i], sizeof(other)) != 0)
+			return false;
+	}
+	return a->count == b->count;
 }
 
 static bool keys_same(const struct child_keys *a, const struct child_keys *b)
@@ -73,8 +85,8 @@ static bool ends_fit(struct world *w, const struct child_spec *here, const struc
 		world_broken(w, "the ends of a child hold different keys");
 		return false;
 	}
-	if (!selectors_same(&here->local, &there->remote) ||
-		!selectors_same(&here->remote, &there->local)) {
+	if (!selectors_same(&here->local, &there->remote, here) ||
+		!selectors_same(&here->remote, &there->local, here)) {
 		world_broken(w, "the ends of a child have selectors that don't fit");
 		return false;
 	}

@@ -12,7 +12,8 @@
  * NAT) goes there all the same. Inbound, an IP header is built in front of the payload: source and
  * destination are path.remote's and path.local's addresses where the selectors have them, else the
  * single address of the selectors (a NAT between us, RFC 3948 §3.1.2). TCP and UDP checksums are
- * then computed anew.
+ * then computed anew. A peer behind a NAT (`peer_nat`) shares its address with others: its flows of TCP
+ * and UDP are told from theirs, where need be with another port (track.c, RFC 3948 §5.2).
  *
  * One plane is one thread's. Every function returns 0 or a negative errno unless it says otherwise.
  */

@@ -3,11 +3,9 @@
  * 4301 §5.2. */
 #include "esp/internal.h"
 
-#define HOPS            64
-#define IPV4_DF         0x4000
-#define TCP_CHECKSUM_AT 16
-#define UDP_CHECKSUM_AT 6
-#define ESP_SPI_MIN     256 /* RFC 4303 §2.1 */
+#define HOPS        64
+#define IPV4_DF     0x4000
+#define ESP_SPI_MIN 256 /* RFC 4303 §2.1 */
 
 #define UNKNOWN_INTERVAL_NS   (100 * NS_PER_MS)
 #define SELECTORS_INTERVAL_NS NS_PER_SECOND
@@ -228,6 +226,8 @@ static enum esp_reason inbound_transport(struct inbound *x)
 	if (!selectors_fit(&spec->remote, &spec->local, &x->flow))
 		return ESP_REASON_SELECTORS;
 
+	track_show(x->packet + x->flow.upper, &x->flow, 0,
+		track_inbound(x->esp, x->now, x->child, &x->flow));
 	if (spec->encap)
 		fix_checksum(x);
 	return ESP_REASON_NONE;

@@ -10,6 +10,9 @@
 #define ESP_TRAILER_BYTES 2 /* pad length, next header */
 #define ESP_ALIGN         4
 #define UDP_HEADER_BYTES  8
+#define TCP_HEADER_BYTES  20
+#define TCP_CHECKSUM_AT   16
+#define UDP_CHECKSUM_AT   6
 
 /* One in this many sequence numbers is left when an SA asks to be replaced. */
 #define SEQUENCE_RESERVE 16
@@ -106,6 +109,9 @@ struct esp {
 	ike_time unknown_told_at, selectors_told_at;
 	struct kept *kept, **kept_end;
 	size_t kept_packets, kept_bytes;
+	struct table *by_flow; /* each track twice: see track.c */
+	struct track *tracks;
+	size_t track_count;
 	uint64_t icmp_tokens_ns;
 	ike_time icmp_filled_at;
 	uint64_t drops[ESP_REASONS];
@@ -147,6 +153,19 @@ enum esp_reason trap_keep(
 void kept_remove(struct esp *esp, struct kept **at);
 void kept_expire(struct esp *esp, ike_time now);
 void kept_clear(struct esp *esp, const struct policy *policy); /* counted as dropped */
+
+/* track.c */
+
+/* The port of the peer that our host is to see in place of the packet's source port. */
+uint16_t track_inbound(struct esp *esp, ike_time now, const struct child *c, const struct flow *f);
+/* The child that a packet goes to for what came in before, its destination port becoming the peer's own;
+ * NULL: none. */
+struct child *track_outbound(struct esp *esp, ike_time now, struct flow *f);
+/* Puts a port into the header of TCP or UDP, and mends its checksum. */
+void track_show(uint8_t *upper, const struct flow *f, size_t at, uint16_t port);
+void tracks_move(struct esp *esp, const struct endpoint *from, const struct endpoint *to);
+void tracks_leave(struct esp *esp, const struct endpoint *peer); /* where it has no SA left */
+void tracks_clear(struct esp *esp);
 
 /* packet.c */
 

@@ -2,9 +2,7 @@
  * say so are lost too often. */
 #include "esp/internal.h"
 
-#define TCP_HEADER_BYTES 20
-#define TCP_SYN          0x02
-#define CHECKSUM_OFFSET  16
+#define TCP_SYN 0x02
 
 enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2 };
 
@@ -18,8 +16,8 @@ static void replace(uint8_t *tcp, size_t offset, uint16_t value)
 		before = (uint16_t)(before << 8 | before >> 8);
 		after = (uint16_t)(after << 8 | after >> 8);
 	}
-	store_u16(tcp + CHECKSUM_OFFSET,
-		checksum_adjust(load_u16(tcp + CHECKSUM_OFFSET), before, after));
+	store_u16(tcp + TCP_CHECKSUM_AT,
+		checksum_adjust(load_u16(tcp + TCP_CHECKSUM_AT), before, after));
 }
 
 void mss_clamp(uint8_t *tcp, size_t size, uint8_t family, uint32_t mtu)

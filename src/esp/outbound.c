@@ -140,6 +140,8 @@ static enum outcome send_whole(struct outbound *o, struct load *l, struct bytes 
 		header = l->flow->family == 4 ? l->flow->upper : IPV6_HEADER_BYTES;
 	l->size = packet.size - header;
 	memcpy(copy, packet.data + header, l->size);
+	if (c->spec.mode == CHILD_TRANSPORT)
+		track_show(copy + l->flow->upper - header, l->flow, 2, l->flow->destination_port);
 	if (l->flow->protocol == PROTOCOL_TCP && l->flow->first && !o->esp->options.no_mss_clamp)
 		mss_clamp(copy + l->flow->upper - header, packet.size - l->flow->upper,
 			l->flow->family, child_mtu(c, l->flow->family));
@@ -222,10 +224,12 @@ static enum outcome outbound_one(struct outbound *o, struct bytes packet)
 	if (!flow_read(packet, &f))
 		return drop(o, NULL, ESP_REASON_MALFORMED);
 
-	policy = policy_find(o->esp, &f);
+	child = track_outbound(o->esp, o->now, &f);
+	policy = child ? child->policy : policy_find(o->esp, &f);
 	if (!policy)
 		return drop(o, NULL, ESP_REASON_NO_POLICY);
-	child = policy_child(policy, &f);
+	if (!child)
+		child = policy_child(policy, &f);
 	if (child && !trap_holds(o->esp, policy, f.size))
 		return carry(o, child, &f, BYTES(packet.data, f.size));
 	if (child ||

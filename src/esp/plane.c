@@ -45,7 +45,8 @@ struct esp *esp_new(const struct esp_options *options)
 	random_fill(&options->random, seed, sizeof(seed));
 	esp->by_spi = table_new(seed);
 	esp->by_id = table_new(seed);
-	if (!esp->by_spi || !esp->by_id) {
+	esp->by_flow = table_new(seed);
+	if (!esp->by_spi || !esp->by_id || !esp->by_flow) {
 		esp_free(esp);
 		return NULL;
 	}
@@ -68,6 +69,7 @@ void esp_free(struct esp *esp)
 		return;
 	while (esp->kept)
 		kept_remove(esp, &esp->kept);
+	tracks_clear(esp);
 	while ((c = esp->children)) {
 		esp->children = c->next;
 		child_free(c);
@@ -78,6 +80,7 @@ void esp_free(struct esp *esp)
 	}
 	table_free(esp->by_spi);
 	table_free(esp->by_id);
+	table_free(esp->by_flow);
 	free(esp);
 }
 
@@ -345,8 +348,10 @@ int esp_update_path(struct esp *esp, const struct child_spec *spec)
 	if (!path_is_valid(&spec->path))
 		return -EINVAL;
 
+	tracks_move(esp, &c->spec.path.remote, &spec->path.remote);
 	c->spec.path = spec->path;
 	c->spec.encap = spec->encap;
+	c->spec.peer_nat = spec->peer_nat;
 	c->path_mtu = path_mtu(esp, &spec->path.remote.address);
 	c->mapping_told = (struct endpoint){ 0 };
 	return 0;
@@ -379,6 +384,7 @@ int esp_remove(struct esp *esp, uint32_t child_id)
 	table_take(esp->by_id, key_of(child_id, key));
 	table_take(esp->by_spi, key_of(c->spec.spi_in, key));
 	policy_leave(esp, c->policy, c);
+	tracks_leave(esp, &c->spec.path.remote);
 	child_free(c);
 	return 0;
 }

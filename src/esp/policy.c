@@ -134,6 +134,20 @@ struct policy *policy_of(const struct esp *esp, uint32_t reqid)
 	return p;
 }
 
+/* Of those behind one NAT, with nothing to tell whom a packet is for (see track.c), whoever was heard
+ * last. */
+static ike_time heard_at(const struct policy *p)
+{
+	ike_time at = 0;
+
+	for (const struct child *c = p->children; c; c = c->sibling)
+		if (c->spec.mode == CHILD_TRANSPORT && c->spec.peer_nat &&
+			c->in.counters.last_used > at)
+			at = c->in.counters.last_used;
+
+	return at;
+}
+
 struct policy *policy_find(const struct esp *esp, const struct flow *flow)
 {
 	struct policy *best = NULL;
@@ -143,7 +157,9 @@ struct policy *policy_find(const struct esp *esp, const struct flow *flow)
 		uint32_t fits = policy_fits(p, flow), priority = policy_priority(p);
 		uint64_t rank = priority ? priority : PRIORITY_BY_SELECTORS - fits;
 
-		if (fits && rank < best_rank) {
+		if (fits &&
+			(rank < best_rank ||
+				(best && rank == best_rank && heard_at(p) > heard_at(best)))) {
 			best = p;
 			best_rank = rank;
 		}

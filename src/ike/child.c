@@ -132,6 +132,7 @@ void child_path_changed(struct child_sa *c)
 {
 	c->spec.path = c->sa->mobility.traffic.path;
 	c->spec.encap = path_encap(c->sa);
+	c->spec.peer_nat = c->sa->mobility.traffic.nat_remote;
 	if (c->installed_in)
 		child_operate(c, IKE_OPERATE_UPDATE_PATH, false);
 }
@@ -519,6 +520,8 @@ static uint16_t choose_through_nat(struct exchange *x, struct child_deal *deal)
 	}
 	deal->said_local = deal->local;
 	deal->said_remote = deal->remote;
+	if (!deal->original.family && is_single(&said.remote))
+		deal->original = said.remote.list[0].first;
 	if (x->sa->nat_local)
 		deal->said_local =
 			as_asked(&deal->local, dynamic_address(x->sa, true), &said.local);
@@ -688,6 +691,7 @@ static struct child_spec deal_spec(struct exchange *x, const struct child_deal *
 		.suite = proposal_suite(&deal->chosen),
 		.esn = proposal_id(&deal->chosen, TRANSFORM_ESN) == ESN_YES,
 		.encap = path_encap(sa),
+		.peer_nat = sa->mobility.traffic.nat_remote,
 		.path = sa->mobility.traffic.path,
 		.spi_in = deal->spi_in,
 		.spi_out = deal->spi_out,
@@ -729,6 +733,9 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 		: old               ? old->spec.reqid
 				    : engine_reqid(x->sa, deal->config);
 	c->predecessor = deal->rekeys_id;
+	c->said_local = deal->said_local;
+	c->said_remote = deal->said_remote;
+	c->original = deal->original;
 	if (old)
 		heir_link(c, old);
 	c->made_in = x->sa->id;
@@ -747,7 +754,7 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 /* It is the one that counts: told once. */
 void child_announce(struct child_sa *c)
 {
-	char local[300], remote[300];
+	char local[300], remote[300], behind[ADDRESS_TEXT_MAX + 24] = "", address[ADDRESS_TEXT_MAX];
 	struct child_sa *rekeyed =
 		c->predecessor && !c->heir ? child_find(c->sa->engine, c->predecessor) : NULL;
 
@@ -758,8 +765,12 @@ void child_announce(struct child_sa *c)
 		heir_rekeyed(c, rekeyed);
 	selectors_print(&c->spec.local, local, sizeof(local));
 	selectors_print(&c->spec.remote, remote, sizeof(remote));
+	if (c->original.family && !address_equal(&c->original, &c->spec.path.remote.address))
+		snprintf(behind, sizeof(behind), ", behind a NAT at %s",
+			address_print(&c->original, address));
 	child_tell(c, c->predecessor ? IKE_EVENT_CHILD_REKEYED : IKE_EVENT_CHILD_UP, 0,
-		"SPIs %08x_i %08x_o, %s === %s", c->spec.spi_in, c->spec.spi_out, local, remote);
+		"SPIs %08x_i %08x_o, %s === %s%s", c->spec.spi_in, c->spec.spi_out, local, remote,
+		behind);
 }
 
 void child_use_outbound(struct child_sa *c)

@@ -41,7 +41,9 @@ struct child_deal {
 	enum child_mode mode;
 	struct selectors local, remote;
 	struct selectors said_local, said_remote; /* what the response says: see substitute() */
-	bool single;        /* initiator: asks for a single pair of addresses, §2.9 */
+	struct address original; /* transport mode through a NAT: what the peer has for its own
+				    address; family 0: it didn't say */
+	bool single;             /* initiator: asks for a single pair of addresses, §2.9 */
 	bool more_possible; /* responder: it narrowed, and would take more in further children */
 	bool no_tfc;        /* the peer can't have padding: ESP_TFC_PADDING_NOT_SUPPORTED */
 	bool initiator;

@@ -53,8 +53,8 @@ const char *v1_payload_name(uint8_t type, char scratch[static NAME_TEXT_MAX])
 		{ V1_PAYLOAD_ATTRIBUTES, "CP" },
 		{ V1_PAYLOAD_NAT_D, "NAT-D" },
 		{ V1_PAYLOAD_NAT_OA, "NAT-OA" },
-		{ V1_PAYLOAD_NAT_D_DRAFT, "NAT-D" },
-		{ V1_PAYLOAD_NAT_OA_DRAFT, "NAT-OA" },
+		{ V1_PAYLOAD_NAT_D_DRAFT, "NAT-D(draft)" },
+		{ V1_PAYLOAD_NAT_OA_DRAFT, "NAT-OA(draft)" },
 		{ V1_PAYLOAD_FRAGMENT, "FRAG" },
 		{ 0, NULL },
 	};

@@ -365,6 +365,16 @@ static void add_cert(struct text *t, const struct payload *p)
 		text_add(t, "(invalid DN)");
 }
 
+static void add_original(struct text *t, const struct payload *p)
+{
+	char text[ADDRESS_TEXT_MAX];
+	struct address a;
+
+	add_payload(t, p);
+	text_add(t, ": ");
+	text_add(t, v1_nat_oa_decode(p->body, &a) ? address_print(&a, text) : "?");
+}
+
 char *v1_payload_print(const struct payload *p, char *out, size_t out_size)
 {
 	struct text t = text_of(out, out_size);
@@ -389,6 +399,10 @@ char *v1_payload_print(const struct payload *p, char *out, size_t out_size)
 	case V1_PAYLOAD_CERTREQ:
 		add_payload(&t, p);
 		add_cert(&t, p);
+		break;
+	case V1_PAYLOAD_NAT_OA:
+	case V1_PAYLOAD_NAT_OA_DRAFT:
+		add_original(&t, p);
 		break;
 	default:
 		add_payload(&t, p);

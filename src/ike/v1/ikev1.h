@@ -251,6 +251,10 @@ void v1_nat_put(struct exchange *x);
 void v1_nat_detect(struct exchange *x);
 step_fn v1_nat_float;
 uint16_t v1_encapsulation(const struct ike_sa *sa, enum child_mode mode);
+/* NAT-OA, §5.2: both where transport mode goes through UDP; and what the peer says of itself, left as it
+ * is where it says nothing. */
+void v1_nat_put_originals(struct exchange *x, enum child_mode mode);
+void v1_nat_read_original(const struct exchange *x, struct address *ret_theirs);
 
 /* adopt.c: children outlive the ISAKMP SA that made them. */
 

@@ -1,6 +1,6 @@
 /* NAT traversal, RFC 3947 and drafts 02 and 03 of it: a hash of each end's address and port tells
  * whether it is what the other end sees; behind a NAT both go on at port 4500, and ESP goes in
- * UDP. */
+ * UDP. In transport mode each end also says which addresses it made its packets with. */
 #include "ike/v1/phase1.h"
 #include "ike/v2/init.h"
 
@@ -104,4 +104,46 @@ uint16_t v1_encapsulation(const struct ike_sa *sa, enum child_mode mode)
 	if (sa->v1->nat_t == V1_NAT_T_DRAFT)
 		return transport ? V1_UDP_TRANSPORT_DRAFT : V1_UDP_TUNNEL_DRAFT;
 	return transport ? V1_UDP_TRANSPORT : V1_UDP_TUNNEL;
+}
+
+/* Original addresses, §5.2. */
+
+static uint8_t nat_oa(const struct ike_sa *sa)
+{
+	return sa->v1->nat_t == V1_NAT_T_DRAFT ? V1_PAYLOAD_NAT_OA_DRAFT : V1_PAYLOAD_NAT_OA;
+}
+
+static void put_original(struct exchange *x, const struct address *a)
+{
+	v1_nat_oa_encode(exchange_payload(x, nat_oa(x->sa)), a);
+	exchange_payload_end(x);
+}
+
+/* The initiator's, then the responder's, as we see them; in the drafts our own alone. */
+void v1_nat_put_originals(struct exchange *x, enum child_mode mode)
+{
+	const struct ike_sa *sa = x->sa;
+	const struct address *ours = &sa->path.local.address, *theirs = &sa->path.remote.address;
+
+	if (mode != CHILD_TRANSPORT || !sa->v1->nat_t || !path_encap(sa))
+		return;
+	if (sa->v1->nat_t == V1_NAT_T_DRAFT) {
+		put_original(x, ours);
+		return;
+	}
+	put_original(x, x->initiator ? ours : theirs);
+	put_original(x, x->initiator ? theirs : ours);
+}
+
+/* Nothing depends on it that the peer couldn't say otherwise: checksums are computed anew (RFC 3948
+ * §3.1.2, 2), and whose packets they are is the SA's matter. */
+void v1_nat_read_original(const struct exchange *x, struct address *ret_theirs)
+{
+	uint8_t type = nat_oa(x->sa);
+	size_t at = chain_count(exchange_in(x), type) > 1 && x->initiator;
+	const struct payload *p = chain_find(exchange_in(x), type, at);
+	struct address a;
+
+	if (p && v1_nat_oa_decode(p->body, &a))
+		*ret_theirs = a;
 }

@@ -87,8 +87,10 @@ static enum step prepare_rekey(struct exchange *x)
 	d->deal.mode = c->spec.mode;
 	d->deal.local = c->spec.local;
 	d->deal.remote = c->spec.remote;
-	d->local = c->spec.local.list[0];
-	d->remote = c->spec.remote.list[0];
+	d->deal.said_local = c->said_local;
+	d->deal.said_remote = c->said_remote;
+	d->local = (c->said_local.count ? &c->said_local : &c->spec.local)->list[0];
+	d->remote = (c->said_remote.count ? &c->said_remote : &c->spec.remote)->list[0];
 	d->all_local = c->all_local;
 	d->all_remote = c->all_remote;
 	if (d->all_local)
@@ -144,6 +146,7 @@ static enum step build_first(struct exchange *x)
 			d->deal.config->name, where.file, where.line);
 	exchange_payload_end(x);
 	v1_quick_put_rest(x, d->deal.ni);
+	v1_nat_put_originals(x, d->deal.mode);
 	return STEP_NEXT;
 }
 
@@ -181,6 +184,8 @@ static enum step read_second(struct exchange *x)
 		return exchange_reject(
 			x, INVALID_KE_PAYLOAD, "the answer has no key exchange value");
 	read_lifetime(x);
+	if (d->deal.mode == CHILD_TRANSPORT)
+		v1_nat_read_original(x, &d->deal.original);
 	d->deal.nr = exchange_keep(x, exchange_body(x, V1_PAYLOAD_NONCE));
 	v1_flight_of(x)->nr = d->deal.nr;
 	return STEP_NEXT;

@@ -14,6 +14,20 @@ static void host_selector(const struct address *a, struct selector *ret)
 	};
 }
 
+/* Windows names itself, instead of an address that nobody else knows, in transport mode. Who that is has
+ * been proved already: its end of the path is meant. */
+static bool read_id(const struct v1_id *id, enum child_mode mode, const struct address *end,
+	struct selector *ret)
+{
+	if (id->type != V1_ID_FQDN || mode != CHILD_TRANSPORT)
+		return v1_id_to_selector(id, ret);
+	host_selector(end, ret);
+	ret->protocol = id->protocol;
+	ret->port_first = id->port;
+	ret->port_last = id->port ? id->port : UINT16_MAX;
+	return true;
+}
+
 /* Without identities the ends of the ISAKMP SA are meant, §5.5. */
 static bool read_ids(struct exchange *x)
 {
@@ -32,7 +46,8 @@ static bool read_ids(struct exchange *x)
 	d->has_ids = true;
 	d->id_i = exchange_keep(x, id_i->body);
 	d->id_r = exchange_keep(x, id_r->body);
-	return v1_id_to_selector(&theirs, &d->remote) && v1_id_to_selector(&ours, &d->local);
+	return read_id(&theirs, d->deal.mode, &x->sa->path.remote.address, &d->remote) &&
+		read_id(&ours, d->deal.mode, &x->sa->path.local.address, &d->local);
 }
 
 /* The encapsulation mode that the peer names first. */
@@ -76,10 +91,11 @@ static bool as_asked(const struct child_deal *deal, const struct v1_quick_data *
 {
 	struct selectors local, remote;
 
-	if (deal->said_local.count || deal->said_remote.count)
-		return deal->local.count == 1 && deal->remote.count == 1; /* through a NAT */
 	v1_quick_one(&d->local, &local);
 	v1_quick_one(&d->remote, &remote);
+	if (deal->said_local.count || deal->said_remote.count) /* through a NAT */
+		return selectors_equal(&deal->said_local, &local) &&
+			selectors_equal(&deal->said_remote, &remote);
 	return (d->all_local || selectors_equal(&deal->local, &local)) &&
 		(d->all_remote || selectors_equal(&deal->remote, &remote));
 }
@@ -129,11 +145,13 @@ static enum step choose(struct exchange *x)
 	uint16_t encapsulation = encapsulation_offered(sa);
 	struct child_sa *old;
 
+	deal->mode = v1_encapsulation_is_transport(encapsulation) ? CHILD_TRANSPORT : CHILD_TUNNEL;
 	if (!read_ids(x))
 		return exchange_reject(x, TS_UNACCEPTABLE,
 			"INVALID_ID_INFORMATION: the peer's proxy identities are no addresses");
 	agree_on_nat(x->sa, encapsulation);
-	deal->mode = v1_encapsulation_is_transport(encapsulation) ? CHILD_TRANSPORT : CHILD_TUNNEL;
+	if (deal->mode == CHILD_TRANSPORT)
+		v1_nat_read_original(x, &deal->original);
 	v1_quick_one(&d->local, &deal->local);
 	v1_quick_one(&d->remote, &deal->remote);
 	v1_unity_asked(x);
@@ -220,6 +238,7 @@ static enum step build_second(struct exchange *x)
 	v1_answer_encode(exchange_payload(x, V1_PAYLOAD_SA), &d->choice, BYTES_OF(spi));
 	exchange_payload_end(x);
 	v1_quick_put_rest(x, d->deal.nr);
+	v1_nat_put_originals(x, d->deal.mode);
 	put_lifetime(x);
 	return STEP_NEXT;
 }
