@@ -136,21 +136,45 @@ int netlink_route_remove(struct netlink *n, const struct netlink_route *route)
 
 /* Rules. */
 
-int netlink_rule_add(struct netlink *n, const struct netlink_rule *rule)
+static bool put_ports(struct nlmsghdr *h, uint16_t type, const struct netlink_ports *ports)
 {
-	struct nlmsghdr *h = request_begin(n, RTM_NEWRULE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	const struct fib_rule_port_range range = { .start = ports->first, .end = ports->last };
+
+	return !ports->first || mnl_attr_put_check(h, REQUEST_BYTES, type, sizeof(range), &range);
+}
+
+/* A rule of all packets says "not those with the mark"; that would turn round the ports as well, so one
+ * with a protocol says "those without any bit of the mark". */
+static int rule_run(
+	struct netlink *n, uint16_t type, uint16_t flags, const struct netlink_rule *rule)
+{
+	struct nlmsghdr *h = request_begin(n, type, NLM_F_ACK | flags);
 	struct fib_rule_hdr *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
 	bool built = true;
 
 	m->family = (uint8_t)af_of(rule->family);
 	m->action = FR_ACT_TO_TBL;
-	m->flags = FIB_RULE_INVERT;
+	m->flags = rule->protocol ? 0 : FIB_RULE_INVERT;
 	built &= put_u32(h, FRA_TABLE, rule->table);
 	built &= put_u32(h, FRA_PRIORITY, rule->priority);
-	built &= put_u32(h, FRA_FWMARK, rule->mark);
-	built &= put_u32(h, FRA_FWMASK, UINT32_MAX);
+	built &= put_u32(h, FRA_FWMARK, rule->protocol ? 0 : rule->mark);
+	built &= put_u32(h, FRA_FWMASK, rule->protocol ? rule->mark : UINT32_MAX);
 	built &= mnl_attr_put_u8_check(h, REQUEST_BYTES, FRA_PROTOCOL, NETLINK_PROTOCOL_TERN);
+	if (rule->protocol)
+		built &= mnl_attr_put_u8_check(h, REQUEST_BYTES, FRA_IP_PROTO, rule->protocol);
+	built &= put_ports(h, FRA_SPORT_RANGE, &rule->source);
+	built &= put_ports(h, FRA_DPORT_RANGE, &rule->destination);
 	return request_run(n, h, built, NULL, NULL);
+}
+
+int netlink_rule_add(struct netlink *n, const struct netlink_rule *rule)
+{
+	return rule_run(n, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
+}
+
+int netlink_rule_remove(struct netlink *n, const struct netlink_rule *rule)
+{
+	return rule_run(n, RTM_DELRULE, 0, rule);
 }
 
 /* Cleaning: a dump gathers copies of what is ours, each of which is then sent back as its own
@@ -216,7 +240,8 @@ static bool attribute_identifies(uint16_t type, bool rule)
 {
 	return rule
 		? type == FRA_TABLE || type == FRA_PRIORITY || type == FRA_FWMARK ||
-			type == FRA_FWMASK || type == FRA_PROTOCOL
+			type == FRA_FWMASK || type == FRA_PROTOCOL || type == FRA_IP_PROTO ||
+			type == FRA_SPORT_RANGE || type == FRA_DPORT_RANGE
 		: type == RTA_TABLE || type == RTA_DST || type == RTA_PRIORITY || type == RTA_OIF;
 }
 

@@ -27,12 +27,19 @@ struct netlink_route {
 int netlink_route_add(struct netlink *n, const struct netlink_route *route);
 int netlink_route_remove(struct netlink *n, const struct netlink_route *route);
 
+struct netlink_ports {
+	uint16_t first, last; /* 1 to 65534; 0 and 0: any */
+};
+
 struct netlink_rule {
 	uint8_t family;                 /* 4 or 6 */
 	uint32_t table, priority, mark; /* applies to packets without the mark */
+	uint8_t protocol;               /* of packets; 0: any, with any ports */
+	struct netlink_ports source, destination;
 };
 
 int netlink_rule_add(struct netlink *n, const struct netlink_rule *rule);
+int netlink_rule_remove(struct netlink *n, const struct netlink_rule *rule);
 
 /* Removes every route (in the table) and every rule of ours, whoever of us put it there. Returns
  * how many. */

@@ -2,9 +2,12 @@
  * device, with the host's own address within the local selectors as its preferred source. Where a
  * remote selector is wider than a local one (0.0.0.0/0, or a hub's 10.0.0.0/8), the local prefix is
  * exempt by a `throw` route: what arrives for our own network must not go back into the tunnel.
+ * Those of transport mode with ports are in a table of their own (port_rule.c).
  * Routes are shared: rekeying installs the successor before the old child goes, and nothing changes
  * in the kernel. */
 #include "host/route.h"
+
+#include "host/port_rule.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -34,6 +37,7 @@ struct routes {
 	struct route_options options;
 	struct route *all;
 	struct route_use *uses;
+	struct port_rules *ports;
 };
 
 static int add_rules(struct routes *r)
@@ -58,14 +62,22 @@ static int add_rules(struct routes *r)
 int routes_new(struct netlink *n, const struct route_options *options, struct routes **ret_routes,
 	char *problem, size_t problem_size)
 {
+	const struct netlink_rule ports = {
+		.table = options->table_ports, .priority = options->priority, .mark = options->mark
+	};
 	struct routes *r = calloc(1, sizeof(*r));
 	int failed;
 
-	if (!r)
+	if (r)
+		r->ports = port_rules_new(n, &ports);
+	if (!r || !r->ports) {
+		free(r);
 		return -ENOMEM;
+	}
 	r->netlink = n;
 	r->options = *options;
 	(void)netlink_clean(n, options->table);
+	(void)netlink_clean(n, options->table_ports);
 
 	failed = options->install ? add_rules(r) : 0;
 	if (failed) {
@@ -85,7 +97,9 @@ void routes_free(struct routes *r)
 		return;
 	while (r->uses)
 		routes_remove(r, r->uses->owner);
+	port_rules_free(r->ports);
 	(void)netlink_clean(r->netlink, r->options.table);
+	(void)netlink_clean(r->netlink, r->options.table_ports);
 	free(r);
 }
 
@@ -94,7 +108,8 @@ void routes_free(struct routes *r)
 static struct route *route_find(struct routes *r, const struct netlink_route *how)
 {
 	for (struct route *route = r->all; route; route = route->next) {
-		if (route->how.type == how->type && prefix_equal(&route->how.to, &how->to))
+		if (route->how.type == how->type && route->how.table == how->table &&
+			prefix_equal(&route->how.to, &how->to))
 			return route;
 	}
 	return NULL;
@@ -242,10 +257,16 @@ static bool needs_exemption(const struct selector *local, const struct selectors
 
 static int use_all(struct routes *r, uint64_t owner, const struct child_spec *spec)
 {
+	bool ports = port_rules_concern(spec);
+	uint32_t table = ports ? r->options.table_ports : r->options.table;
+	int failed = ports ? port_rules_add(r->ports, owner, spec) : 0;
+
+	if (failed)
+		return failed;
 	for (size_t i = 0; i < spec->remote.count; i++) {
 		const struct selector *s = &spec->remote.list[i];
 		const struct netlink_route how = {
-			.table = r->options.table,
+			.table = table,
 			.metric = METRIC_TUNNEL,
 			.type = RTN_UNICAST,
 			.interface = r->options.interface,
@@ -258,7 +279,7 @@ static int use_all(struct routes *r, uint64_t owner, const struct child_spec *sp
 	}
 	for (size_t i = 0; i < spec->local.count; i++) {
 		const struct netlink_route how = {
-			.table = r->options.table, .metric = METRIC_THROW, .type = RTN_THROW
+			.table = table, .metric = METRIC_THROW, .type = RTN_THROW
 		};
 		int problem = needs_exemption(&spec->local.list[i], &spec->remote)
 			? use_range(r, owner, &spec->local.list[i], how)
@@ -289,6 +310,7 @@ int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, 
 		if (use->owner == owner)
 			use->owner = OWNER_NONE;
 	}
+	port_rules_rename(r->ports, owner, OWNER_NONE);
 	failed = use_all(r, owner, spec);
 	routes_remove(r, OWNER_NONE);
 	if (failed == 0)
@@ -301,6 +323,7 @@ int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, 
 
 void routes_remove(struct routes *r, uint64_t owner)
 {
+	port_rules_remove(r->ports, owner);
 	for (struct route_use **at = &r->uses; *at;) {
 		struct route_use *use = *at;
 

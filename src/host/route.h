@@ -9,6 +9,7 @@ struct routes;
 
 struct route_options {
 	uint32_t table, priority; /* of the rule */
+	uint32_t table_ports;     /* of what rules with protocol and ports lead to */
 	uint32_t mark;            /* packets with it don't use the table */
 	unsigned interface;       /* tern0 */
 	bool install;             /* false: somebody else makes the routes */

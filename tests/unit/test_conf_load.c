@@ -333,6 +333,7 @@ static void settings_have_strongswans_names(void **state)
 	assert_int_equal(s.port, 1500);
 	assert_int_equal(s.port_nat_t, 4500);
 	assert_int_equal(s.routing_table, 221);
+	assert_int_equal(s.routing_table_ports, 222);
 	assert_int_equal(s.fragment_size, 1280);
 	assert_string_equal(s.vici_path, "/tmp/v.sock");
 	assert_int_equal(problems.warnings, 1);
