@@ -1,13 +1,15 @@
 #include "ike/agree.h"
 
 #include "ike/negotiate.h"
+#include "ike/protocol.h"
 
-static struct ke_payload received(const struct exchange *x)
+static struct bytes received(const struct exchange *x)
 {
-	struct ke_payload ke = { 0 };
+	const struct protocol *p = x->sa->protocol;
+	struct bytes body = exchange_body(x, p->ke);
 
-	ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
-	return ke;
+	return body.size < p->ke_at ? BYTES_EMPTY
+				    : BYTES(body.data + p->ke_at, body.size - p->ke_at);
 }
 
 enum step agreement_begin(struct exchange *x, struct agreement *a)
@@ -39,10 +41,10 @@ enum step agreement_finish(struct exchange *x, struct agreement *a)
 			&(struct ike_question){ .kind = IKE_ASK_KE_FINISH,
 				.group = a->group,
 				.private = a->private,
-				.peer = received(x).value });
+				.peer = received(x) });
 	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(
-			x, 0, "the peer's key exchange value is invalid: %s", answer->reason);
+		return exchange_reject(x, INVALID_KE_PAYLOAD,
+			"the peer's key exchange value is invalid: %s", answer->reason);
 
 	a->shared = exchange_keep(x, answer->secret);
 	return STEP_NEXT;
@@ -58,9 +60,9 @@ enum step agreement_respond(struct exchange *x, struct agreement *a)
 		return exchange_ask(x,
 			&(struct ike_question){ .kind = IKE_ASK_KE_RESPOND,
 				.group = a->group,
-				.peer = received(x).value });
+				.peer = received(x) });
 	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(x, INVALID_SYNTAX,
+		return exchange_reject(x, x->sa->protocol->ke_invalid,
 			"the peer's key exchange value is invalid: %s", answer->reason);
 
 	a->value = exchange_keep(x, answer->public);
@@ -93,16 +95,17 @@ bool agreement_retry(struct agreement *a, struct bytes wanted, const struct prop
 
 enum step agreement_check_group(struct exchange *x, const struct agreement *a)
 {
-	uint16_t got = received(x).group;
+	struct ke_payload ke = { 0 };
 	char asked[NAME_TEXT_MAX], guessed[NAME_TEXT_MAX];
 
-	if (got == a->group || !a->group)
+	ke_decode(exchange_body(x, PAYLOAD_KE), &ke);
+	if (ke.group == a->group || !a->group)
 		return STEP_NEXT;
 
 	store_u16(x->reject.data, a->group);
 	x->reject.data_size = 2;
 	sa_tell(x->sa, IKE_EVENT_NOTE, 1, "the peer guessed key exchange method %s; asking for %s",
-		transform_name(TRANSFORM_KE, got, guessed),
+		transform_name(TRANSFORM_KE, ke.group, guessed),
 		transform_name(TRANSFORM_KE, a->group, asked));
 	return exchange_reject(x, INVALID_KE_PAYLOAD, "%s", "");
 }

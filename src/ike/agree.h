@@ -1,5 +1,5 @@
-/* A key exchange within an exchange, in either role: RFC 7296 §1.2 and §1.3. Shared by IKE_SA_INIT, CREATE_CHILD_SA and the
- * rekeying of the IKE SA. */
+/* A key exchange within an exchange, in either role: RFC 7296 §1.2 and §1.3. Shared by IKE_SA_INIT, CREATE_CHILD_SA, the
+ * rekeying of the IKE SA, and in IKEv1 phase 1 and quick mode. */
 #pragma once
 
 #include "ike/exchange.h"

@@ -69,6 +69,8 @@ void exchange_free(struct exchange *x)
 
 	question_forget(x);
 	exchange_detach(x);
+	if (x->sa->protocol->over)
+		x->sa->protocol->over(x);
 	if (!x->initiator)
 		x->sa->window.working = false;
 	if (x->kind->cleanup)

@@ -15,15 +15,21 @@ struct protocol {
 	/* Child SAs outlive the IKE SA that made them: another one of the same peer adopts them. */
 	bool adopts;
 
+	/* The KE payload, where in its body the key exchange value begins, and what a peer hears of
+	 * one that is invalid (a notify in IKEv2's terms). */
+	uint8_t ke, ke_at;
+	uint16_t ke_invalid;
+
 	/* Messages. decode(): as chain_decode(), by which what is emitted is checked, too. judge():
 	 * x->in against the rule of its round; STEP_NEXT, STEP_REJECT with x->reject filled, or
 	 * STEP_DROP. accepted(), may be NULL: the steps of a round that expected a message ran to
-	 * their end. send(): seals x->out and hands it to the window. refuse(): tells the peer what
+	 * their end. over(), may be NULL: the exchange is about to be freed, however it ended. send(): seals x->out and hands it to the window. refuse(): tells the peer what
 	 * x->reject says, where that is to be told. */
 	enum wire_verdict (*decode)(uint8_t first, struct bytes body,
 		struct payload_chain *ret_chain, uint8_t *ret_critical);
 	enum step (*judge)(struct exchange *x, const struct message_rule *rule);
 	void (*accepted)(struct exchange *x);
+	void (*over)(struct exchange *x);
 	void (*send)(struct exchange *x);
 	void (*refuse)(struct exchange *x);
 

@@ -113,7 +113,8 @@ struct intent {
 	uint32_t child_id;
 	uint32_t spi; /* DELETE_CHILD: our inbound SPI of one that only the peer has; else 0 */
 	const struct child_config *config;
-	uint32_t pair; /* CREATE_CHILD in IKEv1: which pair of selectors, of `config` */
+	uint32_t pair;  /* CREATE_CHILD in IKEv1: which pair of selectors, of `config` */
+	uint32_t offer; /* and REKEY_CHILD: how many of its groups the peer has refused */
 	uint64_t command;
 	ike_time not_before;
 	unsigned tries;

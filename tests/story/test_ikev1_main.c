@@ -187,6 +187,41 @@ static void unfinished_phase_1_is_limited_by_address_and_in_time(void **state)
 	story_end(&s);
 }
 
+/* As in IKEv2: two retransmissions, then the next; the last one gets all tries. */
+static void a_silent_address_of_several_is_left(void **state)
+{
+	static const char *const modes[] = { "", "aggressive = yes\n" };
+	static const char silent[] = "remote_addrs = 192.0.2.66, 192.0.2.67, " STORY_BOB "\n";
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char alices[200];
+		struct story_config c = { .connection = V1_KEYS, .alice_connection = alices };
+		struct story s;
+
+		snprintf(alices, sizeof(alices), "%s%s", silent, modes[i]);
+		c.bob_connection = modes[i];
+		s = story_begin(SEED, &c, NULL);
+		host_initiate(s.alice, "net");
+		world_run(s.w, 48 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_sas(s.bob), 0);
+		world_run(s.w, 2 * NS_PER_SECOND);
+		story_up(&s, 1);
+		v1_packets(&s);
+		STORY_EQUAL(s, s.alice->done_ok, 1);
+		STORY_EQUAL(s, s.alice->failed, 0);
+		story_end(&s);
+		s = story_begin(SEED, &c, NULL);
+		world_cut(s.w, s.alice, s.bob, true);
+		host_initiate(s.alice, "net");
+		world_run(s.w, 600 * NS_PER_SECOND);
+		STORY_EQUAL(s, s.alice->done_failed, 1);
+		STORY_TRUE(s, strstr(s.alice->last_done, STORY_BOB "[500] gave no answer"));
+		story_down(&s);
+		story_end(&s);
+	}
+}
+
 #define TWO_PEERS                                                                                  \
 	"connections {\n"                                                                          \
 	" net {\n  version = 1\n  local_addrs = 192.0.2.2\n  proposals = aes128-sha256-x25519\n"   \
@@ -256,6 +291,7 @@ int main(void)
 		cmocka_unit_test(nobody_answers_ikev1_who_has_no_connection_for_it),
 		cmocka_unit_test(version_0_answers_both_and_begins_with_2),
 		cmocka_unit_test(unfinished_phase_1_is_limited_by_address_and_in_time),
+		cmocka_unit_test(a_silent_address_of_several_is_left),
 		cmocka_unit_test(nobody_is_somebody_else_by_his_own_secret),
 		cmocka_unit_test(what_ikev1_has_no_word_for_is_said),
 	};

@@ -76,6 +76,30 @@ static void selectors_are_not_narrowed(void **state)
 	story_end(&s);
 }
 
+/* However often: what was refused isn't kept beyond the repeats that may come. */
+static void refusals_leave_nothing_behind(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS,
+		.alice_child = "}\n wide {\n local_ts = 10.0.0.0/8\n remote_ts = 10.2.0.0/16\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	for (unsigned i = 0; i < V1_FLIGHTS_MAX + 6; i++) {
+		host_initiate(s.alice, "wide");
+		world_run(s.w, 4 * NS_PER_SECOND);
+	}
+	STORY_EQUAL(s, s.alice->done_failed, V1_FLIGHTS_MAX + 6);
+	STORY_EQUAL(s, laddered(&s, "retransmit"), 0);
+	host_initiate(s.alice, "net");
+	world_run(s.w, 4 * NS_PER_SECOND);
+	story_up(&s, 1);
+	world_run(s.w, 240 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->engine->sas->v1->flight_count, 0);
+	STORY_EQUAL(s, s.bob->engine->sas->v1->flight_count, 0);
+	story_end(&s);
+}
+
 static void a_proposal_that_the_peer_lacks_is_refused(void **state)
 {
 	struct story_config c = { .connection = V1_KEYS,
@@ -87,6 +111,58 @@ static void a_proposal_that_the_peer_lacks_is_refused(void **state)
 	STORY_EQUAL(s, host_children(s.alice) + host_children(s.bob), 0);
 	STORY_TRUE(s, strstr(s.bob->last_failure, "NO_PROPOSAL_CHOSEN for child net"));
 	STORY_EQUAL(s, s.alice->done_failed, 1);
+	story_end(&s);
+}
+
+/* One quick mode has room for one group: those of the others are offered when the first are refused. */
+static void groups_are_offered_one_after_the_other(void **state)
+{
+	static const struct {
+		const char *bobs;
+		unsigned refused;
+	} rows[] = { { "aes128gcm16-x25519", 0 }, { "aes128-sha256-ecp256", 1 },
+		{ "aes128-sha256, aes128gcm16", 2 }, { "aes256-sha512", 3 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char child[200];
+		struct story_config c = { .connection = V1_KEYS,
+			.alice_child =
+				"esp_proposals = aes128gcm16-x25519, aes128-sha256-ecp256-none",
+			.bob_child = child };
+		bool up = i < 3;
+		struct story s;
+
+		snprintf(child, sizeof(child), "esp_proposals = %s", rows[i].bobs);
+		s = story_established(SEED, &c);
+		STORY_EQUAL(s, laddered(&s, "bob    -> INFORMATIONAL_V1"), rows[i].refused);
+		STORY_EQUAL(s, host_children(s.alice), up);
+		STORY_EQUAL(s, s.alice->done_ok, up);
+		STORY_EQUAL(s, s.alice->done_failed, !up);
+		host_rekey(s.alice, NULL, "net"); /* with the group that it has */
+		world_run(s.w, 30 * NS_PER_SECOND);
+		STORY_EQUAL(s, laddered(&s, "bob    -> INFORMATIONAL_V1"), rows[i].refused);
+		STORY_EQUAL(s, s.alice->child_rekeyed, up);
+		story_end(&s);
+	}
+}
+
+/* The algorithms fit, but one end wants UDP and the other knows of no NAT. */
+static void an_encapsulation_that_does_not_fit_is_said(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_terminate(s.alice, NULL, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	s.alice->engine->sas->nat_fake = true;
+	s.bob->engine->sas->v1->nat_t = V1_NAT_T_NONE; /* as if he had no NAT traversal */
+	host_initiate(s.alice, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "they want tunnel mode in UDP (RFC 3947)"));
+	STORY_TRUE(s, strstr(s.bob->last_failure, "leads to tunnel mode:"));
 	story_end(&s);
 }
 
@@ -526,7 +602,10 @@ int main(void)
 		cmocka_unit_test(transport_mode),
 		cmocka_unit_test(several_selectors_are_several_quick_modes),
 		cmocka_unit_test(selectors_are_not_narrowed),
+		cmocka_unit_test(refusals_leave_nothing_behind),
 		cmocka_unit_test(a_proposal_that_the_peer_lacks_is_refused),
+		cmocka_unit_test(groups_are_offered_one_after_the_other),
+		cmocka_unit_test(an_encapsulation_that_does_not_fit_is_said),
 		cmocka_unit_test(either_end_rekeys_without_loss),
 		cmocka_unit_test(lifetimes_rekey_children_and_phase_1),
 		cmocka_unit_test(either_end_authenticates_again),

@@ -86,9 +86,9 @@ static enum step put_rest(struct exchange *x)
 
 static step_fn *const begins[] = { init_ask_path, v1_ask_signer, begin, v1_agree_begin, offer,
 	NULL };
-static step_fn *const proves[] = { v1_read_proposal, read_answer, v1_read_id, v1_check_peer_id,
-	v1_agree_finish, v1_ask_skeyid, v1_check_proof, v1_admit_peer, v1_nat_float, v1_sign,
-	v1_put_proof, put_rest, NULL };
+static step_fn *const proves[] = { init_hear_peer, v1_read_proposal, read_answer, v1_read_id,
+	v1_check_peer_id, v1_agree_finish, v1_ask_skeyid, v1_check_proof, v1_admit_peer,
+	v1_nat_float, v1_sign, v1_put_proof, put_rest, NULL };
 static const struct round initiator_rounds[] = {
 	{ NULL, begins, &first },
 	{ &second, proves, &third },

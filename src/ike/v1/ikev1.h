@@ -189,6 +189,9 @@ struct v1_esp_terms {
 	uint16_t encapsulation;
 	uint32_t spi; /* ours */
 };
+/* The nth of the groups that a child's configuration has, 0 being one: without PFS. One quick mode
+ * offers one, RFC 2409 §5.5. False after the last. */
+bool v1_esp_group(const struct child_config *config, size_t n, uint16_t *ret_group);
 bool v1_offer_esp(/* likewise */
 	struct writer *w, const struct v1_esp_terms *terms);
 bool v1_choose_esp(struct bytes theirs, const struct v1_esp_terms *terms, bool prefer_ours,
@@ -197,10 +200,6 @@ bool v1_chosen_esp(struct bytes answer, const struct v1_esp_terms *terms, uint32
 	struct v1_esp_transform *ret_transform);
 /* The answer's body: the choice as it came, with our SPI. */
 void v1_answer_encode(struct writer *w, const struct v1_choice *choice, struct bytes spi);
-
-/* Key exchanges as in agree.h, with IKEv1's KE payload. */
-enum step v1_agreement_respond(struct exchange *x, struct agreement *a);
-enum step v1_agreement_finish(struct exchange *x, struct agreement *a);
 
 /* main_mode.c */
 
@@ -217,6 +216,8 @@ extern const struct exchange_kind v1_quick_mode_initiator, v1_quick_mode_rekey,
 
 /* The peer deletes `old`: if a child that we answered is to take its place, the peer has that. */
 void v1_quick_mode_confirmed(struct ike_sa *sa, const struct child_sa *old);
+/* The peer refuses what we began with this notification. */
+void v1_quick_mode_refused(struct exchange *x, uint16_t type, const char *why);
 /* The peer deletes a child of this SPI that we are still making. */
 void v1_quick_mode_deleted(struct ike_sa *sa, uint32_t spi_out);
 

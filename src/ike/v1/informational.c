@@ -266,14 +266,10 @@ static void read_error(struct exchange *x, const struct v1_notify *n)
 	snprintf(why, sizeof(why),
 		"the peer refused with %s: compare with its configuration (%s:%u)",
 		v1_notify_name(n->type, name), c->where.file, c->where.line);
-	sa_tell(x->sa, IKE_EVENT_FAILED, 0, "%s", why);
-	if (ours && ours->kind->type == V1_QUICK_MODE && ours->round > 0 && !ours->question_id) {
-		struct v1_flight *f = v1_flight_find(x->sa, ours->message_id);
-
-		if (f)
-			v1_flight_over(f);
-		exchange_abandon(ours, why);
-	}
+	if (ours && ours->kind->type == V1_QUICK_MODE && ours->round > 0 && !ours->question_id)
+		v1_quick_mode_refused(ours, n->type, why);
+	else
+		sa_tell(x->sa, IKE_EVENT_FAILED, 0, "%s", why);
 }
 
 static void read_notify(struct exchange *x, const struct v1_notify *n)

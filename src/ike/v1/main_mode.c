@@ -78,7 +78,8 @@ static enum step greet(struct exchange *x)
 }
 
 static step_fn *const begins[] = { init_ask_path, v1_ask_signer, offer, NULL };
-static step_fn *const agrees[] = { v1_read_proposal, v1_agree_begin, build_ke, NULL };
+static step_fn *const agrees[] = { init_hear_peer, v1_read_proposal, v1_agree_begin, build_ke,
+	NULL };
 static step_fn *const proves[] = { read_ke, v1_agree_finish, v1_ask_skeyid, v1_nat_float, identify,
 	v1_sign, v1_put_proof, greet, NULL };
 static step_fn *const ends[] = { v1_read_id, v1_check_peer_id, v1_check_proof, v1_confirm_skeyid,

@@ -8,6 +8,7 @@
 
 #define TRANSFORMS_OFFERED_MAX 64 /* in one proposal */
 #define LIFE_SECONDS_DEFAULT   86400
+#define V1_GROUPS_MAX          16 /* of one child: 0 and what IKEv1 has numbers for */
 
 /* Which key each method of signing wants of both ends. */
 static const struct {
@@ -264,6 +265,30 @@ void v1_answer_encode(struct writer *w, const struct v1_choice *choice, struct b
 static uint64_t life_of_child(const struct child_config *c)
 {
 	return c->life_time_s ? c->life_time_s : c->rekey_time_s;
+}
+
+bool v1_esp_group(const struct child_config *config, size_t n, uint16_t *ret_group)
+{
+	uint16_t seen[V1_GROUPS_MAX];
+	size_t count = 0;
+	struct v1_esp_transform t;
+
+	for (size_t i = 0; i < config->esp_proposals.count; i++) {
+		const struct proposal *p = &config->esp_proposals.list[i].given;
+
+		for (size_t k = 0; v1_esp_transform_nth(p, k, &t) && count < V1_GROUPS_MAX; k++) {
+			size_t at = 0;
+
+			while (at < count && seen[at] != t.group)
+				at++;
+			if (at == count)
+				seen[count++] = t.group;
+		}
+	}
+	if (n >= count)
+		return false;
+	*ret_group = seen[n];
+	return true;
 }
 
 static bool offered_together(const struct v1_esp_transform *t, const struct v1_esp_terms *terms)

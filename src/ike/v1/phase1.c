@@ -132,52 +132,14 @@ enum step v1_agree_respond(struct exchange *x)
 {
 	struct v1_phase1_data *d = x->data;
 
-	return v1_agreement_respond(x, &d->ke);
+	return agreement_respond(x, &d->ke);
 }
 
 enum step v1_agree_finish(struct exchange *x)
 {
 	struct v1_phase1_data *d = x->data;
 
-	return v1_agreement_finish(x, &d->ke);
-}
-
-enum step v1_agreement_respond(struct exchange *x, struct agreement *a)
-{
-	const struct ike_answer *answer = exchange_take_answer(x);
-
-	if (!a->group)
-		return STEP_NEXT;
-	if (!answer)
-		return exchange_ask(x,
-			&(struct ike_question){ .kind = IKE_ASK_KE_RESPOND,
-				.group = a->group,
-				.peer = exchange_body(x, V1_PAYLOAD_KE) });
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(x, INVALID_KE_PAYLOAD,
-			"the peer's key exchange value is invalid: %s", answer->reason);
-	a->value = exchange_keep(x, answer->public);
-	a->shared = exchange_keep(x, answer->secret);
-	return STEP_NEXT;
-}
-
-enum step v1_agreement_finish(struct exchange *x, struct agreement *a)
-{
-	const struct ike_answer *answer = exchange_take_answer(x);
-
-	if (!a->group)
-		return STEP_NEXT;
-	if (!answer)
-		return exchange_ask(x,
-			&(struct ike_question){ .kind = IKE_ASK_KE_FINISH,
-				.group = a->group,
-				.private = a->private,
-				.peer = exchange_body(x, V1_PAYLOAD_KE) });
-	if (answer->status != IKE_ANSWER_OK)
-		return exchange_reject(x, INVALID_KE_PAYLOAD,
-			"the peer's key exchange value is invalid: %s", answer->reason);
-	a->shared = exchange_keep(x, answer->secret);
-	return STEP_NEXT;
+	return agreement_finish(x, &d->ke);
 }
 
 void v1_put_ke_and_nonce(struct exchange *x)

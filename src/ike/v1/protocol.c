@@ -66,6 +66,19 @@ static void accepted(struct exchange *x)
 		v1_flight_over(f);
 }
 
+/* Its flight goes on answering repeats for a while, and no longer. Phase 1 has that of its SA. */
+static void over(struct exchange *x)
+{
+	struct v1_flight *f =
+		x->sa->v1 && x->message_id ? v1_flight_find(x->sa, x->message_id) : NULL;
+
+	if (!f)
+		return;
+	f->ni = f->nr = BYTES_EMPTY;
+	if (!f->over)
+		v1_flight_over(f);
+}
+
 /* Exchanges. */
 
 static const struct exchange_kind *first(struct ike_sa *sa)
@@ -132,9 +145,12 @@ const struct protocol v1_protocol = {
 	.vendor = V1_PAYLOAD_VENDOR,
 	.both_wait = true,
 	.adopts = true,
+	.ke = V1_PAYLOAD_KE,
+	.ke_invalid = INVALID_KE_PAYLOAD,
 	.decode = decode,
 	.judge = judge,
 	.accepted = accepted,
+	.over = over,
 	.send = v1_send,
 	.refuse = v1_refuse,
 	.first = first,

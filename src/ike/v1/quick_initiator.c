@@ -8,6 +8,7 @@
 #include "ike/trap.h"
 #include "ike/v1/quick_mode.h"
 #include "ike/v2/configuration.h"
+#include "ike/v2/keys.h"
 
 /* The pairs of a child: each local selector with each remote one of its family. */
 static bool pair_at(const struct ike_sa *sa, const struct child_config *config, uint32_t pair,
@@ -47,6 +48,33 @@ static uint32_t pair_wanted(struct exchange *x)
 	return x->intent->pair;
 }
 
+/* Of the configuration's groups that which is next; in a rekeying first the one that the child was made
+ * with. */
+static uint16_t group_wanted(const struct exchange *x, const struct child_sa *old)
+{
+	const struct child_config *config = old ? old->config : x->intent->config;
+	uint16_t before = old ? proposal_id(&old->chosen, TRANSFORM_KE) : 0, group = 0;
+	size_t count = 0, first = 0;
+
+	while (v1_esp_group(config, count, &group)) {
+		if (old && group == before)
+			first = count;
+		count++;
+	}
+	if (count)
+		v1_esp_group(config, (first + x->intent->offer) % count, &group);
+	return group;
+}
+
+/* Whether there is one that the peer hasn't refused. */
+static bool another_group(const struct exchange *x, const struct child_config *config)
+{
+	const struct v1_quick_data *d = x->data;
+	uint16_t group;
+
+	return d->refused && v1_esp_group(config, x->intent->offer + 1, &group);
+}
+
 static enum step prepare(struct exchange *x)
 {
 	struct v1_quick_data *d = x->data;
@@ -67,7 +95,7 @@ static enum step prepare(struct exchange *x)
 			deal->config->name);
 	if (v1_quick_live_child(x->sa, deal))
 		return STEP_END; /* made in the meantime */
-	deal->ke.group = deal_first_group(deal->config);
+	deal->ke.group = group_wanted(x, NULL);
 	return STEP_NEXT;
 }
 
@@ -97,7 +125,7 @@ static enum step prepare_rekey(struct exchange *x)
 		v1_unity_all(&d->local);
 	if (d->all_remote)
 		v1_unity_all(&d->remote);
-	d->deal.ke.group = deal_first_group(c->config);
+	d->deal.ke.group = group_wanted(x, c);
 	return STEP_NEXT;
 }
 
@@ -195,7 +223,7 @@ static enum step finish_group(struct exchange *x)
 {
 	struct v1_quick_data *d = x->data;
 
-	return v1_agreement_finish(x, &d->deal.ke);
+	return agreement_finish(x, &d->deal.ke);
 }
 
 static void settle(struct exchange *x, struct child_sa *made)
@@ -246,12 +274,34 @@ static void created(struct exchange *x)
 		command_done(x->engine, next.command, done, 1, done ? "" : "the child is gone");
 }
 
+static void offer_another_group(struct exchange *x)
+{
+	const struct v1_quick_data *d = x->data;
+	struct intent next = *x->intent;
+	char name[NAME_TEXT_MAX];
+	uint16_t group = d->deal.ke.group;
+
+	sa_tell(x->sa, IKE_EVENT_NOTE, 1,
+		"the peer refused the proposals of child %s %s%s: going on with its others, as one quick mode has room for one group (%s:%u)",
+		d->deal.config->name, group ? "with " : "without PFS",
+		group ? transform_name(TRANSFORM_KE, group, name) : "", d->deal.config->where.file,
+		d->deal.config->where.line);
+	next.next = NULL;
+	next.offer++;
+	intent_add(x->sa, &next);
+}
+
 static void create_failed(struct exchange *x, const char *why)
 {
+	struct v1_quick_data *d = x->data;
 	struct child_sa *old = v1_quick_rekeyed_child(x);
 
 	if (old && old->state == IKE_CHILD_REKEYING)
 		old->state = IKE_CHILD_INSTALLED;
+	if (d->deal.config && another_group(x, d->deal.config)) {
+		offer_another_group(x);
+		return;
+	}
 	if (old && old->state == IKE_CHILD_INSTALLED && !old->successor)
 		child_rekey_failed(old);
 	else if (x->intent->kind == INTENT_CREATE_CHILD)
@@ -289,18 +339,25 @@ const struct exchange_kind v1_quick_mode_rekey = {
 	.cleanup = v1_quick_cleanup,
 };
 
+void v1_quick_mode_refused(struct exchange *x, uint16_t type, const char *why)
+{
+	struct v1_quick_data *d = x->data;
+
+	d->refused = type == V1_NO_PROPOSAL_CHOSEN;
+	if (!another_group(x, d->deal.config))
+		sa_tell(x->sa, IKE_EVENT_FAILED, 0, "%s", why);
+	exchange_abandon(x, why);
+}
+
 void v1_quick_mode_deleted(struct ike_sa *sa, uint32_t spi_out)
 {
 	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each)) {
 		struct exchange *x = each->ours;
 		struct v1_quick_data *d = x ? x->data : NULL;
 
-		struct v1_flight *f = x ? v1_flight_find(each, x->message_id) : NULL;
-
-		if (!f || x->kind->type != V1_QUICK_MODE || d->deal.made || !spi_out ||
+		if (!x || x->kind->type != V1_QUICK_MODE || d->deal.made || !spi_out ||
 			d->deal.spi_out != spi_out)
 			continue;
-		v1_flight_over(f);
 		exchange_abandon(x, "deleted by the peer before it stood");
 		return;
 	}

@@ -10,6 +10,7 @@ struct v1_quick_data {
 	struct child_deal deal;
 	struct selector local, remote; /* the pair */
 	bool has_ids;                  /* the peer named it */
+	bool refused;                  /* initiator: NO_PROPOSAL_CHOSEN */
 	bool all_local, all_remote;    /* the wire says all addresses for what that side has */
 	struct bytes id_i, id_r;       /* as they came, or as we sent them */
 	struct v1_choice choice;       /* responder */

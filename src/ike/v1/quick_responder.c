@@ -168,23 +168,57 @@ static enum step choose(struct exchange *x)
 	return STEP_NEXT;
 }
 
-static enum step choose_proposal(struct exchange *x)
+static const char *encapsulation_words(uint16_t encapsulation)
+{
+	switch (encapsulation) {
+	case V1_TUNNEL:
+		return "tunnel mode";
+	case V1_TRANSPORT:
+		return "transport mode";
+	case V1_UDP_TUNNEL:
+		return "tunnel mode in UDP (RFC 3947)";
+	case V1_UDP_TRANSPORT:
+		return "transport mode in UDP (RFC 3947)";
+	case V1_UDP_TUNNEL_DRAFT:
+		return "tunnel mode in UDP (drafts of NAT traversal)";
+	case V1_UDP_TRANSPORT_DRAFT:
+		return "transport mode in UDP (drafts of NAT traversal)";
+	default:
+		return "an encapsulation that nobody knows";
+	}
+}
+
+/* Why there is nothing to choose. */
+static enum step none_chosen(struct exchange *x)
 {
 	struct v1_quick_data *d = x->data;
 	const struct child_config *c = d->deal.config;
-	struct v1_esp_terms terms = v1_quick_terms(x);
+	struct v1_esp_terms terms = v1_quick_terms(x), as_asked = terms;
 	struct bytes sa = exchange_body(x, V1_PAYLOAD_SA);
 	struct where where = where_said(c->where_proposals, c->where);
 	char text[REJECT_TEXT_MAX - 100];
 
+	as_asked.encapsulation = encapsulation_offered(sa);
+	if (v1_choose_esp(sa, &as_asked, false, &d->choice, &d->transform))
+		return exchange_reject(x, NO_PROPOSAL_CHOSEN,
+			"NO_PROPOSAL_CHOSEN for child %s: they want %s, and what the two ends have found of NATs leads to %s: is NAT traversal off at one end, or does something change it on the way? Else their algorithms fit (%s:%u)",
+			c->name, encapsulation_words(as_asked.encapsulation),
+			encapsulation_words(terms.encapsulation), where.file, where.line);
+	v1_explain(sa, &c->esp_proposals, &where, text, sizeof(text));
+	return exchange_reject(
+		x, NO_PROPOSAL_CHOSEN, "NO_PROPOSAL_CHOSEN for child %s: %s", c->name, text);
+}
+
+static enum step choose_proposal(struct exchange *x)
+{
+	struct v1_quick_data *d = x->data;
+	struct v1_esp_terms terms = v1_quick_terms(x);
+	struct bytes sa = exchange_body(x, V1_PAYLOAD_SA);
+
 	if (!v1_choose_esp(sa, &terms, x->engine->options.prefer_configured_proposals, &d->choice,
 		    &d->transform) ||
-		!v1_quick_take_transform(x) || load_u32(d->choice.spi.data) < 256) {
-		v1_explain(sa, &c->esp_proposals, &where, text, sizeof(text));
-		return exchange_reject(x, NO_PROPOSAL_CHOSEN,
-			"NO_PROPOSAL_CHOSEN for child %s (encapsulation mode %u): %s", c->name,
-			terms.encapsulation, text);
-	}
+		!v1_quick_take_transform(x) || load_u32(d->choice.spi.data) < 256)
+		return none_chosen(x);
 	d->deal.spi_out = load_u32(d->choice.spi.data);
 	d->deal.ke.group = d->transform.group;
 	if (d->transform.group && !chain_count(exchange_in(x), V1_PAYLOAD_KE))
@@ -197,7 +231,7 @@ static enum step agree(struct exchange *x)
 {
 	struct v1_quick_data *d = x->data;
 
-	return v1_agreement_respond(x, &d->deal.ke);
+	return agreement_respond(x, &d->deal.ke);
 }
 
 /* A responder can't change what it chose; a shorter life it says by this, RFC 2407 §4.6.3.1. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ike/v1/ikev1.h"
+#include "ike/v2/init.h"
 
 /* A flight whose exchange is over answers repeats for this long: the peer's retransmissions of a
  * message whose answer was lost take that. */
@@ -194,6 +195,21 @@ static void give_up(struct v1_flight *f)
 	intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
 }
 
+/* Nobody has answered our first message, and the peer has other addresses: phase 1 begins anew with the
+ * next. */
+static bool leave_silent(struct v1_flight *f)
+{
+	struct ike_sa *sa = f->sa;
+
+	if (f->message_id || !sa->ours || sa->ours->question_id || !init_next_remote(sa, f->tries))
+		return false;
+	f->progress = f->after = (struct v1_progress){ 0 };
+	f->waiting = false;
+	frozen_clear(&f->sent);
+	exchange_again(sa->ours);
+	return true;
+}
+
 static void flight_due(struct v1_flight *f)
 {
 	struct ike_sa *sa = f->sa;
@@ -202,7 +218,7 @@ static void flight_due(struct v1_flight *f)
 		flight_free(f);
 		return;
 	}
-	if (!f->waiting)
+	if (!f->waiting || leave_silent(f))
 		return;
 	if (f->tries >= sa->engine->options.retransmit_tries) {
 		give_up(f);

@@ -132,24 +132,30 @@ enum step init_hear_peer(struct exchange *x)
 	return STEP_NEXT;
 }
 
-bool init_leave_silent(struct ike_sa *sa)
+bool init_next_remote(struct ike_sa *sa, uint32_t tries)
 {
 	struct ike_setup *setup = sa->setup;
-	uint32_t tries = sa->engine->options.retransmit_tries;
+	uint32_t most = sa->engine->options.retransmit_tries;
 	char remote[ENDPOINT_TEXT_MAX];
 
-	if (!setup || !sa->ours || !sa->ours->unprotected || setup->peer_answered ||
-		sa->window.tries < (tries < SILENT_TRIES ? tries : SILENT_TRIES) ||
+	if (!setup || !sa->ours || setup->peer_answered ||
+		tries < (most < SILENT_TRIES ? most : SILENT_TRIES) ||
 		setup->remotes_silent + 1 >= setup->remote_count)
 		return false;
 
 	sa_tell(sa, IKE_EVENT_NOTE, 0,
 		"%s gave no answer to %s, sent %u times: going on with the next of remote_addrs",
-		endpoint_print(&sa->path.remote, remote), sa->ours->kind->name,
-		sa->window.tries + 1);
+		endpoint_print(&sa->path.remote, remote), sa->ours->kind->name, tries + 1);
 	setup->remotes_silent++;
 	sa->attempt++;
 	sa->path_known = false;
+	return true;
+}
+
+bool init_leave_silent(struct ike_sa *sa)
+{
+	if (!sa->ours || !sa->ours->unprotected || !init_next_remote(sa, sa->window.tries))
+		return false;
 	window_request_answered(sa);
 	sa->window.next_request = 0;
 	exchange_again(sa->ours);
