@@ -174,6 +174,7 @@ void child_kernel(struct child_sa *c, const struct ike_kernel_event *event)
 					.end = SA_END_FAILED });
 		break;
 	case IKE_KERNEL_MAPPING:
+		heirs_confirmed(sa); /* what they replace leads to where the peer was */
 		path_mapped(c, &event->remote);
 		break;
 	case IKE_KERNEL_SELECTORS:

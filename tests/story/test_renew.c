@@ -117,6 +117,29 @@ static void what_is_under_way_over_the_old_sa_arrives(void **state)
 	}
 }
 
+/* Seed 1795558260931487339: bob still sent over the old child, to where the peer wasn't any more. */
+static void a_nat_that_rebinds_after_a_reauthentication_costs_no_packet(void **state)
+{
+	struct story_config c = { .connection = "mobike = no", .bob_connection = "remote_addrs = %any" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_behind(s.alice, world_nat(s.w, "198.51.100.7", 0));
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 500 * NS_PER_MS);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	nat_rebind(s.w->nats[0]);
+	host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+	world_run(s.w, 100 * NS_PER_MS);
+	host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void reauth_time_is_kept(void **state)
 {
 	struct story_config c = { .alice_connection =
@@ -451,6 +474,7 @@ int main(void)
 		cmocka_unit_test(all_children_move_to_a_newly_authenticated_sa),
 		cmocka_unit_test(either_end_always_sends_what_the_other_can_read),
 		cmocka_unit_test(what_is_under_way_over_the_old_sa_arrives),
+		cmocka_unit_test(a_nat_that_rebinds_after_a_reauthentication_costs_no_packet),
 		cmocka_unit_test(reauth_time_is_kept),
 		cmocka_unit_test(the_initiator_keeps_to_the_responders_lifetime),
 		cmocka_unit_test(the_lifetime_outlasts_a_rekeyed_ike_sa),
