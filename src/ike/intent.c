@@ -62,6 +62,8 @@ void intent_add(struct ike_sa *sa, const struct intent *want)
 	if (!i)
 		return;
 	*i = *want;
+	if (!i->asked_at)
+		i->asked_at = sa->engine->now;
 	while (*link && intent_rank(*link) <= intent_rank(i))
 		link = &(*link)->next;
 	i->next = *link;

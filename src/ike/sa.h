@@ -117,6 +117,7 @@ struct intent {
 	uint32_t offer; /* and REKEY_CHILD: how many of its groups the peer has refused */
 	uint64_t command;
 	ike_time not_before;
+	ike_time asked_at; /* when it was first wanted; 0: when it is added */
 	unsigned tries;
 	enum sa_end end; /* DELETE_CHILD, DELETE_IKE: why */
 };

@@ -120,7 +120,8 @@ static void what_is_under_way_over_the_old_sa_arrives(void **state)
 /* Seed 1795558260931487339: bob still sent over the old child, to where the peer wasn't any more. */
 static void a_nat_that_rebinds_after_a_reauthentication_costs_no_packet(void **state)
 {
-	struct story_config c = { .connection = "mobike = no", .bob_connection = "remote_addrs = %any" };
+	struct story_config c = { .connection = "mobike = no",
+		.bob_connection = "remote_addrs = %any" };
 	struct story s = story_begin(SEED, &c, NULL);
 
 	(void)state;

@@ -362,6 +362,40 @@ static void a_child_that_both_make_in_different_ike_sas_is_made_once(void **stat
 	}
 }
 
+/* Seed 1017955546030773: what bob was about to create in an IKE SA of his own, when that would stand, alice
+ * has created in hers by then. */
+static void a_child_wanted_before_it_stood_in_another_ike_sa_is_made_once(void **state)
+{
+	static const char *const lines[] = {
+		"children {\n two {\n local_ts = 10.8.0.0/16\n remote_ts = 10.9.0.0/16\n }\n }\n",
+		"children {\n two {\n local_ts = 10.9.0.0/16\n remote_ts = 10.8.0.0/16\n }\n }\n",
+		"children {\n two {\n local_ts = 10.9.0.0/16\n remote_ts = 10.8.0.0/16\n start_action = start\n }\n }\n"
+	};
+	struct story_config before = { .alice_connection = lines[0], .bob_connection = lines[1] },
+			    after = { .bob_connection = lines[2],
+				    .bob_child = "start_action = start" };
+	char text[8192];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		struct story s = story_begin(SEED + i, &before, NULL);
+
+		host_initiate_ike(s.alice, "net");
+		world_run(s.w, 10 * NS_PER_SECOND);
+		host_terminate(s.alice, NULL, "net");
+		host_terminate(s.alice, NULL, "two");
+		world_run(s.w, 10 * NS_PER_SECOND);
+		host_reload(s.bob, story_text(&after, false, text, sizeof(text)));
+		world_run(s.w, i * 3 * NS_PER_MS);
+		host_initiate(s.alice, "net");
+		world_run(s.w, 30 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_children(s.alice), 2);
+		STORY_EQUAL(s, host_children(s.bob), 2);
+		STORY_EQUAL(s, s.alice->done_ok, 4);
+		story_end(&s);
+	}
+}
+
 /* Alice moves while both of two stand, and sets up each anew. */
 static void one_of_two_stays_though_both_are_set_up_anew(void **state)
 {
@@ -426,6 +460,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_does_not_know_the_rule_leaves_it_to_us),
 		cmocka_unit_test(the_deleted_one_is_not_set_up_again),
 		cmocka_unit_test(a_child_that_both_make_in_different_ike_sas_is_made_once),
+		cmocka_unit_test(a_child_wanted_before_it_stood_in_another_ike_sa_is_made_once),
 		cmocka_unit_test(one_of_two_stays_though_both_are_set_up_anew),
 		cmocka_unit_test(one_of_two_stays_though_children_cross_in_both),
 		cmocka_unit_test(never_leaves_both),

@@ -36,7 +36,6 @@ static const struct message_rule response = { "CREATE_CHILD_SA response", reques
 
 struct create_data {
 	struct child_deal deal;
-	ike_time asked_at;        /* for a new child: when we began to */
 	uint16_t error;           /* the peer's refusal */
 	uint32_t rival;           /* what the peer's exchange for the same child made; 0: none */
 	struct bytes rival_nonce; /* the lower one of that exchange */
@@ -126,8 +125,6 @@ static enum step prepare_new(struct exchange *x)
 	if (made_already(x))
 		return STEP_END;
 	d->deal.config = x->intent->config;
-	if (!d->asked_at)
-		d->asked_at = x->engine->now;
 	if (!d->deal.ni.size) {
 		d->deal.ni = nonce_new(x);
 		d->deal.ke.group = deal_first_group(d->deal.config);
@@ -330,13 +327,14 @@ static bool covered_already(struct exchange *x)
 	return false;
 }
 
-/* The same child, which has come to stand in another IKE SA. */
+/* The same child, which has come to stand in another IKE SA since we wanted it. */
 static struct child_sa *elsewhere(struct exchange *x)
 {
 	struct create_data *d = x->data;
 
-	return d->deal.rekeys_id || rival(x) ? NULL
-					     : twins_other_child(x->sa, &d->deal, d->asked_at);
+	return d->deal.rekeys_id || rival(x)
+		? NULL
+		: twins_other_child(x->sa, &d->deal, x->intent->asked_at);
 }
 
 static enum step install(struct exchange *x)

@@ -285,14 +285,16 @@ static void done(struct exchange *x)
 		intent_add(sa,
 			&(struct intent){ .kind = INTENT_CREATE_CHILD,
 				.config = d->deal.config,
-				.command = command });
+				.command = command,
+				.asked_at = sa->begun_at });
 		return;
 	}
 	if (d->child_error == SINGLE_PAIR_REQUIRED && deal_single_pair(x, &d->deal)) {
 		intent_add(sa,
 			&(struct intent){ .kind = INTENT_CREATE_CHILD,
 				.config = d->deal.config,
-				.command = command });
+				.command = command,
+				.asked_at = sa->begun_at });
 		return;
 	}
 	if (d->child_error) {
