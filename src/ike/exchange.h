@@ -44,6 +44,7 @@ struct exchange_kind {
 	const struct round *rounds;
 	size_t round_count;
 	size_t data_size; /* of the exchange's own struct */
+	bool replaces_sa; /* the peer's: another IKE SA takes this one's place when it ends */
 	/* Called once when it ends without having run to its end: abandoned by the window, refused
 	 * by the peer, its SA gone. `why` is for people. */
 	void (*failed)(struct exchange *x, const char *why);

@@ -78,10 +78,19 @@ static bool peer_creates(const struct ike_sa *sa)
 	return sa->theirs && sa->theirs->kind->type == sa->protocol->creates;
 }
 
-/* Nor while the peer may not have our response to its rekeying of a child: it deletes the old one
- * when it has. If a new IKE SA came before, it would never ask for that response again, and we would
- * have a child that it doesn't know. A peer that leaves its old one undeleted doesn't hold us up for
- * long. */
+/* A child isn't touched while the peer rekeys the IKE SA: we would have to refuse that, RFC 7296
+ * §2.25.2, and what is wanted goes along to the new one. */
+static bool peer_replaces(const struct ike_sa *sa, const struct intent *i)
+{
+	return sa->theirs && sa->theirs->kind->replaces_sa &&
+		(i->kind == INTENT_CREATE_CHILD || i->kind == INTENT_REKEY_CHILD ||
+			i->kind == INTENT_DELETE_CHILD);
+}
+
+/* The IKE SA waits, too, while the peer may not have our response to its rekeying of a child: it
+ * deletes the old one when it has. If a new IKE SA came before, it would never ask for that response
+ * again, and we would have a child that it doesn't know. A peer that leaves its old one undeleted
+ * doesn't hold us up for long. */
 static ike_time peer_done_at(const struct ike_sa *sa)
 {
 	ike_time at = 0;
@@ -102,7 +111,7 @@ static ike_time intent_ready_at(const struct ike_sa *sa, const struct intent *i)
 
 static bool intent_allowed(const struct ike_sa *sa, const struct intent *i)
 {
-	if (i->kind == INTENT_REKEY_IKE && peer_creates(sa))
+	if ((i->kind == INTENT_REKEY_IKE && peer_creates(sa)) || peer_replaces(sa, i))
 		return false;
 	switch (sa->state) {
 	case IKE_ESTABLISHED:

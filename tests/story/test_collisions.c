@@ -411,6 +411,34 @@ static void rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_close_a_child(void **
 	peer_rekeys_the_ike_sa_while_we(alice_closes, 0, 2);
 }
 
+/* Seeds 1795558185653404035 and others: children that are rekeyed all the time left no moment for the IKE
+ * SA, where answers take long. What isn't sent yet is no exchange that the peer's could cross. */
+static void what_we_only_prepare_does_not_keep_the_peer_from_rekeying_the_ike_sa(void **state)
+{
+	(void)state;
+	for (unsigned ms = 0; ms < 2400; ms += 100) {
+		struct story s = story_established(SEED + ms, NULL);
+
+		s.w->faults.answer_delay_ns = 900 * NS_PER_MS;
+		if (ms >= 800)
+			host_rekey(s.bob, "net", NULL);
+		else
+			host_rekey(s.alice, NULL, "net");
+		world_run(s.w, (ms >= 800 ? ms - 800 : 800 - ms) * NS_PER_MS);
+		if (ms >= 800)
+			host_rekey(s.alice, NULL, "net");
+		else
+			host_rekey(s.bob, "net", NULL);
+		world_run(s.w, LONG);
+		STORY_TRUE(s, !laddered(&s, "", "TEMPORARY_FAILURE"));
+		story_up(&s, 1);
+		STORY_EQUAL(s, s.bob->ike_rekeyed, 1);
+		STORY_EQUAL(s, s.alice->child_rekeyed, 1);
+		STORY_EQUAL(s, s.alice->done_ok + s.bob->done_ok, 3);
+		story_end(&s);
+	}
+}
+
 /* §2.25.2 */
 
 static void rfc7296_2_25_2_peer_rekeys_an_ike_sa_that_we_close_gets_TEMPORARY_FAILURE(void **state)
@@ -714,6 +742,8 @@ int main(void)
 		cmocka_unit_test(rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_create_a_child),
 		cmocka_unit_test(rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_rekey_a_child),
 		cmocka_unit_test(rfc7296_2_25_1_peer_rekeys_the_ike_sa_while_we_close_a_child),
+		cmocka_unit_test(
+			what_we_only_prepare_does_not_keep_the_peer_from_rekeying_the_ike_sa),
 		cmocka_unit_test(
 			rfc7296_2_25_2_peer_rekeys_an_ike_sa_that_we_close_gets_TEMPORARY_FAILURE),
 		cmocka_unit_test(

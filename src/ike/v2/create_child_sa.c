@@ -516,14 +516,6 @@ static bool ours_is(const struct ike_sa *sa, const struct exchange_kind *kind)
 	return sa->ours && sa->ours->kind == kind && sa->ours->round > 0;
 }
 
-static bool ours_is_of_child(const struct ike_sa *sa)
-{
-	const struct exchange_kind *kind = sa->ours ? sa->ours->kind : NULL;
-
-	return kind == &create_child_initiator || kind == &rekey_child_initiator ||
-		kind == &delete_child_initiator;
-}
-
 static bool makes_child(const struct ike_sa *sa)
 {
 	return ours_is(sa, &create_child_initiator) || ours_is(sa, &rekey_child_initiator);
@@ -555,7 +547,7 @@ enum collision_verdict request_collides(
 		.ike_being_deleted = ours_is(sa, &delete_ike_initiator),
 		.ike_rekeyed = sa->state == IKE_REKEYED || sa->successor ||
 			(ours_is(sa, &rekey_ike_initiator) && rival_stands_by(sa)),
-		.child_exchange = ours_is_of_child(sa),
+		.child_exchange = makes_child(sa) || ours_is(sa, &delete_child_initiator),
 		.child_being_made = makes_child(sa),
 		.child_found = child != NULL,
 		.child_being_rekeyed = child && being_rekeyed(sa, child),
@@ -572,6 +564,24 @@ void create_spi_deleted(struct ike_sa *sa, uint32_t spi)
 
 	if (d && d->deleted_count < DELETED_MAX)
 		d->deleted[d->deleted_count++] = spi;
+}
+
+void create_put_off(struct ike_sa *sa)
+{
+	struct exchange *x = sa->ours;
+	struct intent again;
+	struct child_sa *old;
+
+	if (!x || x->round > 0 ||
+		(x->kind != &create_child_initiator && x->kind != &rekey_child_initiator))
+		return;
+	old = rekeyed_child(x);
+	if (old && old->state == IKE_CHILD_REKEYING)
+		old->state = IKE_CHILD_INSTALLED;
+	again = *x->intent;
+	again.next = NULL;
+	exchange_free(x);
+	intent_add(sa, &again);
 }
 
 static uint32_t children_count(const struct ike_sa *sa)

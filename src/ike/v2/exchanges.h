@@ -41,6 +41,10 @@ enum collision_verdict request_collides(
  * response is late. */
 void create_spi_deleted(struct ike_sa *sa, uint32_t spi);
 
+/* The peer rekeys the IKE SA: a child that we were preparing to create or to rekey waits for that, as the
+ * peer knows nothing of it yet. */
+void create_put_off(struct ike_sa *sa);
+
 /* The peer decided, or ended the old IKE SA, before our rekeying of it came to an end: what its own
  * rekeying made takes over. */
 void rekey_ike_forget(struct ike_sa *old);

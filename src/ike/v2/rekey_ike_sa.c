@@ -455,6 +455,7 @@ static enum step choose(struct exchange *x)
 	}
 	d->ke.group = proposal_id(&d->chosen, TRANSFORM_KE);
 	d->ni = exchange_keep(x, exchange_body(x, PAYLOAD_NONCE));
+	create_put_off(x->sa);
 	return agreement_check_group(x, &d->ke);
 }
 
@@ -518,6 +519,7 @@ static const struct round responder_rounds[] = { { &request, responder_steps, &r
 const struct exchange_kind rekey_ike_responder = {
 	.name = "CREATE_CHILD_SA",
 	.type = CREATE_CHILD_SA,
+	.replaces_sa = true,
 	.rounds = responder_rounds,
 	.round_count = 1,
 	.data_size = sizeof(struct rekey_data),
