@@ -623,6 +623,35 @@ static void both_create_the_same_child_at_once_and_one_stays(void **state)
 	}
 }
 
+/* Seed 1795558718472253092: alice's request has been answered before she answers bob's, for whom the two
+ * cross. */
+static void both_create_the_same_child_at_once_and_answer_late(void **state)
+{
+	struct story_config c = { .alice_connection = SECOND("10.8.0.0/16", "10.9.0.0/16"),
+		.bob_connection = SECOND("10.9.0.0/16", "10.8.0.0/16") };
+
+	(void)state;
+	for (unsigned late = 0; late < 3000; late += 100) {
+		struct story s = story_established(SEED + late, &c);
+
+		s.w->faults.answer_delay_ns = 900 * NS_PER_MS;
+		host_initiate(s.alice, "two");
+		world_run(s.w, 300 * NS_PER_MS);
+		host_initiate(s.bob, "two");
+		world_run(s.w, 800 * NS_PER_MS);
+		s.w->faults.delay_ns = late * NS_PER_MS; /* bob's request goes another way */
+		world_run(s.w, 200 * NS_PER_MS);
+		s.w->faults.delay_ns = 10 * NS_PER_MS;
+		world_run(s.w, 20 * NS_PER_SECOND);
+		story_up(&s, 2);
+		world_run(s.w, LONG);
+		story_up(&s, 2);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		STORY_EQUAL(s, s.alice->done_failed + s.bob->done_failed, 0);
+		story_end(&s);
+	}
+}
+
 /* Bob rekeys the child, and Alice's response gets lost: he doesn't know the new child. */
 static struct story response_lost(void)
 {
@@ -714,6 +743,7 @@ int main(void)
 		cmocka_unit_test(what_the_peer_created_while_we_prepared_is_not_created_twice),
 		cmocka_unit_test(both_rekey_a_child_that_ends_meanwhile),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),
+		cmocka_unit_test(both_create_the_same_child_at_once_and_answer_late),
 		cmocka_unit_test(
 			rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant),
 		cmocka_unit_test(

@@ -19,6 +19,7 @@
 
 #define RETRY_NS    (2 * NS_PER_SECOND) /* after TEMPORARY_FAILURE, and up to as much again: §2.25 */
 #define RETRIES_MAX 10
+#define CROSSES_NS  (6 * NS_PER_SECOND) /* a request may be under way, with one retransmission */
 
 static const struct payload_rule request_payloads[] = {
 	{ PAYLOAD_SA, 1, 1 },
@@ -36,6 +37,7 @@ static const struct message_rule response = { "CREATE_CHILD_SA response", reques
 
 struct create_data {
 	struct child_deal deal;
+	ike_time came_at;         /* as responder: the request */
 	uint16_t error;           /* the peer's refusal */
 	uint32_t rival;           /* what the peer's exchange for the same child made; 0: none */
 	struct bytes rival_nonce; /* the lower one of that exchange */
@@ -633,6 +635,7 @@ static enum step find_rekeyed(struct exchange *x)
 			x->engine->options.children_max);
 	if (c)
 		rekeys(d, c);
+	d->came_at = x->engine->now;
 	return STEP_NEXT;
 }
 
@@ -685,6 +688,20 @@ static bool creates_too(const struct ike_sa *sa, const struct child_deal *deal)
 		strcmp(od->deal.config->name, deal->config->name) == 0;
 }
 
+/* Ours for the same child has just been answered: for the peer the two crossed, which isn't to be seen here
+ * any more, or it wouldn't have asked. When it comes again it has ours. */
+static bool made_meanwhile(const struct exchange *x)
+{
+	const struct create_data *d = x->data;
+
+	for (const struct child_sa *c = d->deal.rekeys_id ? NULL : x->sa->children; c; c = c->next)
+		if (!c->made_by && !c->predecessor && c->installed_at + CROSSES_NS >= d->came_at &&
+			child_carries(c) && c->config == d->deal.config && is_twin(&d->deal, c))
+			return true;
+
+	return false;
+}
+
 static enum step build_response(struct exchange *x)
 {
 	struct create_data *d = x->data;
@@ -698,6 +715,9 @@ static enum step build_response(struct exchange *x)
 	if (verdict == COLLISION_LATER)
 		return exchange_reject(x, TEMPORARY_FAILURE,
 			"the peer's request crosses one of ours: it is to come again");
+	if (made_meanwhile(x))
+		return exchange_reject(x, TEMPORARY_FAILURE,
+			"the child that the peer asks for has come to stand by a request of ours");
 	d->deal.nr = nonce_new(x);
 	d->deal.redundant = verdict == COLLISION_COMPARE;
 	made = deal_install(x, &d->deal);
