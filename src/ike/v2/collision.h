@@ -17,7 +17,7 @@ struct collision_facts {
 	bool ike_being_rekeyed; /* by us: our request is out */
 	bool ike_being_deleted;
 	bool ike_rekeyed;      /* a successor stands already */
-	bool child_exchange;   /* ours creates, rekeys or deletes a child */
+	bool child_exchange;   /* ours creates, rekeys or deletes a child: our request is out */
 	bool child_being_made; /* ours creates or rekeys one: its response may be on its way */
 	bool child_found;      /* REKEY_CHILD, DELETE_CHILD: the request names one that we have */
 	bool child_being_rekeyed; /* by us: our request is out */
