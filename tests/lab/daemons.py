@@ -182,10 +182,11 @@ class Tern(Daemon):
 
 class Charon(Daemon):
     kind = 'charon'
+    plugins = PLUGINS
 
     def launch(self):
         settings = {
-            'load': PLUGINS,
+            'load': self.plugins,
             'delete_rekeyed_delay': 1,
             'retransmit_timeout': 1,
             'filelog': {'stderr': {'time_format': '%T', 'flush_line': True, 'default': 1, 'ike': 2, 'net': 1,

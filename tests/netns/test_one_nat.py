@@ -38,12 +38,29 @@ print(answer.decode().split(" at ")[1])
 """
 
 
+# As in docs/l2tp.md.
+NEVER_IN_THE_CLEAR = """
+table inet l2tp {
+    chain input {
+        type filter hook input priority filter
+        udp dport 1701 iifname != "tern0" drop
+    }
+    chain output {
+        type filter hook output priority filter
+        udp sport 1701 oifname != "tern0" drop
+    }
+}
+"""
+
+
 @pytest.fixture
 def site(bench):
-    """The router translates, and knows the way to alice."""
+    """The router translates, and knows the way to alice; the server speaks L2TP through IPsec alone."""
     bench.lab.hide('moon')
     bench.lab['router'].run('ip', 'route', 'add', '10.1.0.0/24', 'via', OUTER['moon', 4])
+    bench.lab['sun'].run('nft', '-f', '-', input=NEVER_IN_THE_CLEAR)
     yield bench
+    bench.lab['sun'].run('nft', 'flush', 'ruleset')
     bench.lab['router'].run('ip', 'route', 'del', '10.1.0.0/24')
 
 

@@ -238,6 +238,52 @@ static void a_client_that_names_itself_in_place_of_its_address(void **state)
 	story_end(&s);
 }
 
+/* charon answers with the addresses that it sees. Other ports than ours would be something else. */
+static const char *answered;
+void __real_v1_put(struct exchange *x, uint8_t type, struct bytes body);
+void __wrap_v1_put(struct exchange *x, uint8_t type, struct bytes body);
+
+void __wrap_v1_put(struct exchange *x, uint8_t type, struct bytes body)
+{
+	struct v1_id id;
+	struct address seen;
+	uint8_t other[8];
+
+	if (type == V1_PAYLOAD_ID && answered && !x->initiator && v1_id_decode(body, &id) &&
+		id.type == V1_ID_IPV4_ADDR && id.value.data[0] == 10 &&
+		address_parse(answered, &seen) == 0) {
+		memcpy(other, body.data, 4);
+		memcpy(other + 4, seen.octets, 4);
+		if (other[4] == 0)
+			other[3] ^= 1;
+		body = BYTES_OF(other);
+	}
+	__real_v1_put(x, type, body);
+}
+
+static void a_server_that_answers_with_the_addresses_that_it_sees(void **state)
+{
+	static const char *const answers[] = { OUTSIDE, "0.0.0.0" };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct story_config c = { .connection = V1_KEYS, .child = TRANSPORT };
+		struct nat *nat;
+		struct story s = behind(&c, &nat);
+
+		answered = answers[i];
+		host_initiate(s.alice, "net");
+		world_run(s.w, 10 * NS_PER_SECOND);
+		answered = NULL;
+		STORY_EQUAL(s, host_children(s.alice), i == 0);
+		if (i == 0)
+			packets_between(&s, OUTSIDE, STORY_BOB);
+		else
+			STORY_TRUE(s, strstr(s.alice->last_done, "with other selectors"));
+		story_end(&s);
+	}
+}
+
 /* A third host, behind the same box as alice. */
 static struct host *carol(struct story *s, const struct story_config *config)
 {
@@ -316,6 +362,39 @@ static void two_clients_behind_one_nat_in_transport_mode(void **state)
 	story_end(&s);
 }
 
+/* The address that a client has at home is its identity, too, and many homes have the same. */
+static void two_clients_with_the_same_address_behind_different_nats(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS "unique = never",
+		.child = TRANSPORT,
+		.bob_connection = "remote_addrs = %any" };
+	struct nat *nat;
+	struct story s = behind(&c, &nat);
+	char text[8192];
+	struct host *other;
+
+	(void)state;
+	c.alice_address = INSIDE;
+	other = world_host(s.w, "carol", INSIDE, story_text(&c, true, text, sizeof(text)), NULL);
+	host_behind(other, world_nat(s.w, "203.0.113.9", 0));
+	for (unsigned i = 0; i < 2; i++) {
+		host_initiate(i ? other : s.alice, "net");
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_children(s.bob), i + 1);
+	}
+	host_rekey(s.alice, NULL, "net");
+	host_rekey(other, NULL, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	packets_between(&s, OUTSIDE, STORY_BOB);
+	host_packet(s.bob, STORY_BOB, "203.0.113.9");
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, other->traffic.delivered, 1);
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	STORY_EQUAL(s, host_children(s.bob), 2);
+	STORY_EQUAL(s, s.bob->child_down + s.alice->child_down + other->child_down, 0);
+	story_end(&s);
+}
+
 /* Another message than its sender meant, but no HASH covers the header. */
 static void the_commit_bit_changes_nothing(void **state)
 {
@@ -351,8 +430,10 @@ int main(void)
 		cmocka_unit_test(drafts_02_and_03_with_their_own_numbers),
 		cmocka_unit_test(drafts_without_a_nat_stay_at_port_500),
 		cmocka_unit_test(a_client_that_names_itself_in_place_of_its_address),
+		cmocka_unit_test(a_server_that_answers_with_the_addresses_that_it_sees),
 		cmocka_unit_test(two_clients_behind_one_nat),
 		cmocka_unit_test(two_clients_behind_one_nat_in_transport_mode),
+		cmocka_unit_test(two_clients_with_the_same_address_behind_different_nats),
 		cmocka_unit_test(the_commit_bit_changes_nothing),
 	};
 

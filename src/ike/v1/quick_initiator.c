@@ -189,6 +189,31 @@ static void read_lifetime(struct exchange *x)
 		d->transform.life_seconds = life.seconds;
 }
 
+static bool selector_of_id(struct bytes body, struct selector *ret)
+{
+	struct v1_id id;
+
+	return v1_id_decode(body, &id) && v1_id_to_selector(&id, ret) &&
+		address_equal(&ret->first, &ret->last);
+}
+
+/* The responder repeats what we offered; in transport mode through a NAT charon names the addresses that it
+ * sees instead, which are the same hosts. */
+static bool repeats(const struct exchange *x, struct bytes ours, const struct payload *theirs)
+{
+	const struct v1_quick_data *d = x->data;
+	bool nat = x->sa->nat_local || x->sa->nat_remote;
+	struct selector offered, answered;
+
+	if (!theirs || bytes_equal(theirs->body, ours))
+		return true;
+	return nat && d->deal.mode == CHILD_TRANSPORT && selector_of_id(ours, &offered) &&
+		selector_of_id(theirs->body, &answered) && offered.family == answered.family &&
+		offered.protocol == answered.protocol &&
+		offered.port_first == answered.port_first &&
+		offered.port_last == answered.port_last;
+}
+
 static enum step read_second(struct exchange *x)
 {
 	struct v1_quick_data *d = x->data;
@@ -203,8 +228,7 @@ static enum step read_second(struct exchange *x)
 		return exchange_reject(x, NO_PROPOSAL_CHOSEN,
 			"the peer chose a transform for child %s that we did not offer",
 			d->deal.config->name);
-	if ((id_i && !bytes_equal(id_i->body, d->id_i)) ||
-		(id_r && !bytes_equal(id_r->body, d->id_r)))
+	if (!repeats(x, d->id_i, id_i) || !repeats(x, d->id_r, id_r))
 		return exchange_reject(x, TS_UNACCEPTABLE,
 			"the peer answered with other selectors for child %s than we offered",
 			d->deal.config->name);
