@@ -114,4 +114,4 @@ class Xl2tpd:
 
     def session(self):
         """Wait for the session of a client; the address that it has within."""
-        return next(iter(wait_for(self.addresses, f'a PPP session on {self.host.name}', 60).values()))[0]
+        return next(iter(wait_for(self.addresses, f'a PPP session on {self.host.name}', 180).values()))[0]

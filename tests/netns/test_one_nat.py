@@ -22,18 +22,23 @@ while True:
     s.sendto(said + b" at " + str(whence).encode(), whence)
 """
 
+# Until each question has its answer; and none is somebody else's.
 ASKS = """
 import socket, sys, time
-address, port, name, wait = sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4])
+address, port, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind((address, port))
+s.settimeout(5)
 for i in range(20):
-    said = f"{name} {i}".encode()
-    s.sendto(said, ("172.16.2.1", 1701))
-    s.settimeout(20)
-    answer = s.recv(200)
-    assert answer.startswith(said + b" at "), answer
-    time.sleep(wait)
+    said, answer = f"{name} {i}".encode(), b""
+    while not answer.startswith(said + b" at "):
+        s.sendto(said, ("172.16.2.1", 1701))
+        try:
+            answer = s.recv(200)
+            assert answer.startswith(name.encode() + b" "), answer
+        except TimeoutError:
+            pass
+    time.sleep(0.01)
 print(answer.decode().split(" at ")[1])
 """
 
@@ -75,8 +80,8 @@ def serve(bench):
     return server
 
 
-def ask(bench, host, address, port, wait=0.01):
-    asking = bench.lab[host].start('/usr/bin/python3', '-c', ASKS, address, port, host, wait,
+def ask(bench, host, address, port):
+    asking = bench.lab[host].start('/usr/bin/python3', '-c', ASKS, address, port, host,
                                    log=bench.lab.fresh_log(f'asks-{host}'))
     bench.lab.helpers.append(asking)
     return asking
@@ -125,8 +130,8 @@ def test_what_has_other_ports_goes_as_ever(site):
     for host in ('moon', 'alice'):
         ping = site.lab.ping(host, OUTER['sun', 4])
         assert ping.returncode == 0, ping.stdout
-        site.lab.transfer(100_000, source=host, target='sun', address=OUTER['sun', 4])
-    assert int(ends['sun'].the_child()['packets-in']) == 20
+        site.lab.transfer(1_000_000, source=host, target='sun', address=OUTER['sun', 4])
+    assert 20 <= int(ends['sun'].the_child()['packets-in']) < 100
     rules = site.lab['sun'].run('ip', 'rule').stdout
     assert 'sport 1701' in rules and 'ipproto udp' in rules, rules
     ends['moon'].end(signal.SIGKILL)
