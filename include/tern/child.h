@@ -32,6 +32,7 @@ struct child_spec {
 	bool esn;
 	bool encap;    /* ESP in UDP (RFC 3948) on path's ports; else IP protocol 50 */
 	bool peer_nat; /* the peer is behind a NAT, and shares path.remote's address with others */
+	uint64_t peer_key; /* the same for all that are between the same two identities */
 	struct ike_path path;
 	uint32_t spi_in;  /* ours: what the peer puts into packets to us */
 	uint32_t spi_out; /* the peer's */

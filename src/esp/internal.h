@@ -163,8 +163,8 @@ uint16_t track_inbound(struct esp *esp, ike_time now, const struct child *c, con
 struct child *track_outbound(struct esp *esp, ike_time now, struct flow *f);
 /* Puts a port into the header of TCP or UDP, and mends its checksum. */
 void track_show(uint8_t *upper, const struct flow *f, size_t at, uint16_t port);
-void tracks_move(struct esp *esp, const struct endpoint *from, const struct endpoint *to);
-void tracks_leave(struct esp *esp, const struct endpoint *peer); /* where it has no SA left */
+void tracks_move(struct esp *esp, const struct child *c, const struct endpoint *to);
+void tracks_leave(struct esp *esp, const struct child *gone); /* where its peer has no SA left */
 void tracks_clear(struct esp *esp);
 
 /* packet.c */

@@ -348,7 +348,7 @@ int esp_update_path(struct esp *esp, const struct child_spec *spec)
 	if (!path_is_valid(&spec->path))
 		return -EINVAL;
 
-	tracks_move(esp, &c->spec.path.remote, &spec->path.remote);
+	tracks_move(esp, c, &spec->path.remote);
 	c->spec.path = spec->path;
 	c->spec.encap = spec->encap;
 	c->spec.peer_nat = spec->peer_nat;
@@ -384,7 +384,7 @@ int esp_remove(struct esp *esp, uint32_t child_id)
 	table_take(esp->by_id, key_of(child_id, key));
 	table_take(esp->by_spi, key_of(c->spec.spi_in, key));
 	policy_leave(esp, c->policy, c);
-	tracks_leave(esp, &c->spec.path.remote);
+	tracks_leave(esp, c);
 	child_free(c);
 	return 0;
 }

@@ -2,10 +2,11 @@
  * what they send may be alike up to the ports (two Windows clients of L2TP: 1701 to 1701). Answers have
  * to find the right SA, RFC 3948 §5.2. As a NAT box would do it, each flow of such a peer is remembered
  * when a packet of it comes in, and shown with another port where another peer's looks the same; what goes
- * out to that port goes to the peer and the port that it came from. A peer is known by where its ESP
- * comes from, which outlives its SAs and follows them when it changes. */
+ * out to that port goes to the peer and the port that it came from. A peer is known by who it has proved to
+ * be and by where its ESP comes from: that outlives its SAs, and follows them when it moves. */
 #include "esp/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define TRACKS_MAX      4096
@@ -15,11 +16,16 @@
 #define PORT_TRIES      64
 #define KEY_BYTES       48
 
+struct peer {
+	uint64_t key; /* of the spec: who */
+	struct endpoint at;
+};
+
 struct track {
 	struct track *next, **link; /* in esp->tracks, the latest used first */
-	struct endpoint peer;       /* where its ESP comes from */
-	struct flow flow;           /* as it comes in, from the peer */
-	uint16_t shown;             /* the peer's port as our host sees it */
+	struct peer peer;
+	struct flow flow; /* as it comes in, from the peer */
+	uint16_t shown;   /* the peer's port as our host sees it */
 	ike_time used_at;
 };
 
@@ -27,24 +33,31 @@ struct key {
 	uint8_t octets[KEY_BYTES];
 };
 
-/* Of a flow as our host sees it; with `peer`, as it comes from there. */
-static struct key key_of(const struct flow *f, uint16_t port, const struct endpoint *peer)
+static struct peer peer_of(const struct child_spec *s)
+{
+	return (struct peer){ .key = s->peer_key, .at = s->path.remote };
+}
+
+static bool same_peer(const struct peer *a, const struct peer *b)
+{
+	return a->key == b->key && endpoint_equal(&a->at, &b->at);
+}
+
+/* Of a flow as our host sees it; with `peer`, as it comes from there: what its address is, the flow says. */
+static struct key key_of(const struct flow *f, uint16_t port, const struct peer *peer)
 {
 	struct key key = { 0 };
 	struct writer w = writer_of(key.octets, sizeof(key.octets));
-	struct bytes from = peer ? address_bytes(&peer->address) : BYTES_EMPTY;
 
 	write_u8(&w, f->protocol);
 	write_u8(&w, f->family | (peer ? 0x80 : 0));
 	write_u16(&w, f->destination_port);
 	write_u16(&w, port);
-	write_u16(&w, peer ? peer->port : 0);
+	write_u16(&w, peer ? peer->at.port : 0);
+	write_u64(&w, peer ? peer->key : 0);
 	write_bytes(&w, address_bytes(&f->source));
 	write_bytes(&w, address_bytes(&f->destination));
-	if (from.size ==
-		16) /* no room for all of it, and that two NATs differ in this is rare enough */
-		from = BYTES(from.data + 8, 8);
-	write_bytes(&w, from);
+	assert(writer_ok(&w));
 	return key;
 }
 
@@ -97,14 +110,14 @@ void tracks_clear(struct esp *esp)
 
 /* The peer's oldest goes where it has too many, so that no peer's flows push out another's until there
  * are too many peers. */
-static void make_room(struct esp *esp, const struct endpoint *peer)
+static void make_room(struct esp *esp, const struct peer *peer)
 {
 	struct track *oldest = NULL, *own = NULL;
 	size_t count = 0;
 
 	for (struct track *t = esp->tracks; t; t = t->next) {
 		oldest = t;
-		if (!endpoint_equal(&t->peer, peer))
+		if (!same_peer(&t->peer, peer))
 			continue;
 		own = t;
 		count++;
@@ -144,7 +157,7 @@ static uint16_t port_choose(struct esp *esp, ike_time now, const struct flow *f)
 }
 
 static struct track *track_new(
-	struct esp *esp, ike_time now, const struct endpoint *peer, const struct flow *f)
+	struct esp *esp, ike_time now, const struct peer *peer, const struct flow *f)
 {
 	struct key came = key_of(f, f->source_port, peer), shown;
 	struct track *t;
@@ -188,8 +201,8 @@ static bool has_track(const struct flow *f)
 
 uint16_t track_inbound(struct esp *esp, ike_time now, const struct child *c, const struct flow *f)
 {
-	const struct endpoint *peer = &c->spec.path.remote;
-	struct key key = key_of(f, f->source_port, peer);
+	const struct peer peer = peer_of(&c->spec);
+	struct key key = key_of(f, f->source_port, &peer);
 	struct track *t;
 
 	if (!is_tracked(&c->spec) || !has_track(f))
@@ -198,19 +211,24 @@ uint16_t track_inbound(struct esp *esp, ike_time now, const struct child *c, con
 	if (t)
 		use(esp, now, t);
 	else
-		t = track_new(esp, now, peer, f);
+		t = track_new(esp, now, &peer, f);
 	return t ? t->shown : f->source_port;
 }
 
+static bool is_with(const struct child *c, const struct peer *peer)
+{
+	const struct peer its = peer_of(&c->spec);
+
+	return same_peer(&its, peer);
+}
+
 /* The newest SA to the peer that takes it. */
-static struct child *child_to(
-	const struct esp *esp, const struct endpoint *peer, const struct flow *f)
+static struct child *child_to(const struct esp *esp, const struct peer *peer, const struct flow *f)
 {
 	struct child *found = NULL;
 
 	for (struct child *c = esp->children; c; c = c->next)
-		if (c->out.sealer && is_tracked(&c->spec) &&
-			endpoint_equal(&c->spec.path.remote, peer) &&
+		if (c->out.sealer && is_tracked(&c->spec) && is_with(c, peer) &&
 			selectors_fit(&c->spec.local, &c->spec.remote, f) &&
 			(!found || c->out_order > found->out_order))
 			found = c;
@@ -243,37 +261,39 @@ struct child *track_outbound(struct esp *esp, ike_time now, struct flow *f)
 	return c;
 }
 
-/* Its flows go on from there; where it goes nobody was, or what is known of that is over. */
-void tracks_move(struct esp *esp, const struct endpoint *from, const struct endpoint *to)
+/* Its flows go on from there. */
+void tracks_move(struct esp *esp, const struct child *c, const struct endpoint *to)
 {
+	const struct peer from = peer_of(&c->spec), then = { .key = from.key, .at = *to };
 	struct track *next;
 
-	if (endpoint_equal(from, to))
+	if (same_peer(&from, &then))
 		return;
 	for (struct track *t = esp->tracks; t; t = next) {
-		struct key was = key_of(&t->flow, t->flow.source_port, from),
-			   is = key_of(&t->flow, t->flow.source_port, to);
+		struct key was = key_of(&t->flow, t->flow.source_port, &from),
+			   is = key_of(&t->flow, t->flow.source_port, &then);
 
 		next = t->next;
-		if (!endpoint_equal(&t->peer, from))
+		if (!same_peer(&t->peer, &from))
 			continue;
 		table_take(esp->by_flow, BYTES_OF(was.octets));
-		t->peer = *to;
+		t->peer = then;
 		if (table_put(esp->by_flow, BYTES_OF(is.octets), t) < 0)
 			forget(esp, t);
 	}
 }
 
-void tracks_leave(struct esp *esp, const struct endpoint *peer)
+void tracks_leave(struct esp *esp, const struct child *gone)
 {
+	const struct peer peer = peer_of(&gone->spec);
 	struct track *next;
 
 	for (const struct child *c = esp->children; c; c = c->next)
-		if (endpoint_equal(&c->spec.path.remote, peer))
+		if (is_with(c, &peer))
 			return;
 	for (struct track *t = esp->tracks; t; t = next) {
 		next = t->next;
-		if (endpoint_equal(&t->peer, peer))
+		if (same_peer(&t->peer, &peer))
 			forget(esp, t);
 	}
 }

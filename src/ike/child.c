@@ -9,6 +9,7 @@
 #include "ike/liveness.h"
 #include "ike/narrow.h"
 #include "ike/negotiate.h"
+#include "ike/peers.h"
 #include "ike/supervise.h"
 #include "ike/trap.h"
 #include "ike/v2/child_notifies.h"
@@ -693,6 +694,7 @@ static struct child_spec deal_spec(struct exchange *x, const struct child_deal *
 		.esn = proposal_id(&deal->chosen, TRANSFORM_ESN) == ESN_YES,
 		.encap = path_encap(sa),
 		.peer_nat = sa->mobility.traffic.nat_remote,
+		.peer_key = peers_key(sa),
 		.path = sa->mobility.traffic.path,
 		.spi_in = deal->spi_in,
 		.spi_out = deal->spi_out,

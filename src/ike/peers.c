@@ -9,7 +9,7 @@ struct peer {
 
 /* Identities may be long and are the peer's choice: their keyed hash is what is looked up, and each
  * SA found is compared. */
-static uint64_t peer_key(const struct ike_sa *sa)
+uint64_t peers_key(const struct ike_sa *sa)
 {
 	const struct id_payload local = ike_id_payload(&sa->local_id),
 				remote = ike_id_payload(&sa->remote_id),
@@ -47,7 +47,7 @@ void peers_enter(struct ike_sa *sa)
 	struct peer *p;
 
 	peers_leave(sa);
-	p = peer_make(sa->engine, peer_key(sa));
+	p = peer_make(sa->engine, peers_key(sa));
 	if (!p)
 		return;
 	sa->peer = p;
@@ -88,7 +88,7 @@ bool peers_same(const struct ike_sa *a, const struct ike_sa *b)
 
 struct ike_sa *peers_next(const struct ike_sa *of, const struct ike_sa *last)
 {
-	const struct peer *p = last ? NULL : peer_find(of->engine, peer_key(of));
+	const struct peer *p = last ? NULL : peer_find(of->engine, peers_key(of));
 	struct ike_sa *sa = last ? last->peer_next : p ? p->sas : NULL;
 
 	while (sa && (sa == of || sa->gone || !peers_same(sa, of)))

@@ -10,6 +10,9 @@
 void peers_enter(struct ike_sa *sa);
 void peers_leave(struct ike_sa *sa);
 
+/* A number for the pair of identities, the same as long as the engine lives. */
+uint64_t peers_key(const struct ike_sa *sa);
+
 /* Whether two SAs are between the same identities. */
 bool peers_same(const struct ike_sa *a, const struct ike_sa *b);
 

@@ -27,6 +27,7 @@ static struct child_spec server_spec(const struct child_spec *client, uint16_t n
 	s.path.remote = (struct endpoint){ address_of(OUTSIDE), nat_port };
 	s.remote.list[0].first = s.remote.list[0].last = address_of(OUTSIDE);
 	s.peer_nat = true;
+	s.peer_key = client->path.local.address.octets[3];
 	return s;
 }
 
@@ -245,6 +246,22 @@ static void a_port_is_free_again_when_its_peer_went_or_was_long_silent(void **st
 	site_free(s);
 }
 
+/* carol sends from where alice's packets come from, with a sender's address that isn't hers. */
+static void nobody_takes_the_place_of_another(void **state)
+{
+	struct ike_path seen = { { address_of(SERVER), 4500 }, { address_of(OUTSIDE), 4500 } };
+	struct site *s = site_new();
+
+	(void)state;
+	assert_int_equal(say(s, 0, 1701), 1701);
+	site_join(s, 2, 3, 4500);
+	make(s, "10.0.0.4", SERVER, PROTOCOL_UDP, (uint16_t[]){ 1701, 1701 }, true);
+	assert_true(cross(s, s->clients[2], s->server, &seen));
+	assert_int_not_equal(load_u16(s->back.packet.data + 20), 1701);
+	answer(s, 1701, 0, 1701);
+	site_free(s);
+}
+
 static void one_peer_takes_no_room_of_another(void **state)
 {
 	struct site *s = site_new();
@@ -285,6 +302,7 @@ int main(void)
 		cmocka_unit_test(different_ports_stay_as_they_are),
 		cmocka_unit_test(a_new_sa_and_a_new_place_of_the_peer_keep_its_port),
 		cmocka_unit_test(a_port_is_free_again_when_its_peer_went_or_was_long_silent),
+		cmocka_unit_test(nobody_takes_the_place_of_another),
 		cmocka_unit_test(one_peer_takes_no_room_of_another),
 		cmocka_unit_test(else_it_goes_to_whoever_was_heard_last),
 	};
