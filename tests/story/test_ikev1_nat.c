@@ -2,6 +2,7 @@
  * as L2TP's clients use it, and several clients behind one box. */
 #include "ike/sa.h"
 #include "ike/v1/ikev1.h"
+#include "sim/internal.h"
 #include "tests/story/ikev1.h"
 
 #define SEED      83
@@ -421,6 +422,46 @@ static void the_commit_bit_changes_nothing(void **state)
 	story_end(&s);
 }
 
+/* Who commits says CONNECTED in the end, under the message ID of the quick mode, RFC 2408 §3.1. */
+static uint32_t said_under;
+uint32_t __real_v1_message_id_new(struct ike_sa *sa);
+uint32_t __wrap_v1_message_id_new(struct ike_sa *sa);
+
+uint32_t __wrap_v1_message_id_new(struct ike_sa *sa)
+{
+	return said_under ? said_under : __real_v1_message_id_new(sa);
+}
+
+static void the_end_of_a_commit_is_not_waited_for_and_not_minded(void **state)
+{
+	const struct v1_notify connected = {
+		.doi = V1_DOI_IPSEC, .protocol = V1_PROTOCOL_ESP, .type = V1_CONNECTED
+	};
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct story s = story_established(SEED, &c);
+		struct host *says = i ? s.alice : s.bob;
+
+		said_under = says->engine->sas->v1->flights->message_id;
+		STORY_TRUE(s, said_under != 0);
+		v1_send_notify(says->engine->sas, &connected);
+		host_drain(says);
+		said_under = 0;
+		host_rekey(says, NULL, "net");
+		world_run(s.w, 30 * NS_PER_SECOND);
+		STORY_EQUAL(
+			s, laddered(&s, "-> INFORMATIONAL_V1"), laddered(&s, "N(CONNECTED)") + 1);
+		STORY_EQUAL(s, laddered(&s, "N(CONNECTED)"), 1);
+		STORY_EQUAL(s, laddered(&s, "its exchange is over"), 1);
+		STORY_EQUAL(s, s.alice->failed + s.bob->failed, 0);
+		story_up(&s, 1);
+		v1_packets(&s);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +476,7 @@ int main(void)
 		cmocka_unit_test(two_clients_behind_one_nat_in_transport_mode),
 		cmocka_unit_test(two_clients_with_the_same_address_behind_different_nats),
 		cmocka_unit_test(the_commit_bit_changes_nothing),
+		cmocka_unit_test(the_end_of_a_commit_is_not_waited_for_and_not_minded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
