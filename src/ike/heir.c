@@ -2,10 +2,13 @@
 
 #include "ike/narrow.h"
 #include "ike/peers.h"
+#include "ike/protocol.h"
 #include "ike/renew.h"
 
-/* A peer that got no further after IKE_AUTH has our response by now, or never will. */
-#define CONFIRMED_AFTER_NS (3 * NS_PER_SECOND)
+/* By then a peer that asked for something more has shown that it has what it asked for before. */
+#define ASKED_AFTER_NS (3 * NS_PER_SECOND)
+/* A peer without our response has repeated its request three times by then. */
+#define REPEATED_NS    (30 * NS_PER_SECOND)
 
 bool child_carries(const struct child_sa *c)
 {
@@ -137,6 +140,14 @@ void heir_passes_on(struct child_sa *goes, struct child_sa *stays)
 		heir_rekeyed(stays, goes);
 }
 
+/* Until the peer has shown that it has what its rekeying made. */
+static bool rekeyed_one_sends(const struct child_sa *c)
+{
+	const struct child_sa *rekeyed = child_find(c->sa->engine, c->predecessor);
+
+	return rekeyed && rekeyed->sa == c->sa && rekeyed->installed_out;
+}
+
 bool heir_takes_over(struct child_sa *c)
 {
 	struct child_sa *heir = heir_of(c), *old = bequeather(c);
@@ -146,7 +157,8 @@ bool heir_takes_over(struct child_sa *c)
 		heir->bequeather = old->id;
 	}
 	if (heir && heir->installed_in && !heir->sent_enough) {
-		child_use_outbound(heir);
+		if (!rekeyed_one_sends(heir))
+			child_use_outbound(heir);
 		return true;
 	}
 	if (!old || !child_carries(old) || old->sent_enough)
@@ -160,13 +172,19 @@ bool heir_takes_over(struct child_sa *c)
 }
 
 /* The initiator can use a child when it has our response. Until then what we send goes over the old
- * one. */
+ * one, which it deletes when all stands. */
 void heir_waits(struct child_sa *c)
 {
 	struct ike_sa *sa = c->sa;
 
 	sa->heirs_wait = true;
-	timer_set(&sa->engine->timers, &sa->renew_timer, sa->engine->now + CONFIRMED_AFTER_NS);
+	timer_set(&sa->engine->timers, &sa->renew_timer, sa->engine->now + ASKED_AFTER_NS);
+}
+
+static bool waits(const struct child_sa *c)
+{
+	return c->heir && c->installed_in && !c->installed_out && !c->sent_enough &&
+		child_carries(c);
 }
 
 void heirs_confirmed(struct ike_sa *sa)
@@ -175,6 +193,47 @@ void heirs_confirmed(struct ike_sa *sa)
 		return;
 	sa->heirs_wait = false;
 	for (struct child_sa *c = sa->children; c; c = c->next)
-		if (c->heir && c->installed_in)
+		if (waits(c))
 			child_use_outbound(c);
+}
+
+static bool peer_has(const struct child_sa *c)
+{
+	const struct ike_sa *sa = c->sa;
+
+	if (sa->protocol->adopts || child_confirmed(c))
+		return true;
+	if (c->installed_at <= sa->established_at)
+		return sa_answered(sa); /* it came with IKE_AUTH */
+	return sa->engine->now >= c->installed_at + REPEATED_NS;
+}
+
+/* The old one may be dead, as it is to a peer that has lost it and came again. Thus we don't wait for
+ * its end, but ask in the new IKE SA: who answers there has our response of IKE_AUTH. */
+void heirs_due(struct ike_sa *sa)
+{
+	bool any = false;
+
+	for (struct child_sa *c = sa->children; sa->heirs_wait && c; c = c->next) {
+		if (!waits(c))
+			continue;
+		if (peer_has(c))
+			child_use_outbound(c);
+		else
+			any = true;
+	}
+	sa->heirs_wait = any;
+	if (!any)
+		return;
+	timer_set(&sa->engine->timers, &sa->renew_timer, sa->engine->now + NS_PER_SECOND);
+	if (!sa_answered(sa))
+		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
+}
+
+void heirs_move(const struct ike_sa *from, struct ike_sa *to)
+{
+	if (!from->heirs_wait)
+		return;
+	to->heirs_wait = true;
+	timer_set(&to->engine->timers, &to->renew_timer, to->engine->now);
 }

@@ -25,8 +25,11 @@ void heirs_confirmed(struct ike_sa *sa);
 /* Whether children of `sa` may take the place of those of `old`. */
 bool heirs_possible(const struct ike_sa *sa, const struct ike_sa *old);
 
-/* As responder: a new heir sends nothing until the peer has it. */
+/* As responder: a new heir sends nothing until the peer has it, which is seen, or asked when a timer
+ * is due. When the IKE SA is rekeyed, the new one goes on with that. */
 void heir_waits(struct child_sa *c);
+void heirs_due(struct ike_sa *sa);
+void heirs_move(const struct ike_sa *from, struct ike_sa *to);
 
 struct child_sa *heir_of(const struct child_sa *c); /* NULL: none, or it is gone */
 /* Its heir, or the heir's and so on, that is of `sa`; NULL: none. */

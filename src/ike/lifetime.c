@@ -110,6 +110,17 @@ bool child_goes_back(struct child_sa *c)
 	return true;
 }
 
+static void keep_inbound(struct child_sa *c)
+{
+	struct ike_engine *e = c->sa->engine;
+
+	child_stop_outbound(c, true);
+	c->state = IKE_CHILD_DELETED;
+	timer_clear(&e->timers, &c->rekey_timer);
+	timer_clear(&e->timers, &c->inactivity_timer);
+	timer_set(&e->timers, &c->expire_timer, e->now + e->options.child_kept_ns);
+}
+
 void child_retire(struct child_sa *c, enum sa_end end, const char *why)
 {
 	struct ike_engine *e = c->sa->engine;
@@ -120,11 +131,20 @@ void child_retire(struct child_sa *c, enum sa_end end, const char *why)
 		child_free(c);
 		return;
 	}
-	child_stop_outbound(c, true);
-	c->state = IKE_CHILD_DELETED;
-	timer_clear(&e->timers, &c->rekey_timer);
-	timer_clear(&e->timers, &c->inactivity_timer);
-	timer_set(&e->timers, &c->expire_timer, e->now + e->options.child_kept_ns);
+	keep_inbound(c);
+}
+
+bool child_left_to_heir(struct child_sa *c)
+{
+	struct child_sa *heir = heir_of(c);
+
+	if (!heir || heir->sa == c->sa || !child_carries(heir) || !child_carries(c) ||
+		!c->installed_in || !c->sa->engine->options.child_kept_ns)
+		return false;
+	heir_takes_over(c);
+	keep_inbound(c);
+	child_move(c, heir->sa);
+	return true;
 }
 
 /* Twice as long after each failure, within the half of what is left. */

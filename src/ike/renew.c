@@ -490,6 +490,7 @@ void renew_moved(struct ike_sa *old, struct ike_sa *to)
 {
 	struct ike_sa *sa = replacement_of(old);
 
+	heirs_move(old, to);
 	if (old->renewal)
 		move_renewal(old, to); /* it is itself to take the place of another */
 	if (!sa)
@@ -564,7 +565,7 @@ void renew_timer_due(struct ike_sa *sa, enum sa_timer kind)
 		intent_add(sa, &(struct intent){ .kind = INTENT_DELETE_IKE });
 		break;
 	case TIMER_RENEW:
-		heirs_confirmed(sa);
+		heirs_due(sa);
 		renew_check(sa);
 		break;
 	default:

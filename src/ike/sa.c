@@ -7,6 +7,7 @@
 #include "ike/admit.h"
 #include "ike/child.h"
 #include "ike/exchange.h"
+#include "ike/lifetime.h"
 #include "ike/liveness.h"
 #include "ike/peers.h"
 #include "ike/protocol.h"
@@ -239,6 +240,8 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 	peers_leave(sa);
 	ticket_sa_over(sa, end);
 	while (sa->children) {
+		if (child_left_to_heir(sa->children))
+			continue;
 		child_remove(sa->children, end, why);
 		child_free(sa->children);
 	}
@@ -329,6 +332,11 @@ bool sa_ending(const struct ike_sa *sa)
 			return true;
 
 	return false;
+}
+
+bool sa_answered(const struct ike_sa *sa)
+{
+	return sa->initiator || sa->window.next_request > (sa->window.waiting ? 1 : 0);
 }
 
 struct ike_sa *sa_find(const struct ike_engine *e, uint32_t id)

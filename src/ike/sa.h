@@ -285,6 +285,8 @@ struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,
 	const struct child_config *child, uint64_t command);
 /* It has no future: replaced, or its deletion has begun or is wanted. */
 bool sa_ending(const struct ike_sa *sa);
+/* The peer has answered in it, thus it stands there, too. */
+bool sa_answered(const struct ike_sa *sa);
 void sa_established(struct ike_sa *sa);
 void sa_setup_end(struct ike_sa *sa);
 void sa_timer_due(struct ike_sa *sa, enum sa_timer kind);

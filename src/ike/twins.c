@@ -88,12 +88,6 @@ static bool complete(struct ike_sa *loser, struct ike_sa *survivor, bool *ret_as
 	return true;
 }
 
-/* The peer has answered a request of ours in it: it stands there, too. */
-static bool confirmed(const struct ike_sa *sa)
-{
-	return sa->initiator || (sa->window.next_request > 0 && !sa->window.waiting);
-}
-
 static void move_traffic(struct ike_sa *loser, const struct ike_sa *survivor)
 {
 	for (struct child_sa *c = loser->children; c; c = c->next) {
@@ -156,7 +150,7 @@ static void judge(struct ike_sa *ours, struct ike_sa *theirs)
 	if (!are_twins(ours, theirs) || !share_a_child(loser, survivor) || !idle(ours) ||
 		!idle(theirs) || !left_to_us(loser, survivor))
 		return;
-	if (!confirmed(survivor)) {
+	if (!sa_answered(survivor)) {
 		intent_add(survivor, &(struct intent){ .kind = INTENT_LIVENESS });
 		return;
 	}

@@ -141,6 +141,103 @@ static void a_nat_that_rebinds_after_a_reauthentication_costs_no_packet(void **s
 	story_end(&s);
 }
 
+/* Packets of both ends for so long, each late; what IKE sends isn't. */
+static void late_packets(struct story *s, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds * 100; i++) {
+		s->w->faults.delay_ns = 700 * NS_PER_MS;
+		host_packet(s->alice, "10.1.0.5", "10.2.0.7");
+		host_packet(s->bob, "10.2.0.7", "10.1.0.5");
+		s->w->faults.delay_ns = 10 * NS_PER_MS;
+		world_run(s->w, 10 * NS_PER_MS);
+	}
+}
+
+/* Seed 614: the child of the old IKE SA is rekeyed when it has an heir, and the peer sends over the one
+ * that this made until its IKE SA is deleted. */
+static void what_is_under_way_to_a_child_that_was_rekeyed_meanwhile_arrives(void **state)
+{
+	(void)state;
+	for (unsigned by_bob = 0; by_bob < 2; by_bob++) {
+		struct story s = two_children("", "");
+
+		host_reauthenticate(s.alice, "net");
+		while (s.alice->ike_up < 2)
+			world_run(s.w, NS_PER_MS);
+		host_rekey(by_bob ? s.bob : s.alice, NULL, "net");
+		late_packets(&s, 12);
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, s.alice->ike_replaced, 1);
+		STORY_EQUAL(s, s.alice->child_rekeyed, 3);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		story_up(&s, 2);
+		story_end(&s);
+	}
+}
+
+/* Seed 1175: Bob's last response is late. */
+static void nothing_is_sent_over_the_new_child_before_the_peer_has_it(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	while (laddered(&s, "alice  -> IKE_AUTH") < 2)
+		world_run(s.w, NS_PER_MS);
+	s.w->faults.spare_esp = true;
+	s.w->faults.loss_percent = 100;
+	late_packets(&s, 10);
+	STORY_EQUAL(s, s.alice->ike_up, 1);
+	s.w->faults.loss_percent = 0;
+	late_packets(&s, 20);
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+/* Seed 642: Bob rekeys the new child, and does not have the response yet when the old IKE SA ends. */
+static void a_rekeyed_heir_goes_on_when_the_old_sa_ends(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	late_packets(&s, 4);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 5 * NS_PER_MS); /* the request is on its way */
+	s.w->faults.spare_esp = true;
+	s.w->faults.loss_percent = 100;
+	world_run(s.w, 15 * NS_PER_MS);
+	s.w->faults.loss_percent = 0;
+	late_packets(&s, 10);
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 2);
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+/* Alice loses all that she has without saying so, and comes again: what Bob sends over the old children gets
+ * nowhere, and he asks her whether she has the new ones. */
+static void the_new_child_is_used_although_the_old_one_goes_on(void **state)
+{
+	struct story_config c = { .alice_connection = "unique = never\n",
+		.bob_connection = "unique = never\n" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	host_crash(s.alice);
+	host_restart(s.alice);
+	host_initiate(s.alice, "net");
+	world_run(s.w, 6 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 2);
+	STORY_TRUE(s, would_arrive(s.bob, s.alice));
+	story_end(&s);
+}
+
 static void reauth_time_is_kept(void **state)
 {
 	struct story_config c = { .alice_connection =
@@ -476,6 +573,10 @@ int main(void)
 		cmocka_unit_test(either_end_always_sends_what_the_other_can_read),
 		cmocka_unit_test(what_is_under_way_over_the_old_sa_arrives),
 		cmocka_unit_test(a_nat_that_rebinds_after_a_reauthentication_costs_no_packet),
+		cmocka_unit_test(what_is_under_way_to_a_child_that_was_rekeyed_meanwhile_arrives),
+		cmocka_unit_test(nothing_is_sent_over_the_new_child_before_the_peer_has_it),
+		cmocka_unit_test(a_rekeyed_heir_goes_on_when_the_old_sa_ends),
+		cmocka_unit_test(the_new_child_is_used_although_the_old_one_goes_on),
 		cmocka_unit_test(reauth_time_is_kept),
 		cmocka_unit_test(the_initiator_keeps_to_the_responders_lifetime),
 		cmocka_unit_test(the_lifetime_outlasts_a_rekeyed_ike_sa),
