@@ -148,26 +148,38 @@ static bool rekeyed_one_sends(const struct child_sa *c)
 	return rekeyed && rekeyed->sa == c->sa && rekeyed->installed_out;
 }
 
-bool heir_takes_over(struct child_sa *c)
+struct child_sa *heir_carrier(const struct child_sa *c)
 {
 	struct child_sa *heir = heir_of(c), *old = bequeather(c);
+
+	while (heir && (!heir->installed_in || heir->sent_enough))
+		heir = heir_of(heir);
+	if (heir)
+		return heir;
+	return old && child_carries(old) && !old->sent_enough ? old : NULL;
+}
+
+bool heir_takes_over(struct child_sa *c)
+{
+	struct child_sa *heir = heir_of(c), *old = bequeather(c), *carrier = heir_carrier(c);
 
 	if (heir && old) { /* which is there still where the peer never deleted it */
 		old->heir_id = heir->id;
 		heir->bequeather = old->id;
 	}
-	if (heir && heir->installed_in && !heir->sent_enough) {
-		if (!rekeyed_one_sends(heir))
-			child_use_outbound(heir);
+	if (!carrier)
+		return false;
+	if (carrier != old) {
+		if (!rekeyed_one_sends(carrier))
+			child_use_outbound(carrier);
 		return true;
 	}
-	if (!old || !child_carries(old) || old->sent_enough)
-		return false;
 	/* The other way round: the data plane has the old one still, and goes back to it. */
 	if (!heir || heir->sent_enough)
-		old->heir_id = 0;
-	old->predecessor = c->id;
-	child_tell(old, IKE_EVENT_CHILD_REKEYED, 1, "it goes on: what was to replace it has ended");
+		carrier->heir_id = 0;
+	carrier->predecessor = c->id;
+	child_tell(carrier, IKE_EVENT_CHILD_REKEYED, 1,
+		"it goes on: what was to replace it has ended");
 	return true;
 }
 

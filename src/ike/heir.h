@@ -16,8 +16,10 @@ void heir_rekeyed(struct child_sa *made, struct child_sa *rekeyed);
 /* Of two that were made at once, for the same, `goes` yields to `stays`. */
 void heir_passes_on(struct child_sa *goes, struct child_sa *stays);
 
-/* A child ends. Returns true where another carries its traffic from now. */
+/* A child ends. Returns true where another carries its traffic from now: the one that heir_carrier()
+ * returned before, an heir or the child that it was one of. */
 bool heir_takes_over(struct child_sa *c);
+struct child_sa *heir_carrier(const struct child_sa *c); /* NULL: none */
 
 /* As responder: the peer has our last response, thus the children that were in it. */
 void heirs_confirmed(struct ike_sa *sa);

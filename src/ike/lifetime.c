@@ -134,16 +134,16 @@ void child_retire(struct child_sa *c, enum sa_end end, const char *why)
 	keep_inbound(c);
 }
 
-bool child_left_to_heir(struct child_sa *c)
+bool child_outlasts_sa(struct child_sa *c)
 {
-	struct child_sa *heir = heir_of(c);
+	const struct child_sa *carrier = heir_carrier(c);
 
-	if (!heir || heir->sa == c->sa || !child_carries(heir) || !child_carries(c) ||
+	if (!carrier || carrier->sa == c->sa || !child_carries(carrier) || !child_carries(c) ||
 		!c->installed_in || !c->sa->engine->options.child_kept_ns)
 		return false;
 	heir_takes_over(c);
 	keep_inbound(c);
-	child_move(c, heir->sa);
+	child_move(c, carrier->sa);
 	return true;
 }
 

@@ -28,9 +28,9 @@ bool child_goes_back(struct child_sa *c);
  * else, or at the end of that, it is removed and freed. */
 void child_retire(struct child_sa *c, enum sa_end end, const char *why);
 
-/* Its IKE SA ends. Where an heir of another IKE SA carries on, its inbound SA stays likewise, with that
- * one; true then. */
-bool child_left_to_heir(struct child_sa *c);
+/* Its IKE SA ends. Where a child of another IKE SA carries its traffic from now, its inbound SA stays
+ * likewise, with that one; true then. */
+bool child_outlasts_sa(struct child_sa *c);
 
 /* Rekeying failed: when to try again, in time before the hard limit, and longer after each failure. */
 void child_rekey_failed(struct child_sa *c);

@@ -20,6 +20,8 @@
 /* Where children are adopted: the peer may not have done so at once. What they were adopted from ends with
  * them else (strongSwan 5.9 takes a moment). */
 #define ADOPTION_NS   (3 * NS_PER_SECOND)
+/* Within this time a peer has all children in the IKE SA that it has set up in another's place. */
+#define PEER_LIMIT_NS (60 * NS_PER_SECOND)
 /* A peer that wants us to authenticate at once, again and again, gets it this often. */
 #define REAUTH_NS_MIN (5 * NS_PER_SECOND)
 
@@ -105,6 +107,51 @@ void renew_within(struct ike_sa *sa, uint32_t lifetime_s)
 		set_timers(sa);
 }
 
+/* The peer was first. */
+
+/* IKE SAs that were rekeyed are as old as what they came from. */
+static bool is_newer(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return a->authenticated_at > b->authenticated_at ||
+		(a->authenticated_at == b->authenticated_at && a->id > b->id);
+}
+
+static bool takes_over(const struct ike_sa *newer, const struct ike_sa *sa)
+{
+	return is_newer(newer, sa) && !newer->gone && !newer->delete_sent &&
+		newer->established_at && newer->state != IKE_REKEYED && heirs_possible(newer, sa);
+}
+
+bool renew_succeeded(const struct ike_sa *sa)
+{
+	const struct ike_sa *newer;
+
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		if (child_carries(c) && !heir_of(c))
+			return false;
+	for (newer = peers_next(sa, NULL); newer; newer = peers_next(sa, newer))
+		if (takes_over(newer, sa))
+			return true;
+
+	newer = sa->replacement ? sa_find(sa->engine, sa->replacement) : NULL;
+	return newer && takes_over(newer, sa); /* it may be of another identity */
+}
+
+/* The peer has set up another and may still move the children to it, one by one. */
+static bool peer_replaces(const struct ike_sa *sa)
+{
+	const struct ike_sa *newer = NULL;
+
+	if (sa->connection->unique == UNIQUE_NEVER)
+		return false;
+	while ((newer = peers_next(sa, newer)))
+		if (takes_over(newer, sa) && !newer->original_initiator &&
+			newer->authenticated_at + PEER_LIMIT_NS > sa->engine->now)
+			return true;
+
+	return false;
+}
+
 /* Beginning. */
 
 static struct ike_sa *replacement_of(const struct ike_sa *old)
@@ -169,7 +216,7 @@ bool renew_begin(struct ike_sa *old, const struct renew_order *order)
 {
 	bool stands = old->established_at && !old->gone && !old->delete_sent &&
 		(old->state == IKE_ESTABLISHED || old->state == IKE_REKEYING) &&
-		!renew_succeeded(old); /* the peer was first */
+		!renew_succeeded(old) && !peer_replaces(old);
 	struct ike_sa *sa = stands && !replacement_of(old) ? replacement_new(old, order) : NULL;
 	struct exchange *x = sa ? exchange_begin(sa, sa->protocol->first(sa), NULL) : NULL;
 
@@ -183,14 +230,20 @@ bool renew_begin(struct ike_sa *old, const struct renew_order *order)
 	return true;
 }
 
+/* One made anew is nobody's twin any more. Where both ends have initiated at once and which of the two
+ * stays is open still, both would. */
 void renew_command(struct ike_sa *sa, uint64_t command)
 {
 	struct renew_order order = { .command = command, .word = "reauthenticated" };
+	bool by_peer = renew_succeeded(sa) || peer_replaces(sa);
 
 	if (!renew_possible(sa))
 		intent_add(sa, &(struct intent){ .kind = INTENT_ASK_REAUTH, .command = command });
-	else if (!renew_begin(sa, &order))
+	else if (twins_undecided(sa))
 		command_done(sa->engine, command, false, 0,
+			"both ends have initiated at once, and one of the two is about to end: come again in a few seconds");
+	else if (!renew_begin(sa, &order))
+		command_done(sa->engine, command, by_peer, by_peer,
 			"it is not established, or set up anew already");
 }
 
@@ -499,27 +552,6 @@ void renew_moved(struct ike_sa *old, struct ike_sa *to)
 	to->replacement = sa->id;
 }
 
-static bool takes_over(const struct ike_sa *newer, const struct ike_sa *sa)
-{
-	return newer->id > sa->id && !newer->gone && !newer->delete_sent && newer->established_at &&
-		newer->state != IKE_REKEYED && heirs_possible(newer, sa);
-}
-
-bool renew_succeeded(const struct ike_sa *sa)
-{
-	const struct ike_sa *newer;
-
-	for (const struct child_sa *c = sa->children; c; c = c->next)
-		if (child_carries(c) && !heir_of(c))
-			return false;
-	for (newer = peers_next(sa, NULL); newer; newer = peers_next(sa, newer))
-		if (takes_over(newer, sa))
-			return true;
-
-	newer = sa->replacement ? sa_find(sa->engine, sa->replacement) : NULL;
-	return newer && takes_over(newer, sa); /* it may be of another identity */
-}
-
 /* Timers. */
 
 /* Whoever set up another in its place should have deleted it by now. */
@@ -540,6 +572,7 @@ void renew_succession(struct ike_sa *old)
 		timer_set(&old->engine->timers, &old->reauth_timer, at);
 }
 
+/* Not before one of twins has gone: see renew_command(). */
 static void reauth_due(struct ike_sa *sa)
 {
 	struct timers *timers = &sa->engine->timers;
@@ -548,7 +581,6 @@ static void reauth_due(struct ike_sa *sa)
 		ask_succeeded(sa);
 	else if (sa->reauth_at > sa->engine->now)
 		timer_set(timers, &sa->reauth_timer, sa->reauth_at);
-	/* One made anew is nobody's twin any more, and both would stay. */
 	else if (twins_undecided(sa) ||
 		!renew_begin(sa, &(struct renew_order){ .word = "reauthenticated" }))
 		timer_set(timers, &sa->reauth_timer, sa->engine->now + RETRY_NS_MIN);

@@ -240,7 +240,7 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 	peers_leave(sa);
 	ticket_sa_over(sa, end);
 	while (sa->children) {
-		if (child_left_to_heir(sa->children))
+		if (child_outlasts_sa(sa->children))
 			continue;
 		child_remove(sa->children, end, why);
 		child_free(sa->children);

@@ -521,6 +521,81 @@ static void one_of_two_is_not_set_up_anew_before_the_other_is_gone(void **state)
 	}
 }
 
+/* Seed 1922: one end sends over the child that goes until its IKE SA is deleted. */
+static void both_reauthenticate_and_what_is_under_way_arrives(void **state)
+{
+	(void)state;
+	for (unsigned lag = 0; lag < 60; lag += 20) {
+		struct story s = story_established(SEED + lag, NULL);
+
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, lag * NS_PER_MS);
+		host_reauthenticate(s.bob, "net");
+		late_packets(&s, 12);
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+/* Seed 2288: the old IKE SA is rekeyed while the new one is set up, and then both look new. */
+static void an_old_sa_that_was_rekeyed_is_not_set_up_anew(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	host_rekey(s.bob, "net", NULL);
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, s.bob->ike_rekeyed, 1);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	host_reauthenticate(s.bob, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+/* Seed 2288: the new IKE SA stands, its children come one after the other. */
+static void an_sa_that_the_peer_is_replacing_is_not_set_up_anew(void **state)
+{
+	struct story s = two_children("childless = force\n", "");
+	unsigned failed;
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	while (s.bob->ike_up < 2)
+		world_run(s.w, NS_PER_MS);
+	failed = s.bob->done_failed;
+	host_reauthenticate(s.bob, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(
+		s, s.bob->done_failed, failed); /* hers is set up anew in turn, the old one isn't */
+	story_up(&s, 2);
+	story_end(&s);
+}
+
+/* Seed 3292. */
+static void one_of_two_is_not_set_up_anew_by_command_either(void **state)
+{
+	struct story s = story_begin(SEED, NULL, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	host_initiate(s.bob, "net");
+	while (host_sas(s.alice) < 2)
+		world_run(s.w, NS_PER_MS);
+	host_reauthenticate(s.alice, "net");
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	world_run(s.w, 20 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 /* The delete of the old SA got lost, the new one is replaced in turn, and then Bob's time of the first
  * comes: its child has an heir still. */
 static void an_sa_that_was_left_over_is_not_set_up_anew(void **state)
@@ -566,6 +641,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_reauthenticate_at_once_and_no_packet_is_lost),
 		cmocka_unit_test(one_of_two_is_not_set_up_anew_before_the_other_is_gone),
+		cmocka_unit_test(both_reauthenticate_and_what_is_under_way_arrives),
+		cmocka_unit_test(an_old_sa_that_was_rekeyed_is_not_set_up_anew),
+		cmocka_unit_test(an_sa_that_the_peer_is_replacing_is_not_set_up_anew),
+		cmocka_unit_test(one_of_two_is_not_set_up_anew_by_command_either),
 		cmocka_unit_test(an_sa_that_was_left_over_is_not_set_up_anew),
 		cmocka_unit_test(a_changed_connection_is_reauthenticated_by_its_new_configuration),
 		cmocka_unit_test(both_reauthenticate_and_one_ike_sa_stays),
