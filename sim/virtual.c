@@ -1,6 +1,8 @@
 /* Virtual addresses that peers gave: each has as many users as there were operations for it. */
 #include "sim/internal.h"
 
+#include <stdio.h>
+
 static struct sim_virtual *virtual_find(struct host *h, const struct address *a)
 {
 	struct sim_virtual *unused = NULL;
@@ -19,7 +21,13 @@ static struct sim_virtual *virtual_find(struct host *h, const struct address *a)
 void virtual_operate(struct host *h, const struct ike_operation *op)
 {
 	bool add = op->kind == IKE_OPERATE_ADDRESS_ADD;
+	struct sim_unity *u = &h->unity;
 
+	snprintf(u->domain, sizeof(u->domain), "%s", add ? op->virtual->domain : "");
+	snprintf(u->split_dns, sizeof(u->split_dns), "%s", add ? op->virtual->split_dns : "");
+	u->local_lan = (struct selectors){ 0 };
+	if (add && op->virtual->local_lan)
+		u->local_lan = *op->virtual->local_lan;
 	for (size_t i = 0; i < op->virtual->address_count; i++) {
 		const struct address *a = &op->virtual->addresses[i];
 		struct sim_virtual *v = virtual_find(h, a);

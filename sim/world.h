@@ -53,6 +53,12 @@ struct sim_virtual { /* an address that a peer gave */
 	unsigned users;
 };
 
+/* What came with them last; empty when it was taken back. */
+struct sim_unity {
+	char domain[256], split_dns[1024];
+	struct selectors local_lan;
+};
+
 struct sim_use { /* a question to the plane, answered when the outputs are drained */
 	uint64_t id;
 	uint32_t child_id;
@@ -158,6 +164,7 @@ struct host {
 	struct sim_child children[HOST_CHILDREN_MAX];
 	struct sim_trap traps[HOST_TRAPS_MAX];
 	struct sim_virtual virtuals[HOST_VIRTUALS_MAX];
+	struct sim_unity unity;
 	bool plane_release;  /* an outbound SA came: packets may wait for it */
 	ike_time release_at; /* and until then, as the peer asked for it; 0: no longer */
 	size_t use_count;

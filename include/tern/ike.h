@@ -279,10 +279,14 @@ enum ike_operation_kind {
 };
 
 /* What the peer gave us by configuration payloads, RFC 7296 §3.15: addresses for this host, and the
- * name servers to ask. */
+ * name servers to ask; in IKEv1 with Cisco's Unity also more about both. */
 struct ike_virtual {
 	size_t address_count, dns_count;
 	const struct address *addresses, *dns;
+	const char *domain;    /* the peer's, that names may be said without; "": none */
+	const char *split_dns; /* domains, with spaces between: the name servers are for these only;
+				  "": for all. Both have only what is in host names */
+	const struct selectors *local_lan; /* stay out of the tunnel; NULL: none */
 };
 
 struct ike_operation {

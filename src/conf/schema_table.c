@@ -309,7 +309,7 @@ const struct schema_key conf_schema[] = {
 	IGNORED("ternd", "hash_and_url", ANY, "", "of strongSwan"),
 	IGNORED("ternd", "cache_crls", ANY, "", "of strongSwan"),
 	DONE("ternd", "cisco_unity", BOOL, "no",
-		"IKEv1: as client, tell gateways that we take Cisco's Unity attributes"),
+		"IKEv1: as client, take Cisco's Unity attributes: subnets for the tunnel and around it, domains for the resolver"),
 	IGNORED("ternd", "dns1", ANY, "", "of strongSwan"),
 	IGNORED("ternd", "dns2", ANY, "", "of strongSwan"),
 	IGNORED("ternd", "nbns1", ANY, "", "of strongSwan"),

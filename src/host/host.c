@@ -198,16 +198,24 @@ static void carry_operation(struct host *h, const struct ike_operation *o)
 
 static void carry_address(struct host *h, const struct ike_operation *o)
 {
+	const struct ike_virtual *v = o->virtual;
+	const struct resolver_given given = {
+		.count = v->dns_count, .servers = v->dns, .search = v->domain, .only = v->split_dns
+	};
 	char problem[IKE_REASON_TEXT_MAX] = "";
 
 	if (o->kind == IKE_OPERATE_ADDRESS_REMOVE) {
-		resolver_remove(h->resolver, o->virtual->dns, o->virtual->dns_count);
-		virtual_remove(h->virtual, o->virtual);
+		if (v->local_lan)
+			routes_include(h->routes, v->local_lan);
+		resolver_remove(h->resolver, &given);
+		virtual_remove(h->virtual, v);
 		return;
 	}
-	if (virtual_add(h->virtual, o->virtual, problem, sizeof(problem)) != 0)
+	if (virtual_add(h->virtual, v, problem, sizeof(problem)) != 0)
 		log_text(&h->log, "NET", 0, "%s", problem);
-	resolver_add(h->resolver, o->virtual->dns, o->virtual->dns_count);
+	resolver_add(h->resolver, &given);
+	if (v->local_lan && routes_exclude(h->routes, v->local_lan, problem, sizeof(problem)) != 0)
+		log_text(&h->log, "NET", 0, "%s", problem);
 }
 
 static void answer_spi(struct host *h, const struct ike_question *question)

@@ -9,6 +9,7 @@
 struct resolver;
 
 #define RESOLVER_SERVERS_MAX 16
+#define RESOLVER_DOMAINS_MAX 32
 
 struct resolver_options {
 	uv_loop_t *loop;
@@ -26,11 +27,21 @@ struct resolver *resolver_new(const struct resolver_options *options);
 void resolver_close(struct resolver *r); /* takes everything back; the loop has to go on for that */
 void resolver_free(struct resolver *r);  /* when the loop has nothing more to do */
 
-/* Several peers may name the same server: it goes with the last. */
-void resolver_add(struct resolver *r, const struct address *servers, size_t count);
-void resolver_remove(struct resolver *r, const struct address *servers, size_t count);
+/* What a peer gave. Domains have only what is in host names. */
+struct resolver_given {
+	size_t count;
+	const struct address *servers;
+	const char
+		*search; /* domains that names may be said without, with spaces between; "": none */
+	const char *only; /* likewise: the servers are for names in these; "": for all. Only
+			       resolvectl can tell anybody: elsewhere they are asked for all */
+};
 
-/* The text of a resolv.conf without our lines and with `servers` before the rest; malloc'ed, NULL
- * where memory ran out. All other octets stay as they are. */
-char *resolver_text(
-	struct bytes before, const struct address *servers, size_t count, size_t *ret_size);
+/* Several peers may name the same server or domain: it goes with the last. */
+void resolver_add(struct resolver *r, const struct resolver_given *given);
+void resolver_remove(struct resolver *r, const struct resolver_given *given);
+
+/* The text of a resolv.conf without our lines and with `given` before the rest, but its domains after
+ * it, where they count; malloc'ed, NULL where memory ran out. All other octets stay as they are; a last
+ * line without an end gets one. */
+char *resolver_text(struct bytes before, const struct resolver_given *given, size_t *ret_size);

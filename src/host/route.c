@@ -1,8 +1,9 @@
 /* Routes into the tunnel. Each prefix of a child's remote selectors becomes a route through the TUN
  * device, with the host's own address within the local selectors as its preferred source. Where a
  * remote selector is wider than a local one (0.0.0.0/0, or a hub's 10.0.0.0/8), the local prefix is
- * exempt by a `throw` route: what arrives for our own network must not go back into the tunnel.
- * Those of transport mode with ports are in a table of their own (port_rule.c).
+ * exempt by a `throw` route: what arrives for our own network must not go back into the tunnel. So is
+ * what a peer lets stay out of it. Those of transport mode with ports are in a table of their own
+ * (port_rule.c).
  * Routes are shared: rekeying installs the successor before the old child goes, and nothing changes
  * in the kernel. */
 #include "host/route.h"
@@ -255,6 +256,11 @@ static bool needs_exemption(const struct selector *local, const struct selectors
 	return false;
 }
 
+static struct netlink_route throw_in(uint32_t table)
+{
+	return (struct netlink_route){ .table = table, .metric = METRIC_THROW, .type = RTN_THROW };
+}
+
 static int use_all(struct routes *r, uint64_t owner, const struct child_spec *spec)
 {
 	bool ports = port_rules_concern(spec);
@@ -278,9 +284,7 @@ static int use_all(struct routes *r, uint64_t owner, const struct child_spec *sp
 			return problem;
 	}
 	for (size_t i = 0; i < spec->local.count; i++) {
-		const struct netlink_route how = {
-			.table = table, .metric = METRIC_THROW, .type = RTN_THROW
-		};
+		const struct netlink_route how = throw_in(table);
 		int problem = needs_exemption(&spec->local.list[i], &spec->remote)
 			? use_range(r, owner, &spec->local.list[i], how)
 			: 0;
@@ -293,6 +297,7 @@ static int use_all(struct routes *r, uint64_t owner, const struct child_spec *sp
 
 #define OWNER_TRAP (1ull << 32)
 #define OWNER_NONE (1ull << 33) /* what an owner had before */
+#define OWNER_LAN  (1ull << 34) /* of what is excluded */
 
 uint64_t route_owner(const struct child_spec *spec)
 {
@@ -334,5 +339,45 @@ void routes_remove(struct routes *r, uint64_t owner)
 		*at = use->next;
 		route_leave(r, use->route);
 		free(use);
+	}
+}
+
+int routes_exclude(
+	struct routes *r, const struct selectors *what, char *problem, size_t problem_size)
+{
+	int failed = 0;
+
+	for (size_t i = 0; r->options.install && i < what->count && !failed; i++)
+		failed = use_range(r, OWNER_LAN, &what->list[i], throw_in(r->options.table));
+	if (failed)
+		snprintf(problem, problem_size, "routes around the tunnel: %s", strerror(-failed));
+	return failed;
+}
+
+/* One use of a prefix goes. */
+static void exclude_less(struct routes *r, const struct prefix *prefix)
+{
+	for (struct route_use **at = &r->uses; *at; at = &(*at)->next) {
+		struct route_use *use = *at;
+
+		if (use->owner != OWNER_LAN || !prefix_equal(&use->route->how.to, prefix))
+			continue;
+		*at = use->next;
+		route_leave(r, use->route);
+		free(use);
+		return;
+	}
+}
+
+void routes_include(struct routes *r, const struct selectors *what)
+{
+	struct prefix prefixes[PREFIXES_MAX];
+
+	for (size_t i = 0; i < what->count; i++) {
+		size_t count =
+			prefixes_of_range(&what->list[i].first, &what->list[i].last, prefixes);
+
+		for (size_t k = 0; k < count; k++)
+			exclude_less(r, &prefixes[k]);
 	}
 }

@@ -30,3 +30,9 @@ uint64_t route_owner(const struct child_spec *spec);
 int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, char *problem,
 	size_t problem_size);
 void routes_remove(struct routes *r, uint64_t owner);
+
+/* What stays out of the tunnel, wherever children's routes lead; each time it is excluded counts. As
+ * above. */
+int routes_exclude(
+	struct routes *r, const struct selectors *what, char *problem, size_t problem_size);
+void routes_include(struct routes *r, const struct selectors *what); /* takes one time back */

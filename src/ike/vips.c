@@ -15,10 +15,14 @@ struct vips *vips_hold(struct vips *v)
 void vips_operate(struct ike_sa *sa, enum ike_operation_kind kind)
 {
 	const struct vips *v = sa->vips;
+	const struct unity *u = v->unity;
 	const struct ike_virtual virtual = { .address_count = v->ours_count,
 		.addresses = v->ours,
 		.dns_count = v->dns_count,
-		.dns = v->dns };
+		.dns = v->dns,
+		.domain = u ? u->domain : "",
+		.split_dns = u ? u->split_dns : "",
+		.local_lan = u && u->local_lan.count ? &u->local_lan : NULL };
 
 	if (v->ours_count)
 		engine_operate(sa->engine,
@@ -40,7 +44,7 @@ void vips_free(struct ike_sa *sa)
 		return;
 	for (size_t i = 0; i < v->lease_count; i++)
 		lease_release(v->leases[i]);
-	free(v->includes);
+	free(v->unity);
 	free(v);
 }
 

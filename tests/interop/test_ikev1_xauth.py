@@ -142,6 +142,29 @@ def test_split_tunneling_as_unity_has_it(bench, client):
             wait_for(lambda: len(moon.children()) == 1 and child['spi-in'] not in str(moon.children()), 'new keys')
 
 
+@pytest.mark.parametrize('gateway', ROLES)
+def test_what_unity_gives_reaches_the_host(bench, gateway):
+    """Domains go where the name servers go, and a network of the client's stays out of the tunnel."""
+    domain = {'default_domain' if gateway == 'tern' else '28674': 'sun.example'}
+    pools = {'four': {**POOL['four'], **domain, 'split_exclude': '198.51.100.0/24'}}
+    row = tunnel('host', moon={'children.net.remote_ts': '0.0.0.0/0'},
+                 sun={'/pools': pools, 'children.net.local_ts': '0.0.0.0/0'},
+                 moon_settings=UNITY['tern'], sun_settings=UNITY[gateway])
+    moon, sun = bench.start(row, moon='tern', sun=gateway)
+    resolv = moon.directory / 'resolv.conf'
+    resolv.write_text('search moon.example\n')
+
+    def routes():
+        return bench.lab['moon'].run('ip', 'route', 'show', 'table', 'all').stdout
+    moon.up()
+    assert resolv.read_text().endswith('\nsearch sun.example\n'), resolv.read_text()
+    assert 'nameserver 10.2.0.53' in resolv.read_text()
+    assert 'throw 198.51.100.0/24' in routes(), routes()
+    moon.end_ike()
+    wait_for(lambda: resolv.read_text() == 'search moon.example\n', 'the old resolv.conf')
+    wait_for(lambda: '198.51.100.0/24' not in routes(), 'no route of it')
+
+
 def test_who_skips_xauth_is_refused(bench):
     """A client of the group without a user gets no further than the proposal."""
     row = tunnel('skips', moon={'local-2': None, '/secrets.xauth-me': None})

@@ -14,7 +14,8 @@
 	" children { net { local_ts = 10.2.0.0/16\n %s\n esp_proposals = aes128gcm16-x25519 } } } }\n" \
 	"pools { small { addrs = 10.3.0.1-10.3.0.2\n dns = 10.2.0.53\n netmask = 255.255.0.0\n"        \
 	" split_include = 10.2.0.0/17, 10.2.128.0/17\n banner = Welcome\n"                             \
-	" default_domain = bob.example\n split_dns = a.example, b.example } }\n"                       \
+	" default_domain = bob.example\n split_dns = a.example, b.example\n"                           \
+	" split_exclude = 10.9.0.0/24, 0.0.0.0/32 } }\n"                                               \
 	"secrets { ike-1 { secret = sharks }\n xauth-carol { id = carol\n secret = \"jets\" }\n"       \
 	" eap-dave { id = dave@example\n secret = spears } }\n"
 
@@ -357,7 +358,10 @@ static void split_tunneling_as_unity_has_it(void **state)
 		host_rekey(i ? s.bob : s.alice, NULL, "net");
 		world_run(s.w, 60 * NS_PER_SECOND);
 	}
-	STORY_TRUE(s, laddered(&s, "CPRP(ADDR DNS MASK U_SPLITINC U_BANNER U_DEFDOM U_SPLITDNS)"));
+	STORY_TRUE(s, laddered(&s, "U_SPLITINC") && laddered(&s, "U_LOCALLAN"));
+	STORY_EQUAL(s, strcmp(s.alice->unity.domain, "bob.example"), 0);
+	STORY_EQUAL(s, strcmp(s.alice->unity.split_dns, "a.example b.example"), 0);
+	STORY_EQUAL(s, s.alice->unity.local_lan.count, 1);
 	STORY_TRUE(s, laddered(&s, "the peer says: Welcome"));
 	STORY_TRUE(s, laddered(&s, "name servers are for a.example,b.example"));
 	STORY_EQUAL(s, s.alice->child_rekeyed, 3);

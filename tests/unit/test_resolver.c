@@ -62,6 +62,25 @@ static void assert_file(const char *name, const char *text)
 	assert_string_equal(got, text);
 }
 
+static struct resolver_given given(const struct address *servers, size_t count)
+{
+	return (struct resolver_given){ count, servers, "", "" };
+}
+
+static void add(struct resolver *r, const struct address *servers, size_t count)
+{
+	const struct resolver_given g = given(servers, count);
+
+	resolver_add(r, &g);
+}
+
+static void take_away(struct resolver *r, const struct address *servers, size_t count)
+{
+	const struct resolver_given g = given(servers, count);
+
+	resolver_remove(r, &g);
+}
+
 static struct resolver *resolver(const char *file, const char *program, bool install)
 {
 	const struct resolver_options o = { .loop = &loop,
@@ -85,19 +104,49 @@ static void ours_come_first_and_the_rest_stays(void **state)
 	write_file("resolv.conf", "search example.org\nnameserver 192.0.2.9\nno end", 0600);
 	r = resolver(path("resolv.conf"), "", true);
 	assert_file("resolv.conf", "search example.org\nnameserver 192.0.2.9\nno end");
-	resolver_add(r, &four, 1);
-	resolver_add(r, &six, 1);
-	resolver_add(r, &four, 1);
+	add(r, &four, 1);
+	add(r, &six, 1);
+	add(r, &four, 1);
 	assert_file("resolv.conf",
 		"nameserver 10.2.0.53   # by tern\nnameserver fd02::53   # by tern\n"
 		"search example.org\nnameserver 192.0.2.9\nno end");
-	resolver_remove(r, &four, 1);
-	resolver_remove(r, &six, 1);
+	take_away(r, &four, 1);
+	take_away(r, &six, 1);
 	assert_file("resolv.conf",
 		"nameserver 10.2.0.53   # by tern\nsearch example.org\nnameserver 192.0.2.9\nno end");
 	resolver_close(r);
 	resolver_free(r);
 	assert_file("resolv.conf", "search example.org\nnameserver 192.0.2.9\nno end");
+}
+
+/* A later line of domains counts, so ours is the last. */
+static void domains_come_last(void **state)
+{
+	const struct address four = address("10.2.0.53");
+	const struct resolver_given sun = { 1, &four, "sun.example", "a.example" },
+				    moon = { 1, &four, "moon.example sun.example", "" };
+	struct resolver *r;
+
+	(void)state;
+	write_file("resolv.conf", "search example.org\nnameserver 192.0.2.9\n", 0600);
+	r = resolver(path("resolv.conf"), "", true);
+	resolver_add(r, &sun);
+	assert_file("resolv.conf",
+		"nameserver 10.2.0.53   # by tern\nsearch example.org\nnameserver 192.0.2.9\n"
+		"# what follows is added   # by tern\nsearch sun.example\n");
+	resolver_add(r, &moon);
+	resolver_remove(r, &sun);
+	assert_file("resolv.conf",
+		"nameserver 10.2.0.53   # by tern\nsearch example.org\nnameserver 192.0.2.9\n"
+		"# what follows is added   # by tern\nsearch sun.example moon.example\n");
+	resolver_free(r); /* a crash */
+	r = resolver(path("resolv.conf"), "", true);
+	assert_file("resolv.conf", "search example.org\nnameserver 192.0.2.9\n");
+	write_file("resolv.conf", "no end", 0600);
+	resolver_add(r, &sun);
+	resolver_remove(r, &sun);
+	resolver_free(r);
+	assert_file("resolv.conf", "no end\n");
 }
 
 static void what_a_crash_left_goes_at_the_next_start(void **state)
@@ -116,7 +165,7 @@ static void nothing_is_written_where_it_is_off(void **state)
 	(void)state;
 	write_file("resolv.conf", "nameserver 192.0.2.9\n", 0600);
 	r = resolver(path("resolv.conf"), "", false);
-	resolver_add(r, &four, 1);
+	add(r, &four, 1);
 	assert_file("resolv.conf", "nameserver 192.0.2.9\n");
 	resolver_close(r);
 	resolver_free(r);
@@ -126,6 +175,7 @@ static void nothing_is_written_where_it_is_off(void **state)
 static void a_program_is_told_one_thing_after_the_other(void **state)
 {
 	const struct address list[] = { address("10.2.0.53"), address("fd02::53") };
+	const struct resolver_given sun = { 1, list, "sun.example", "a.example b.example" };
 	char script[400];
 	struct resolver *r;
 
@@ -137,8 +187,12 @@ static void a_program_is_told_one_thing_after_the_other(void **state)
 	write_file("told", "", 0600);
 	r = resolver("", path("program"), true);
 	uv_run(&loop, UV_RUN_DEFAULT);
-	resolver_add(r, list, 2);
-	resolver_remove(r, list, 1);
+	add(r, list, 2);
+	take_away(r, list, 1);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	take_away(r, list + 1, 1);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	resolver_add(r, &sun);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	resolver_close(r);
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -148,6 +202,8 @@ static void a_program_is_told_one_thing_after_the_other(void **state)
 		"-d tern0.tern -f\n"
 		"-a tern0.tern\nnameserver 10.2.0.53\nnameserver fd02::53\n"
 		"-a tern0.tern\nnameserver fd02::53\n"
+		"-d tern0.tern -f\n"
+		"-a tern0.tern\nnameserver 10.2.0.53\nsearch sun.example\n"
 		"-d tern0.tern -f\n");
 }
 
@@ -190,6 +246,7 @@ static bool resolved_runs(void)
 static void resolved_is_told_by_resolvectl(void **state)
 {
 	const struct address list[] = { address("10.2.0.53"), address("fd02::53") };
+	const struct resolver_given sun = { 1, list, "sun.example", "a.example b.example" };
 	struct resolver *r;
 
 	(void)state;
@@ -199,19 +256,31 @@ static void resolved_is_told_by_resolvectl(void **state)
 	r = resolver("", "", true);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_file("told", ""); /* of a device that is new it knows nothing */
-	resolver_add(r, list, 2);
-	resolver_remove(r, list, 1); /* while the first still runs */
+	add(r, list, 1);
+	add(r, list + 1, 1); /* while the first still runs */
+	take_away(r, list, 1);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	resolver_close(r);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(failures, 0);
 	assert_file("told",
-		"dns tern0 10.2.0.53 fd02::53\ndomain tern0 ~.\n"
+		"dns tern0 10.2.0.53\ndomain tern0 ~.\n"
 		"dns tern0 fd02::53\ndomain tern0 ~.\n"
 		"revert tern0\n");
 	write_file("told", "", 0600);
+	resolver_add(r, &sun);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	add(r, list, 1); /* somebody's for all names */
+	uv_run(&loop, UV_RUN_DEFAULT);
+	resolver_close(r);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_file("told",
+		"dns tern0 10.2.0.53\ndomain tern0 sun.example ~a.example ~b.example\n"
+		"dns tern0 10.2.0.53\ndomain tern0 sun.example ~.\n"
+		"revert tern0\n");
+	write_file("told", "", 0600);
 	write_file("refuse", "", 0600);
-	resolver_add(r, list, 1);
+	add(r, list, 1);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(failures, 1);
 	assert_file("told", "dns tern0 10.2.0.53\n"); /* no domain without a server */
@@ -239,6 +308,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ours_come_first_and_the_rest_stays),
+		cmocka_unit_test(domains_come_last),
 		cmocka_unit_test(what_a_crash_left_goes_at_the_next_start),
 		cmocka_unit_test(nothing_is_written_where_it_is_off),
 		cmocka_unit_test(a_program_is_told_one_thing_after_the_other),

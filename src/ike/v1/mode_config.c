@@ -5,8 +5,6 @@
 
 #include "ike/v1/transaction.h"
 
-#define TEXT_MAX 400
-
 /* With both, who begins the SA is the client. */
 bool v1_config_is_client(const struct ike_sa *sa)
 {
@@ -22,58 +20,10 @@ bool v1_config_gives(const struct ike_sa *sa)
 
 /* As client. */
 
-/* Where we said that we heed Unity's subnets, children do (unity.c); else only people hear of them. */
-static void take_subnets(struct ike_sa *sa, const struct v1_attribute *a)
-{
-	struct reader r = reader_of(a->value);
-	char text[TEXT_MAX] = "", address[ADDRESS_TEXT_MAX];
-	size_t used = 0;
-
-	while (reader_left(&r) >= 14 && used + 60 < sizeof(text)) {
-		struct address net = address_from(read_bytes(&r, 4));
-		uint32_t mask = read_u32(&r);
-
-		read_skip(&r, 6);
-		used += (size_t)snprintf(text + used, sizeof(text) - used, " %s/%u",
-			address_print(&net, address), (unsigned)__builtin_popcount(mask));
-		if (a->type == UNITY_SPLIT_INCLUDE && sa->engine->options.cisco_unity)
-			v1_unity_include(sa, &net, mask);
-	}
-	sa_tell(sa, IKE_EVENT_NOTE, 1,
-		a->type == UNITY_LOCAL_LAN ? "the peer lets these stay out of the tunnel:%s"
-					   : "the peer wants these to go through the tunnel:%s",
-		text);
-}
-
-static void tell_unity(struct ike_sa *sa, const struct v1_attribute *a)
-{
-	char text[TEXT_MAX];
-
-	v1_text_print(a->value, text, sizeof(text));
-	if (a->type == UNITY_BANNER)
-		sa_tell(sa, IKE_EVENT_NOTE, 0, "the peer says: %s", text);
-	else if (a->type == UNITY_DEF_DOMAIN)
-		sa_tell(sa, IKE_EVENT_NOTE, 1, "the peer's domain is %s", text);
-	else if (a->type == UNITY_SPLITDNS_NAME)
-		sa_tell(sa, IKE_EVENT_NOTE, 1, "the peer's name servers are for %s", text);
-}
-
 /* False where it is nothing that we take. */
 static bool take(struct ike_sa *sa, const struct v1_attribute *a)
 {
-	switch (a->type) {
-	case UNITY_SPLIT_INCLUDE:
-	case UNITY_LOCAL_LAN:
-		take_subnets(sa, a);
-		return true;
-	case UNITY_BANNER:
-	case UNITY_DEF_DOMAIN:
-	case UNITY_SPLITDNS_NAME:
-		tell_unity(sa, a);
-		return true;
-	default:
-		return vips_take(sa, &(struct cp_attribute){ a->type, a->value });
-	}
+	return v1_unity_take(sa, a) || vips_take(sa, &(struct cp_attribute){ a->type, a->value });
 }
 
 static enum step request(struct exchange *x)

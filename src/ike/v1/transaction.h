@@ -38,7 +38,9 @@ step_fn v1_xauth_answer, v1_xauth_take_status;
 
 /* unity.c */
 
-void v1_unity_include(struct ike_sa *sa, const struct address *net, uint32_t mask);
+/* As client: an attribute of Unity is told to people, and where we said that we take them (cisco_unity)
+ * heeded. False: it is none. */
+bool v1_unity_take(struct ike_sa *sa, const struct v1_attribute *a);
 
 /* mode_config.c */
 

@@ -9,6 +9,14 @@
 #define DNS_MAX      8
 #define CP_ASKED_MAX 32
 
+/* A client's, in IKEv1: v1/unity.c. */
+struct unity {
+	bool splits;               /* there is a list of */
+	struct selectors includes; /* what of the peer's side goes through the tunnel */
+	struct selectors local_lan;
+	char domain[256], split_dns[1024]; /* as in struct ike_virtual */
+};
+
 /* What one IKE SA has by configuration payloads. Its rekeyed successors share it: what was given is
  * valid as long as one of them lives (RFC 7296 §3.15.1). */
 struct vips {
@@ -23,8 +31,7 @@ struct vips {
 	size_t lease_count;
 	struct lease *leases[VIPS_MAX];
 	struct address theirs[VIPS_MAX]; /* those of the leases, in their order */
-	struct selectors
-		*includes; /* Unity: what of the peer's side goes through the tunnel; or NULL */
+	struct unity *unity; /* what else an IKEv1 gateway of Cisco's kind gave us; NULL: nothing */
 	size_t asked_count;
 	uint16_t asked[CP_ASKED_MAX]; /* types of attributes in the peer's request */
 };
