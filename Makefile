@@ -51,4 +51,4 @@ check-format: deps
 	@$(CLANG_SOURCES) | xargs -r clang-format --dry-run --Werror
 
 clean:
-	@rm -rf build build-asan build-fuzz
+	@rm -rf build build-asan build-fuzz build-lean

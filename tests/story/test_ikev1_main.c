@@ -187,6 +187,63 @@ static void unfinished_phase_1_is_limited_by_address_and_in_time(void **state)
 	story_end(&s);
 }
 
+/* From wherever they come. */
+static void unfinished_phase_1_is_limited_in_all(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS, .bob_connection = "remote_addrs = %any" };
+	struct ike_options o;
+	struct ike_path path;
+	uint8_t memory[2000];
+	struct bytes request;
+	struct story s;
+
+	(void)state;
+	ike_options_default(&o);
+	o.half_open_max = 12;
+	s = story_begin(SEED, &c, &o);
+	path = (struct ike_path){ { s.bob->address, 500 }, { s.alice->address, 500 } };
+	host_initiate(s.alice, "net");
+	world_run(s.w, NS_PER_MS);
+	request = v1_capture(&s, memory, sizeof(memory));
+	for (uint8_t i = 10; i < 50; i++) {
+		memory[0] = i;
+		path.remote.address.octets[3] = i;
+		host_datagram(s.bob, &path, request);
+	}
+	STORY_EQUAL(s, stats_of(s.bob).half_open, 12);
+	world_run(s.w, 600 * NS_PER_SECOND);
+	STORY_EQUAL(s, stats_of(s.bob).half_open, 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
+/* An end that would let it live for longer goes by the peer's. */
+static void the_shorter_life_of_phase_1_counts(void **state)
+{
+	static const char *const rows[] = { "rekey_time = 20m\n over_time = 2m\n rand_time = 0s",
+		"reauth_time = 20m\n over_time = 2m\n rand_time = 0s\n rekey_time = 0" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct story_config c = { .connection = V1_KEYS,
+			.alice_connection = rows[i],
+			.bob_connection = "rekey_time = 10h" };
+		struct story s = story_established(SEED, &c);
+		struct ike_sa_view view;
+		size_t position = 0;
+
+		assert_true(ike_next_sa(s.bob->engine, &position, &view));
+		STORY_TRUE(s, view.rekey_at < s.w->now + 22 * 60 * NS_PER_SECOND);
+		STORY_TRUE(s, view.rekey_at > s.w->now + 15 * 60 * NS_PER_SECOND);
+		world_run(s.w, 25 * 60 * NS_PER_SECOND);
+		STORY_EQUAL(
+			s, s.alice->ike_replaced, 1); /* one of them, so that there aren't two */
+		STORY_EQUAL(s, s.bob->ike_replaced, 0);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 /* As in IKEv2: two retransmissions, then the next; the last one gets all tries. */
 static void a_silent_address_of_several_is_left(void **state)
 {
@@ -291,6 +348,8 @@ int main(void)
 		cmocka_unit_test(nobody_answers_ikev1_who_has_no_connection_for_it),
 		cmocka_unit_test(version_0_answers_both_and_begins_with_2),
 		cmocka_unit_test(unfinished_phase_1_is_limited_by_address_and_in_time),
+		cmocka_unit_test(unfinished_phase_1_is_limited_in_all),
+		cmocka_unit_test(the_shorter_life_of_phase_1_counts),
 		cmocka_unit_test(a_silent_address_of_several_is_left),
 		cmocka_unit_test(nobody_is_somebody_else_by_his_own_secret),
 		cmocka_unit_test(what_ikev1_has_no_word_for_is_said),

@@ -3,6 +3,7 @@
 #include "conf/pool.h"
 #include "ike/narrow.h"
 #include "ike/v1/ikev1.h"
+#include "sim/internal.h"
 #include "tests/story/ikev1.h"
 
 #define SEED 71
@@ -406,6 +407,58 @@ static void a_question_that_comes_too_early_waits(void **state)
 	story_end(&s);
 }
 
+static struct opened *attributes_message(struct arena *arena, struct bytes body)
+{
+	struct opened *o = arena_take(arena, sizeof(*o));
+
+	*o = (struct opened){ .authenticated = true };
+	o->header.exchange = V1_TRANSACTION;
+	o->header.message_id = 1;
+	o->chain.count = 1;
+	o->chain.payloads[0].type = V1_PAYLOAD_ATTRIBUTES;
+	o->chain.payloads[0].body = body;
+	return o;
+}
+
+/* Tokens and challenges: no password answers those, and none is sent. */
+static void what_no_password_answers_is_declined(void **state)
+{
+	static const struct {
+		uint16_t type;
+		const char *words;
+	} rows[] = { { V1_XAUTH_TYPE, "another kind of XAUTH than user and password" },
+		{ V1_XAUTH_CHALLENGE, "the answer to a challenge" },
+		{ V1_XAUTH_NEXT_PIN, "the answer to a challenge" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story s = begin(SEED, ASKS POOLS, CAROL VIPS, "jets");
+		struct arena *arena = arena_new(1u << 16);
+		uint8_t *memory = arena_take(arena, 200);
+		struct writer w = writer_of(memory, 200);
+		struct sim_packet *question;
+
+		host_initiate(s.alice, "net");
+		question = question_under_way(&s);
+		question->data[question->size - 1] ^= 1; /* another comes instead */
+		world_run(s.w, 20 * NS_PER_MS);
+		v1_attributes_encode_begin(&w, V1_CFG_REQUEST, 7);
+		v1_attribute_encode_u16(&w, rows[i].type, 1);
+		v1_attribute_encode_bytes(&w, V1_XAUTH_USER_NAME, BYTES_EMPTY);
+		v1_attribute_encode_bytes(&w, V1_XAUTH_PASSCODE, BYTES_EMPTY);
+		exchange_respond(s.alice->engine->sas, &v1_transaction_responder, arena,
+			attributes_message(arena, writer_bytes(&w)));
+		host_drain(s.alice);
+		STORY_TRUE(
+			s, laddered(&s, "alice  -> TRANSACTION") && laddered(&s, "CPRP(X_STATUS)"));
+		STORY_EQUAL(s, s.alice->done_failed, 1);
+		STORY_TRUE(s, strstr(s.alice->last_done, rows[i].words));
+		world_run(s.w, 600 * NS_PER_SECOND);
+		story_down(&s);
+		story_end(&s);
+	}
+}
+
 static uint32_t next_random(uint32_t *state)
 {
 	*state = *state * 1664525u + 1013904223u;
@@ -421,9 +474,9 @@ static struct opened *any_transaction(struct arena *arena, uint32_t *r)
 		UNITY_SPLIT_INCLUDE, UNITY_LOCAL_LAN, V1_UNITY_PFS, V1_XAUTH_TYPE,
 		V1_XAUTH_USER_NAME, V1_XAUTH_USER_PASSWORD, V1_XAUTH_MESSAGE, V1_XAUTH_CHALLENGE,
 		V1_XAUTH_STATUS };
-	struct opened *o = arena_take(arena, sizeof(*o));
 	uint8_t *memory = arena_take(arena, 2000), value[64];
 	struct writer w = writer_of(memory, 2000);
+	struct opened *o;
 
 	v1_attributes_encode_begin(&w, (uint8_t)(next_random(r) % 6), (uint16_t)next_random(r));
 	for (uint32_t i = next_random(r) % 8; i > 0; i--) {
@@ -439,12 +492,8 @@ static struct opened *any_transaction(struct arena *arena, uint32_t *r)
 		else
 			v1_attribute_encode_u16(&w, type, (uint16_t)next_random(r));
 	}
-	*o = (struct opened){ .authenticated = true };
-	o->header.exchange = V1_TRANSACTION;
-	o->header.message_id = 1 + next_random(r);
-	o->chain.count = 1;
-	o->chain.payloads[0].type = V1_PAYLOAD_ATTRIBUTES;
-	o->chain.payloads[0].body = writer_bytes(&w);
+	o = attributes_message(arena, writer_bytes(&w));
+	o->header.message_id += next_random(r);
 	return o;
 }
 
@@ -532,6 +581,7 @@ int main(void)
 		cmocka_unit_test(split_tunneling_as_unity_has_it),
 		cmocka_unit_test(a_gateway_may_begin),
 		cmocka_unit_test(a_question_that_comes_too_early_waits),
+		cmocka_unit_test(what_no_password_answers_is_declined),
 		cmocka_unit_test(whatever_attributes_say_nothing_breaks),
 		cmocka_unit_test(a_bad_network_only_delays_it),
 	};

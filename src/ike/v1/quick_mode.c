@@ -178,11 +178,11 @@ static int keymat(const struct exchange *x, uint32_t spi, struct child_keys *ret
 	return v1_keymat(&x->sa->v1->keys, &quick, &suite, ret_keys);
 }
 
-/* Both ends go by the shorter life. */
+/* Both ends go by the shorter life. Who made the child comes first with rekeying it. */
 static void heed_lifetime(struct child_sa *c, uint64_t life_s)
 {
 	struct ike_engine *e = c->sa->engine;
-	ike_time at = e->now + (life_s - life_s / 10) * NS_PER_SECOND;
+	ike_time at = e->now + (life_s - life_s / (c->made_by ? 20 : 10)) * NS_PER_SECOND;
 
 	if (!life_s || life_s > UINT32_MAX)
 		return;

@@ -58,13 +58,13 @@ char *v1_text_print(struct bytes from, char *out, size_t out_size)
 
 /* The way from phase 1 to an SA that stands. */
 
-/* Both ends go by the shorter life of what was agreed and what is configured. */
+/* Both ends go by the shorter life of what was agreed and what is configured. The initiator comes first:
+ * where both set up another at once, there are two. */
 static void heed_lifetime(struct ike_sa *sa)
 {
 	uint64_t life = sa->v1->transform.life_seconds;
-	ike_time at = sa->engine->now + (life - life / 10) * NS_PER_SECOND;
+	ike_time at = sa->engine->now + (life - life / (sa->initiator ? 10 : 20)) * NS_PER_SECOND;
 
-	/* The initiator comes first: where both set up another at once, there are two. */
 	if (!sa->initiator && sa->rekey_at != IKE_TIME_NEVER) {
 		sa->rekey_at += sa->connection->over_time_s * NS_PER_SECOND / 2;
 		timer_set(&sa->engine->timers, &sa->rekey_timer, sa->rekey_at);
