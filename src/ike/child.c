@@ -21,6 +21,15 @@ struct child_sa *child_find(const struct ike_engine *e, uint32_t id)
 	return table_find(e->by_child_id, BYTES(&id, sizeof(id)));
 }
 
+struct child_sa *child_latest(struct child_sa *c)
+{
+	struct child_sa *next;
+
+	while (c && (next = child_find(c->sa->engine, c->successor)) && next != c)
+		c = next;
+	return c;
+}
+
 struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
 {
 	for (struct child_sa *c = sa->children; c; c = c->next)

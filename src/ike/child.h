@@ -4,6 +4,8 @@
 #include "ike/agree.h"
 
 struct child_sa *child_find(const struct ike_engine *e, uint32_t id);
+/* What a child was replaced by, and that, as far as there is something; NULL of NULL. */
+struct child_sa *child_latest(struct child_sa *c);
 struct child_sa *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child_sa *child_by_spi_in(struct ike_sa *sa, uint32_t spi);
 struct child_sa *child_live(

@@ -2,20 +2,6 @@
 #include "wire/isakmp.h"
 #include "wire/text.h"
 
-static const char *name_or_number(const struct text_name *names, uint16_t value, const char *prefix,
-	char scratch[static NAME_TEXT_MAX])
-{
-	const char *name = text_name_find(names, value);
-	struct text t = text_of(scratch, NAME_TEXT_MAX);
-
-	if (name)
-		return name;
-
-	text_add(&t, prefix);
-	text_add_number(&t, value);
-	return scratch;
-}
-
 const char *v1_exchange_name(uint8_t exchange, char scratch[static NAME_TEXT_MAX])
 {
 	static const struct text_name names[] = {
@@ -30,7 +16,7 @@ const char *v1_exchange_name(uint8_t exchange, char scratch[static NAME_TEXT_MAX
 		{ 0, NULL },
 	};
 
-	return name_or_number(names, exchange, "EXCHANGE_", scratch);
+	return text_name_or_number(names, exchange, "EXCHANGE_", scratch);
 }
 
 const char *v1_payload_name(uint8_t type, char scratch[static NAME_TEXT_MAX])
@@ -59,7 +45,7 @@ const char *v1_payload_name(uint8_t type, char scratch[static NAME_TEXT_MAX])
 		{ 0, NULL },
 	};
 
-	return name_or_number(names, type, "PAYLOAD_", scratch);
+	return text_name_or_number(names, type, "PAYLOAD_", scratch);
 }
 
 const char *v1_notify_name(uint16_t type, char scratch[static NAME_TEXT_MAX])
@@ -105,7 +91,7 @@ const char *v1_notify_name(uint16_t type, char scratch[static NAME_TEXT_MAX])
 		{ 0, NULL },
 	};
 
-	return name_or_number(names, type, "NOTIFY_", scratch);
+	return text_name_or_number(names, type, "NOTIFY_", scratch);
 }
 
 const char *v1_method_name(uint16_t method, char scratch[static NAME_TEXT_MAX])
@@ -128,5 +114,5 @@ const char *v1_method_name(uint16_t method, char scratch[static NAME_TEXT_MAX])
 		{ 0, NULL },
 	};
 
-	return name_or_number(names, method, "METHOD_", scratch);
+	return text_name_or_number(names, method, "METHOD_", scratch);
 }

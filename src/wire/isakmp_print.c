@@ -48,16 +48,6 @@ static const struct text_name protocol_names[] = {
 	{ 0, NULL },
 };
 
-static void add_named(struct text *t, const struct text_name *names, uint16_t value)
-{
-	const char *name = text_name_find(names, value);
-
-	if (name)
-		text_add(t, name);
-	else
-		text_add_number(t, value);
-}
-
 /* In one line. */
 
 static void add_notify(struct text *t, struct bytes body)
@@ -101,7 +91,7 @@ static void add_attributes(struct text *t, struct bytes body, bool details)
 	text_add(t, name ? name : "CP(");
 	while (name && v1_attribute_next(&a.r, &attribute) > 0) {
 		text_add(t, separator);
-		add_named(t, attribute_names, attribute.type);
+		text_add_name(t, attribute_names, attribute.type);
 		if (details) {
 			text_add(t, ":");
 			text_add_number(t, attribute.value.size);
@@ -276,7 +266,7 @@ static void add_proposal(struct text *t, const struct v1_proposal *p)
 	text_add(t, " #");
 	text_add_number(t, p->number);
 	text_add(t, " ");
-	add_named(t, protocol_names, p->protocol);
+	text_add_name(t, protocol_names, p->protocol);
 	add_spis(t, p->spi, p->spi.size);
 	while (v1_transforms_next(&r, &transform) > 0) {
 		text_add(t, separator);
@@ -322,7 +312,7 @@ static void add_notify_details(struct text *t, struct bytes body)
 		return;
 
 	text_add(t, ": ");
-	add_named(t, protocol_names, n.protocol);
+	text_add_name(t, protocol_names, n.protocol);
 	add_spis(t, n.spi, n.spi.size);
 	if (n.data.size) {
 		text_add(t, ", data ");
@@ -340,7 +330,7 @@ static void add_delete(struct text *t, struct bytes body)
 		return;
 	}
 	text_add(t, " ");
-	add_named(t, protocol_names, d.protocol);
+	text_add_name(t, protocol_names, d.protocol);
 	add_spis(t, d.spis, d.spi_size);
 }
 

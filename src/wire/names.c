@@ -3,21 +3,6 @@
 #include "wire/text.h"
 #include "wire/wire.h"
 
-/* The name, or the prefix and the value in scratch. */
-static const char *name_or_number(const struct text_name *names, uint16_t value, const char *prefix,
-	char scratch[static NAME_TEXT_MAX])
-{
-	const char *name = text_name_find(names, value);
-	struct text t = text_of(scratch, NAME_TEXT_MAX);
-
-	if (name)
-		return name;
-
-	text_add(&t, prefix);
-	text_add_number(&t, value);
-	return scratch;
-}
-
 const char *exchange_name(uint8_t exchange, char scratch[static NAME_TEXT_MAX])
 {
 	static const struct text_name names[] = {
@@ -31,7 +16,7 @@ const char *exchange_name(uint8_t exchange, char scratch[static NAME_TEXT_MAX])
 		{ 0, NULL },
 	};
 
-	return name_or_number(names, exchange, "EXCHANGE_", scratch);
+	return text_name_or_number(names, exchange, "EXCHANGE_", scratch);
 }
 
 const char *payload_name(uint8_t type, char scratch[static NAME_TEXT_MAX])
@@ -58,7 +43,7 @@ const char *payload_name(uint8_t type, char scratch[static NAME_TEXT_MAX])
 		{ 0, NULL },
 	};
 
-	return name_or_number(names, type, "PAYLOAD_", scratch);
+	return text_name_or_number(names, type, "PAYLOAD_", scratch);
 }
 
 #define NAMED(value)                                                                               \
@@ -134,7 +119,7 @@ const char *notify_name(uint16_t type, char scratch[static NAME_TEXT_MAX])
 		{ 0, NULL },
 	};
 
-	return name_or_number(names, type, "NOTIFY_", scratch);
+	return text_name_or_number(names, type, "NOTIFY_", scratch);
 }
 
 static const struct text_name encr_names[] = {
@@ -231,15 +216,15 @@ const char *transform_name(uint8_t type, uint16_t id, char scratch[static NAME_T
 
 	switch (type) {
 	case TRANSFORM_ENCR:
-		return name_or_number(encr_names, id, "ENCR_", scratch);
+		return text_name_or_number(encr_names, id, "ENCR_", scratch);
 	case TRANSFORM_PRF:
-		return name_or_number(prf_names, id, "PRF_", scratch);
+		return text_name_or_number(prf_names, id, "PRF_", scratch);
 	case TRANSFORM_INTEG:
-		return name_or_number(integ_names, id, "INTEG_", scratch);
+		return text_name_or_number(integ_names, id, "INTEG_", scratch);
 	case TRANSFORM_KE:
-		return name_or_number(ke_names, id, "KE_", scratch);
+		return text_name_or_number(ke_names, id, "KE_", scratch);
 	case TRANSFORM_ESN:
-		return name_or_number(esn_names, id, "ESN_", scratch);
+		return text_name_or_number(esn_names, id, "ESN_", scratch);
 	default:
 		t = text_of(scratch, NAME_TEXT_MAX);
 		text_add(&t, "TRANSFORM_");
@@ -264,5 +249,5 @@ const char *auth_method_name(uint8_t method, char scratch[static NAME_TEXT_MAX])
 		{ 0, NULL },
 	};
 
-	return name_or_number(names, method, "METHOD_", scratch);
+	return text_name_or_number(names, method, "METHOD_", scratch);
 }

@@ -96,13 +96,8 @@ static void add_config(struct text *t, struct bytes body)
 
 	text_add(t, name ? name : "CP(");
 	while (name && cp_next(&cp, &attribute) > 0) {
-		const char *which = text_name_find(attributes, attribute.type);
-
 		text_add(t, separator);
-		if (which)
-			text_add(t, which);
-		else
-			text_add_number(t, attribute.type);
+		text_add_name(t, attributes, attribute.type);
 		separator = " ";
 	}
 	text_add(t, ")");

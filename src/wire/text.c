@@ -62,3 +62,24 @@ const char *text_name_find(const struct text_name *names, uint16_t value)
 
 	return NULL;
 }
+
+const char *text_name_or_number(const struct text_name *names, uint16_t value, const char *prefix,
+	char scratch[static NAME_TEXT_MAX])
+{
+	const char *name = text_name_find(names, value);
+	struct text t = text_of(scratch, NAME_TEXT_MAX);
+
+	if (name)
+		return name;
+
+	text_add(&t, prefix);
+	text_add_number(&t, value);
+	return scratch;
+}
+
+void text_add_name(struct text *t, const struct text_name *names, uint16_t value)
+{
+	char scratch[NAME_TEXT_MAX];
+
+	text_add(t, text_name_or_number(names, value, "", scratch));
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "wire/wire.h"
 
 struct text {
 	char *out;
@@ -23,3 +24,7 @@ struct text_name {
 };
 
 const char *text_name_find(const struct text_name *names, uint16_t value); /* or NULL */
+/* The name, or the prefix and the value in scratch. */
+const char *text_name_or_number(const struct text_name *names, uint16_t value, const char *prefix,
+	char scratch[static NAME_TEXT_MAX]);
+void text_add_name(struct text *t, const struct text_name *names, uint16_t value); /* or number */

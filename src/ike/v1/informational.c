@@ -31,11 +31,10 @@ static void put_delete(struct exchange *x, uint8_t protocol, struct bytes spi)
 static struct child_sa *to_be_deleted(struct exchange *x)
 {
 	struct intent *i = x->intent;
-	struct child_sa *c = child_find(x->engine, i->child_id), *next;
+	struct child_sa *c = child_find(x->engine, i->child_id);
 
-	while (i->end == SA_END_COMMAND && c && (next = child_find(x->engine, c->successor)) &&
-		next != c)
-		c = next;
+	if (i->end == SA_END_COMMAND)
+		c = child_latest(c);
 	if (!c || c->state == IKE_CHILD_DELETED)
 		return NULL;
 	if (i->end == SA_END_REPLACED && c->state != IKE_CHILD_REKEYED) {
@@ -46,16 +45,6 @@ static struct child_sa *to_be_deleted(struct exchange *x)
 	return c;
 }
 
-static void send_on_successor(struct child_sa *c)
-{
-	struct child_sa *next;
-
-	while ((next = child_find(c->sa->engine, c->successor)) && next != c)
-		c = next;
-	if (c->installed_in)
-		child_use_outbound(c);
-}
-
 static enum step build_delete_child(struct exchange *x)
 {
 	struct child_sa *c = to_be_deleted(x);
@@ -63,8 +52,8 @@ static enum step build_delete_child(struct exchange *x)
 
 	if (!c)
 		return STEP_END;
-	if (c->successor)
-		send_on_successor(c);
+	if (c->successor && child_latest(c)->installed_in)
+		child_use_outbound(child_latest(c));
 	c->state = IKE_CHILD_DELETING;
 	store_u32(spi, c->spec.spi_in);
 	put_delete(x, V1_PROTOCOL_ESP, BYTES_OF(spi));

@@ -187,8 +187,16 @@ static unsigned ike_rank(const struct v1_ike_transform *theirs, const struct v1_
 	return 0;
 }
 
-bool v1_choose_ike(struct bytes theirs, const struct v1_ike_terms *terms, bool prefer_ours,
-	struct v1_choice *ret_choice, struct v1_ike_transform *ret_transform)
+/* What is chosen among a peer's transforms: the first that has a place in our list, or where that goes
+ * first the one with the best. */
+struct chooser {
+	uint8_t protocol;
+	unsigned (*rank)(const struct v1_transform *t, const void *terms);
+	const void *terms;
+	bool prefer_ours;
+};
+
+static bool choose(struct bytes theirs, const struct chooser *c, struct v1_choice *ret_choice)
 {
 	struct v1_sa_reader sa;
 	struct v1_proposal p;
@@ -199,23 +207,37 @@ bool v1_choose_ike(struct bytes theirs, const struct v1_ike_terms *terms, bool p
 	while (v1_sa_next(&sa, &p) > 0) {
 		struct v1_transform_reader reader = v1_transforms_begin(&p);
 		struct v1_transform raw;
-		struct v1_ike_transform t;
 
-		if (p.protocol != V1_PROTOCOL_ISAKMP)
+		if (p.protocol != c->protocol ||
+			(p.protocol == V1_PROTOCOL_ESP &&
+				(p.spi.size != 4 || v1_proposal_in_bundle(theirs, &p))))
 			continue;
 		while (v1_transforms_next(&reader, &raw) > 0) {
-			unsigned rank = raw.id == V1_KEY_IKE && !v1_ike_transform_decode(&raw, &t)
-				? ike_rank(&t, terms)
-				: 0;
+			unsigned rank = c->rank(&raw, c->terms);
 
-			if (!rank || (best && (!prefer_ours || rank >= best)))
+			if (!rank || (best && (!c->prefer_ours || rank >= best)))
 				continue;
 			best = rank;
 			*ret_choice = (struct v1_choice){ p.number, p.protocol, p.spi, raw };
-			*ret_transform = t;
 		}
 	}
 	return best;
+}
+
+static unsigned rank_ike(const struct v1_transform *raw, const void *terms)
+{
+	struct v1_ike_transform t;
+
+	return raw->id == V1_KEY_IKE && !v1_ike_transform_decode(raw, &t) ? ike_rank(&t, terms) : 0;
+}
+
+bool v1_choose_ike(struct bytes theirs, const struct v1_ike_terms *terms, bool prefer_ours,
+	struct v1_choice *ret_choice, struct v1_ike_transform *ret_transform)
+{
+	const struct chooser c = { V1_PROTOCOL_ISAKMP, rank_ike, terms, prefer_ours };
+
+	return choose(theirs, &c, ret_choice) &&
+		!v1_ike_transform_decode(&ret_choice->raw, ret_transform);
 }
 
 bool v1_acceptable_ike(const struct connection *c, const struct v1_ike_transform *t)
@@ -371,35 +393,20 @@ static unsigned esp_rank(
 	return 0;
 }
 
+static unsigned rank_esp(const struct v1_transform *raw, const void *terms)
+{
+	struct v1_esp_transform t;
+
+	return !v1_esp_transform_decode(raw, &t) ? esp_rank(&t, terms, true) : 0;
+}
+
 bool v1_choose_esp(struct bytes theirs, const struct v1_esp_terms *terms, bool prefer_ours,
 	struct v1_choice *ret_choice, struct v1_esp_transform *ret_transform)
 {
-	struct v1_sa_reader sa;
-	struct v1_proposal p;
-	unsigned best = 0;
+	const struct chooser c = { V1_PROTOCOL_ESP, rank_esp, terms, prefer_ours };
 
-	if (v1_sa_begin(theirs, &sa) < 0)
-		return false;
-	while (v1_sa_next(&sa, &p) > 0) {
-		struct v1_transform_reader reader = v1_transforms_begin(&p);
-		struct v1_transform raw;
-		struct v1_esp_transform t;
-
-		if (p.protocol != V1_PROTOCOL_ESP || p.spi.size != 4 ||
-			v1_proposal_in_bundle(theirs, &p))
-			continue;
-		while (v1_transforms_next(&reader, &raw) > 0) {
-			unsigned rank =
-				!v1_esp_transform_decode(&raw, &t) ? esp_rank(&t, terms, true) : 0;
-
-			if (!rank || (best && (!prefer_ours || rank >= best)))
-				continue;
-			best = rank;
-			*ret_choice = (struct v1_choice){ p.number, p.protocol, p.spi, raw };
-			*ret_transform = t;
-		}
-	}
-	return best;
+	return choose(theirs, &c, ret_choice) &&
+		!v1_esp_transform_decode(&ret_choice->raw, ret_transform);
 }
 
 bool v1_chosen_esp(struct bytes answer, const struct v1_esp_terms *terms, uint32_t *ret_spi,

@@ -146,11 +146,10 @@ const struct exchange_kind report_failure_initiator = {
 static struct child_sa *to_be_deleted(struct exchange *x)
 {
 	struct intent *i = x->intent;
-	struct child_sa *c = child_find(x->engine, i->child_id), *next;
+	struct child_sa *c = child_find(x->engine, i->child_id);
 
-	while (i->end == SA_END_COMMAND && c && (next = child_find(x->engine, c->successor)) &&
-		next != c)
-		c = next;
+	if (i->end == SA_END_COMMAND)
+		c = child_latest(c);
 	if (!c || c->sa != x->sa || c->state == IKE_CHILD_DELETED)
 		return NULL;
 	i->child_id = c->id;
