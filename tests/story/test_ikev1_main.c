@@ -18,7 +18,11 @@ static void two_hosts_set_up_a_tunnel(void **state)
 static void every_group_and_hash_works(void **state)
 {
 	static const char *const proposals[] = { "aes256-sha512-modp2048", "3des-sha1-modp1024",
-		"aes192-sha384-ecp384", "aes128-sha256-ecp256, aes128-sha1-modp1536" };
+		"aes192-sha384-ecp384", "aes128-sha256-ecp256, aes128-sha1-modp1536",
+		"aes128-sha1-modp1536", "aes128-sha256-modp3072", "aes128-sha256-modp4096",
+		"aes128-sha256-modp6144", "aes128-sha256-modp8192", "aes256-sha1-ecp521",
+		"aes128-sha256-ecp256bp", "aes128-sha384-ecp384bp", "aes128-sha512-ecp512bp",
+		"aes128-sha256-x25519" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(proposals) / sizeof(proposals[0]); i++) {

@@ -11,7 +11,9 @@ static void without_pfs_and_with_it(void **state)
 	static const char *const proposals[] = { "esp_proposals = aes128-sha256",
 		"esp_proposals = aes256-sha512-modp2048", "esp_proposals = aes256gcm16-ecp384",
 		"esp_proposals = 3des-sha1, aes128gcm16",
-		"esp_proposals = aes128ctr-sha256-modp1024" };
+		"esp_proposals = aes128ctr-sha256-modp1024", "esp_proposals = aes128gcm16-esn",
+		"esp_proposals = aes128-sha1-x25519-esn", "esp_proposals = aes256ccm12-ecp512bp",
+		"esp_proposals = aes192gmac" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(proposals) / sizeof(proposals[0]); i++) {
@@ -73,6 +75,31 @@ static void selectors_are_not_narrowed(void **state)
 	STORY_EQUAL(s, host_children(s.alice) + host_children(s.bob), 0);
 	STORY_TRUE(s, strstr(s.bob->last_failure, "IKEv1 can't narrow"));
 	STORY_TRUE(s, strstr(s.alice->last_done, "INVALID_ID_INFORMATION"));
+	story_end(&s);
+}
+
+/* RFC 2408 §3.1: whoever sets it wants CONNECTED to be waited for, but nobody says that to us, and nothing
+ * covers the flag. */
+static void the_commit_bit_is_tolerated(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_begin(SEED, &c, NULL);
+	unsigned set = 0;
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	for (unsigned i = 0; i < 200; i++) {
+		world_run(s.w, NS_PER_MS);
+		for (struct sim_packet *p = s.w->packets; p; p = p->next) {
+			if (p->carries != CARRIES_IKE || (p->data[19] & V1_FLAG_COMMIT))
+				continue;
+			p->data[19] |= V1_FLAG_COMMIT;
+			set++;
+		}
+	}
+	STORY_EQUAL(s, set, 9);
+	story_up(&s, 1);
+	v1_packets(&s);
 	story_end(&s);
 }
 
@@ -602,6 +629,7 @@ int main(void)
 		cmocka_unit_test(transport_mode),
 		cmocka_unit_test(several_selectors_are_several_quick_modes),
 		cmocka_unit_test(selectors_are_not_narrowed),
+		cmocka_unit_test(the_commit_bit_is_tolerated),
 		cmocka_unit_test(refusals_leave_nothing_behind),
 		cmocka_unit_test(a_proposal_that_the_peer_lacks_is_refused),
 		cmocka_unit_test(groups_are_offered_one_after_the_other),
