@@ -38,9 +38,14 @@ TUNNELS = [
 ]
 
 
+# Where it is the initiator that can't know whether its last message got there.
+AGGRESSIVE = row('aggressive', both={'aggressive': True},
+                 sun_settings={'i_dont_care_about_security_and_use_aggressive_mode_psk': True})
+
+
 def deleting(tunnel):
     """charon keeps the children that it has rekeyed until they expire, unless it is told not to."""
-    return dataclasses.replace(tunnel, sun_settings={'delete_rekeyed': True})
+    return dataclasses.replace(tunnel, sun_settings={**(tunnel.sun_settings or {}), 'delete_rekeyed': True})
 
 
 def established(bench, tunnel, first='tern'):
@@ -84,10 +89,10 @@ def test_rekeying_a_child(bench, tunnel, rekeyer, first):
     wire.assert_only_encrypted()
 
 
-@pytest.mark.parametrize('first', ENDS)
-@pytest.mark.parametrize('again', ENDS)
-def test_a_new_phase_1_adopts_the_children(bench, again, first):
-    ends = established(bench, deleting(PLAIN), first)
+@pytest.mark.parametrize('tunnel, again, first', [*((PLAIN, again, first) for again in ENDS for first in ENDS),
+                                                  (AGGRESSIVE, 'tern', 'charon')], ids=str)
+def test_a_new_phase_1_adopts_the_children(bench, tunnel, again, first):
+    ends = established(bench, deleting(tunnel), first)
     before, child = ends['tern'].the_ike(), ends['tern'].the_child()
     with bench.wire() as wire:
         pings = bench.lab.start_pings('alice', INNER['bob', 4])

@@ -4,6 +4,8 @@ in aggressive mode, a user by XAUTH, mode config with Unity's attributes, and pa
     alice -- moon (vpnc) ==(router: may translate moon's addresses)== sun (ternd) -- bob
 """
 
+import re
+
 import pytest
 
 from lab import INNER, NETWORKS, OUTER, Tunnel, wait_for
@@ -90,6 +92,8 @@ def test_vpnc_gets_in(bench, start_vpnc, hidden):
     sa = sun.the_ike()
     assert (sa['version'], sa['remote-xauth-id'], sa['remote-vips']) == ('1', 'carol', ['10.3.0.1']), sa
     assert sa['remote-id'] == f'@#{GROUP.encode().hex()}' or GROUP in sa['remote-id'], sa
+    status = sun.status()
+    assert 'IKEv1' in status and re.search(r'^ *user +carol$', status, re.MULTILINE), status
     given = vpnc.given()
     assert given['INTERNAL_IP4_ADDRESS'] == '10.3.0.1' and given['INTERNAL_IP4_DNS'] == '10.2.0.53', given
     assert given['CISCO_BANNER'] == 'Welcome to sun' and given['CISCO_DEF_DOMAIN'] == 'tern.test', given
