@@ -38,14 +38,12 @@ void plane_end(struct host *h)
 	memset(h->virtuals, 0, sizeof(h->virtuals));
 }
 
-/* Not kept reserved, as in the daemon: an exchange that comes to nothing doesn't give it back. */
 uint32_t plane_spi(struct host *h)
 {
 	uint32_t spi = 0;
 
-	if (esp_allocate_spi(h->esp, &spi) < 0)
+	if (esp_allocate_spi(h->esp, host_now(h), &spi) < 0)
 		world_die("no SPI is free");
-	esp_release_spi(h->esp, spi);
 	return spi;
 }
 
@@ -326,13 +324,29 @@ static void carry(struct host *h, const struct esp_out *o, const struct sim_pack
 	}
 }
 
-/* What waited in traps for an outbound SA that came since. */
+/* What came before an inbound SA that is there now. */
+static void take_early(struct host *h)
+{
+	static const struct sim_packet early;
+	uint8_t memory[OUTS][OUT_BYTES];
+	struct esp_out out[OUTS];
+	size_t used;
+
+	outs_init(out, memory);
+	while ((used = esp_early(h->esp, host_now(h), out, OUTS)))
+		for (size_t i = 0; i < used; i++)
+			carry(h, &out[i], &early);
+	tell_events(h);
+}
+
+/* And what waited in traps for an outbound SA that came since. */
 void plane_release(struct host *h)
 {
 	uint8_t memory[OUTS][OUT_BYTES];
 	struct esp_out out[OUTS];
 	size_t used;
 
+	take_early(h);
 	if (!h->plane_release || h->release_at > h->world->now)
 		return;
 	h->plane_release = false;

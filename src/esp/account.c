@@ -23,6 +23,7 @@ static const char *const reason_names[ESP_REASONS] = {
 	[ESP_REASON_TRAP_FULL] = "trap-full",
 	[ESP_REASON_TRAP_LATE] = "trap-late",
 	[ESP_REASON_TRAP_FAILED] = "trap-failed",
+	[ESP_REASON_EARLY_FULL] = "early-full",
 };
 
 const char *esp_reason_name(enum esp_reason reason)

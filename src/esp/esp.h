@@ -41,8 +41,10 @@ void esp_free(struct esp *esp);                         /* wipes keys */
 
 /* Operations: IKE_OPERATE_*. The spec is copied. */
 
-/* An inbound SPI, random, >= 256, reserved until an SA is installed with it or it is released. */
-int esp_allocate_spi(struct esp *esp, uint32_t *ret_spi);
+/* An inbound SPI, random, >= 256, reserved until an SA is installed with it, it is released, or three
+ * minutes have passed (less where more than 4096 are drawn meanwhile). What comes for it in that time is
+ * kept: see esp_early(). -EEXIST: none was found that is free; -ENOMEM. */
+int esp_allocate_spi(struct esp *esp, ike_time now, uint32_t *ret_spi);
 void esp_release_spi(struct esp *esp, uint32_t spi);
 
 /* The inbound SA and, with the first of its reqid, the policies. -EEXIST: child_id or SPI is in
@@ -75,7 +77,7 @@ void esp_set_pmtu(struct esp *esp, const struct address *remote, uint32_t mtu);
 enum esp_verdict {
 	ESP_DROP,    /* see reason */
 	ESP_SEND,    /* outbound: packet is ESP, to be sent along path */
-	ESP_KEPT,    /* outbound: a trap keeps it: see esp_release() */
+	ESP_KEPT,    /* outbound: a trap keeps it: see esp_release(); inbound: see esp_early() */
 	ESP_REPLY,   /* outbound: packet is an ICMP message to be written to the TUN device */
 	ESP_DELIVER, /* inbound: packet is an IP packet to be written to the TUN device */
 };
@@ -103,6 +105,7 @@ enum esp_reason {
 	ESP_REASON_TRAP_FULL,   /* outbound: the oldest of a trap, or what is too long for it */
 	ESP_REASON_TRAP_LATE,   /* outbound: no child came in time */
 	ESP_REASON_TRAP_FAILED, /* outbound: none will */
+	ESP_REASON_EARLY_FULL,  /* inbound: before its SA, and no room to keep it */
 	ESP_REASONS,
 };
 
@@ -149,6 +152,11 @@ struct esp_in {
 /* Opens packets: out[i] is what became of in[i]. */
 void esp_inbound(
 	struct esp *esp, ike_time now, const struct esp_in *in, size_t count, struct esp_out *out);
+
+/* What came for an inbound SA before it was installed, opened: after esp_install_in(), until it returns
+ * 0. Returns how many outputs were used; their `source` means nothing. At most 256 packets and 256 KiB
+ * are kept, for three seconds. */
+size_t esp_early(struct esp *esp, ike_time now, struct esp_out *out, size_t out_count);
 
 /* Events. Drain after each batch. At most 64 are kept; what didn't fit is told again by a later
  * packet. */

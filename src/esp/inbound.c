@@ -49,10 +49,8 @@ static enum esp_reason inbound_find(struct inbound *x)
 		return ESP_REASON_MALFORMED;
 
 	c = table_find(x->esp->by_spi, BYTES(x->in->packet.data, 4));
-	if (!c || (void *)c == &x->esp->reserved) {
-		inbound_note_unknown(x);
+	if (!c)
 		return ESP_REASON_NO_SA;
-	}
 
 	x->child = c;
 	x->out->child_id = c->spec.child_id;
@@ -270,6 +268,18 @@ static void inbound_note_selectors(struct inbound *x)
 		esp->selectors_told_at = x->now;
 }
 
+/* What comes for an SA that isn't there: whether that is to come, and the packet waits for it. */
+static bool inbound_waits(struct inbound *x, enum esp_reason *ret_reason)
+{
+	*ret_reason = early_keep(x->esp, x->now, x->in);
+	if (*ret_reason == ESP_REASON_NO_SA)
+		inbound_note_unknown(x);
+	if (*ret_reason != ESP_REASON_NONE)
+		return false;
+	x->out->verdict = ESP_KEPT;
+	return true;
+}
+
 void esp_inbound(
 	struct esp *esp, ike_time now, const struct esp_in *in, size_t count, struct esp_out *out)
 {
@@ -284,6 +294,8 @@ void esp_inbound(
 			.path = in[i].path,
 			.encap = in[i].encap };
 		reason = inbound_one(&x);
+		if (reason == ESP_REASON_NO_SA && inbound_waits(&x, &reason))
+			continue;
 		if (reason == ESP_REASON_SELECTORS)
 			inbound_note_selectors(&x);
 		if (reason != ESP_REASON_NONE) {

@@ -28,6 +28,11 @@
 #define KEPT_PACKETS    1024 /* of all */
 #define KEPT_BYTES      (1024u * 1024)
 #define KEPT_NS         (30 * NS_PER_SECOND)
+#define OFFERS_MAX      4096                  /* the oldest goes */
+#define OFFER_NS        (180 * NS_PER_SECOND) /* as long as an exchange goes on */
+#define EARLY_PACKETS   256
+#define EARLY_BYTES     (256u * 1024)
+#define EARLY_NS        (3 * NS_PER_SECOND)
 
 enum {
 	PROTOCOL_ICMPV4 = 1,
@@ -90,6 +95,22 @@ struct kept {
 	uint8_t data[];
 };
 
+/* An SPI that was chosen, for an SA that is to come. */
+struct offer {
+	struct offer *next, *prev; /* in order of time */
+	uint32_t spi;
+	ike_time at;
+};
+
+/* A packet that waits for an inbound SA. */
+struct early {
+	struct early *next; /* in order of arrival */
+	ike_time at;
+	struct esp_in in; /* its packet is `data` */
+	size_t size;
+	uint8_t data[];
+};
+
 struct path_mtu {
 	struct address remote;
 	uint32_t mtu;
@@ -97,7 +118,7 @@ struct path_mtu {
 
 struct esp {
 	struct esp_options options;
-	struct table *by_spi; /* inbound: struct child, or `reserved` */
+	struct table *by_spi; /* inbound */
 	struct table *by_id;
 	struct child *children;
 	struct policy *policies;
@@ -112,10 +133,13 @@ struct esp {
 	struct table *by_flow; /* each track twice: see track.c */
 	struct track *tracks;
 	size_t track_count;
+	struct table *offered; /* struct offer by SPI */
+	struct offer *offers, *offers_last;
+	struct early *early, **early_end;
+	size_t early_packets, early_bytes;
 	uint64_t icmp_tokens_ns;
 	ike_time icmp_filled_at;
 	uint64_t drops[ESP_REASONS];
-	char reserved;
 };
 
 /* account.c */
@@ -166,6 +190,12 @@ void track_show(uint8_t *upper, const struct flow *f, size_t at, uint16_t port);
 void tracks_move(struct esp *esp, const struct child *c, const struct endpoint *to);
 void tracks_leave(struct esp *esp, const struct child *gone); /* where its peer has no SA left */
 void tracks_clear(struct esp *esp);
+
+/* offer.c */
+
+/* Keeps a packet for whose SPI no SA is there, if it was offered. ESP_REASON_NONE, or why not. */
+enum esp_reason early_keep(struct esp *esp, ike_time now, const struct esp_in *in);
+void offers_free(struct esp *esp);
 
 /* packet.c */
 

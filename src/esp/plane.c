@@ -8,8 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SPI_MIN   256 /* RFC 4303 §2.1 */
-#define SPI_TRIES 64
+#define SPI_MIN 256 /* RFC 4303 §2.1 */
 
 static void options_complete(struct esp_options *o)
 {
@@ -39,6 +38,7 @@ struct esp *esp_new(const struct esp_options *options)
 		esp->options.mtu = MTU_DEFAULT;
 	options_complete(&esp->options);
 	esp->kept_end = &esp->kept;
+	esp->early_end = &esp->early;
 	if (esp->options.icmp_per_second == 0)
 		esp->options.icmp_per_second = ICMP_PER_SECOND;
 	esp->icmp_tokens_ns = NS_PER_SECOND;
@@ -46,7 +46,8 @@ struct esp *esp_new(const struct esp_options *options)
 	esp->by_spi = table_new(seed);
 	esp->by_id = table_new(seed);
 	esp->by_flow = table_new(seed);
-	if (!esp->by_spi || !esp->by_id || !esp->by_flow) {
+	esp->offered = table_new(seed);
+	if (!esp->by_spi || !esp->by_id || !esp->by_flow || !esp->offered) {
 		esp_free(esp);
 		return NULL;
 	}
@@ -78,6 +79,9 @@ void esp_free(struct esp *esp)
 		esp->policies = p->next;
 		free(p);
 	}
+	if (esp->offered)
+		offers_free(esp);
+	table_free(esp->offered);
 	table_free(esp->by_spi);
 	table_free(esp->by_id);
 	table_free(esp->by_flow);
@@ -95,34 +99,6 @@ static struct child *child_find(const struct esp *esp, uint32_t child_id)
 	uint8_t key[4];
 
 	return table_find(esp->by_id, key_of(child_id, key));
-}
-
-int esp_allocate_spi(struct esp *esp, uint32_t *ret_spi)
-{
-	uint8_t key[4];
-
-	for (int i = 0; i < SPI_TRIES; i++) {
-		int error;
-
-		random_fill(&esp->options.random, key, sizeof(key));
-		if (load_u32(key) < SPI_MIN)
-			continue;
-		error = table_put(esp->by_spi, BYTES_OF(key), &esp->reserved);
-		if (error == -EEXIST)
-			continue;
-		if (error == 0)
-			*ret_spi = load_u32(key);
-		return error;
-	}
-	return -EEXIST;
-}
-
-void esp_release_spi(struct esp *esp, uint32_t spi)
-{
-	uint8_t key[4];
-
-	if (table_find(esp->by_spi, key_of(spi, key)) == &esp->reserved)
-		table_take(esp->by_spi, BYTES_OF(key));
 }
 
 /* The newest outbound SA of a reqid carries its traffic. */
@@ -243,7 +219,7 @@ static struct child *child_new(struct esp *esp, const struct child_spec *spec)
 	return c;
 }
 
-/* Into both tables, or neither. A reservation of the SPI is taken over. */
+/* Into both tables, or neither. An offer of the SPI ends. */
 static int child_register(struct esp *esp, struct child *c)
 {
 	uint8_t id[4], spi[4];

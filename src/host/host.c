@@ -221,7 +221,7 @@ static void carry_address(struct host *h, const struct ike_operation *o)
 static void answer_spi(struct host *h, const struct ike_question *question)
 {
 	struct ike_answer answer = { .id = question->id, .status = IKE_ANSWER_OK };
-	int r = plane_choose_spi(h->plane, &answer.spi);
+	int r = plane_choose_spi(h->plane, host_now(h), &answer.spi);
 
 	if (r) {
 		answer.status = IKE_ANSWER_NO;

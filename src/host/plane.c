@@ -30,6 +30,7 @@ struct narrow_path {
 struct plane {
 	struct host *host;
 	struct esp *esp;
+	bool early;           /* an inbound SA came: packets may have come before it */
 	bool release;         /* an outbound SA came: packets may have waited for it */
 	ike_time answered_at; /* the first that the peer asked for since; 0: none */
 	size_t narrow_count;
@@ -97,6 +98,7 @@ static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
 
 	switch (o->kind) {
 	case IKE_OPERATE_INSTALL_IN:
+		p->early = true;
 		return esp_install_in(p->esp, now, o->spec);
 	case IKE_OPERATE_INSTALL_OUT:
 		r = esp_install_out(p->esp, now, o->spec);
@@ -153,15 +155,10 @@ int plane_operate(struct plane *p, ike_time now, const struct ike_operation *o, 
 	return r;
 }
 
-/* Not kept reserved: an exchange that comes to nothing has no operation to give it back. Were it
- * drawn twice, installing the second fails. */
-int plane_choose_spi(struct plane *p, uint32_t *ret_spi)
+/* An exchange that comes to nothing has no operation to give it back: the plane forgets it in time. */
+int plane_choose_spi(struct plane *p, ike_time now, uint32_t *ret_spi)
 {
-	int r = esp_allocate_spi(p->esp, ret_spi);
-
-	if (r == 0)
-		esp_release_spi(p->esp, *ret_spi);
-	return r;
+	return esp_allocate_spi(p->esp, now, ret_spi);
 }
 
 /* Narrow paths. */
@@ -305,11 +302,29 @@ void plane_receive(
 	tell_events(p);
 }
 
+static void take_early(struct plane *p, ike_time now)
+{
+	size_t used;
+
+	do {
+		give_memory(p, OUTPUTS);
+		used = esp_early(p->esp, now, p->out, OUTPUTS);
+		send_outputs(p, used);
+	} while (used);
+	tell_events(p);
+}
+
 void plane_release(struct plane *p, ike_time now)
 {
 	size_t used;
 
-	if (!p || !p->release || p->answered_at)
+	if (!p)
+		return;
+	if (p->early) {
+		p->early = false;
+		take_early(p, now);
+	}
+	if (!p->release || p->answered_at)
 		return;
 	p->release = false;
 	do {

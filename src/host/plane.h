@@ -17,7 +17,7 @@ int plane_operate(struct plane *p, ike_time now, const struct ike_operation *o, 
 	size_t reason_size);
 
 /* An SPI that no SA has. Returns 0 or a negative errno. */
-int plane_choose_spi(struct plane *p, uint32_t *ret_spi);
+int plane_choose_spi(struct plane *p, ike_time now, uint32_t *ret_spi);
 
 /* A batch of ESP packets from one socket; at most DATAGRAM_BATCH. `encap`: they came in UDP. */
 void plane_receive(
@@ -26,9 +26,9 @@ void plane_receive(
 /* Reads a batch from the device and sends it on. */
 void plane_read(struct plane *p, ike_time now);
 
-/* Sends what waited in traps for an outbound SA that has been installed since: when the engine's
- * outputs are all carried out, so that the peer hears of the SA first; a moment later where the peer asked
- * for it. */
+/* When the engine's outputs are all carried out: takes what came before an inbound SA that has been
+ * installed since, and sends what waited in traps for an outbound one, so that the peer hears of the SA
+ * first; a moment later where the peer asked for it. */
 void plane_release(struct plane *p, ike_time now);
 
 /* A path became narrower. A datagram_narrow_fn with the host as its context. */

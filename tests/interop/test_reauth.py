@@ -2,12 +2,13 @@
 
 import pytest
 
-from lab import INNER, OUTER, Tunnel, assert_agreement, wait_for
+from lab import INNER, Tunnel, assert_agreement, wait_for
 
-OVERLAP = {'make_before_break': True}
+OVERLAP = {'make_before_break': True, 'levels': {'esp': 2}}
 PSK = Tunnel('psk', sun_settings=OVERLAP)
 CERTIFICATES = Tunnel('ecdsa', auth='ecdsa', sun_settings=OVERLAP)
 ENDS = ('tern', 'charon')
+REORDERED = 0.5   # seconds: by the network of a busy machine
 
 
 def established(bench, row, first='tern'):
@@ -24,22 +25,16 @@ def replaced(ends, before, seconds=30):
              'a newly authenticated IKE SA, alone', seconds)
 
 
-def early(wire, ends, again):
-    """The packets that the other end put on the new SA when `again` was still at its IKE_AUTH response: it may, and they
-    may be lost (RFC 7296 §2.8, and so it is in IKE_AUTH)."""
-    here, there = (OUTER['moon', 4], OUTER['sun', 4])[::1 if again == 'tern' else -1]
-    spi = bytes.fromhex(ends[again].the_child()['spi-in'])
-    answer = max(frame.time for frame in wire.ike('IKE_AUTH', response=True, sender=there))
-    installed = min((frame.time for frame in wire.ike(sender=here) if frame.time > answer), default=answer)
-    return [frame for frame in wire.of('esp')
-            if frame.source == there and frame.payload[:4] == spi and answer < frame.time < installed]
-
-
-def assert_lossless(wire, ends, again, *pings):
+def assert_lossless(wire, ends, before, *pings):
+    """But for what charon says that it drops. It takes its children away with the answer to the delete of their IKE SA, and
+    may be late with a packet that came before that; tern sends none after it."""
     lost = [way.lost() for way in pings]
     wire.look()
-    # One more: seen once in some twenty runs, without an early packet on the wire, and not understood yet.
-    assert sum(map(len, lost)) <= len(early(wire, ends, again)) + 1, '\n'.join(way.output() for way in pings)
+    end = max(frame.time for frame in wire.ike('INFORMATIONAL') if frame.ike.spi_i == before['initiator-spi'])
+    spi = bytes.fromhex(before['children'][0]['spi-out'])
+    late = [str(frame) for frame in wire.of('esp') if frame.payload[:4] == spi and frame.time > end + REORDERED]
+    assert not late, late
+    assert sum(map(len, lost)) <= ends['charon'].dropped(), '\n'.join(way.output() for way in pings)
 
 
 @pytest.mark.parametrize('first', ENDS)
@@ -52,7 +47,7 @@ def test_on_command(bench, row, again, first):
         pings = [bench.lab.start_pings('alice', INNER['bob', 4]), bench.lab.start_pings('bob', INNER['alice', 4])]
         ends[again].swanctl('--rekey', '--ike', 'site', '--reauth')
         replaced(ends, before)
-        assert_lossless(wire, ends, again, *pings)
+        assert_lossless(wire, ends, before, *pings)
         bench.ping_both_ways()
     assert_agreement(ends['tern'], ends['charon'], row)
     assert ends['tern'].the_child()['spi-in'] != child['spi-in']
@@ -69,7 +64,7 @@ def test_in_time(bench, again):
     with bench.wire() as wire:
         pings = bench.lab.start_pings('alice', INNER['bob', 4])
         replaced(ends, before, 25)
-        assert_lossless(wire, ends, again, pings)
+        assert_lossless(wire, ends, before, pings)
     bench.ping_both_ways()
 
 
@@ -77,7 +72,7 @@ def test_the_lifetime_that_charon_announces(bench):
     """It does so where it can't authenticate anew itself: to peers with virtual addresses."""
     row = Tunnel('auth-lifetime', moon={'vips': '0.0.0.0', 'children.net.local_ts': 'dynamic'},
                  sun={'pools': 'some', '/pools.some.addrs': '10.9.0.0/24', 'children.net.remote_ts': 'dynamic',
-                      'reauth_time': '8s', 'over_time': '30s', 'rand_time': '0s'})
+                      'reauth_time': '8s', 'over_time': '30s', 'rand_time': '0s'}, sun_settings={'levels': {'esp': 2}})
     ends = dict(zip(ENDS, bench.start(row, moon='tern', sun='charon')))
     ends['tern'].up()
     before = ends['tern'].the_ike()
@@ -86,7 +81,7 @@ def test_the_lifetime_that_charon_announces(bench):
     with bench.wire() as wire:
         pings = bench.lab.start_pings('moon', INNER['bob', 4])
         replaced(ends, before)
-        assert_lossless(wire, ends, 'tern', pings)
+        assert_lossless(wire, ends, before, pings)
     assert ends['tern'].the_ike()['local-vips'] == before['local-vips'], 'the same address again'
     assert 'reauthenticated' in ends['tern'].output()
 

@@ -25,6 +25,30 @@ static void a_tunnel_comes_up(void **state)
 	story_end(&s);
 }
 
+/* The responder sends as soon as it has answered, while the initiator verifies the answer still. */
+static void what_the_responder_sends_at_once_waits_for_the_initiator(void **state)
+{
+	struct story s = story_begin(SEED, NULL, NULL);
+	uint64_t early = 0;
+
+	(void)state;
+	s.w->faults.answer_delay_ns = 100 * NS_PER_MS;
+	host_initiate(s.alice, "net");
+	while (!s.alice->child_up) {
+		world_run(s.w, 5 * NS_PER_MS);
+		if (!s.bob->child_up || s.alice->child_up)
+			continue;
+		host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+		early++;
+	}
+	world_settle(s.w, 10 * NS_PER_SECOND);
+	STORY_TRUE(s, early > 10);
+	STORY_EQUAL(s, s.alice->traffic.delivered, early);
+	STORY_TRUE(s, !laddered(&s, "INVALID_SPI"));
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void the_same_seed_tells_the_same_story(void **state)
 {
 	struct story a = story_established(SEED, NULL), b = story_established(SEED, NULL);
@@ -512,6 +536,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tunnel_comes_up),
+		cmocka_unit_test(what_the_responder_sends_at_once_waits_for_the_initiator),
 		cmocka_unit_test(the_same_seed_tells_the_same_story),
 		cmocka_unit_test(it_comes_up_over_ipv6),
 		cmocka_unit_test(either_suite_works),

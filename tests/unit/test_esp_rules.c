@@ -177,30 +177,6 @@ static void a_successor_takes_over_when_its_outbound_sa_is_there(void **state)
 	world_free(w);
 }
 
-static void spis_are_reserved_until_installed_or_released(void **state)
-{
-	struct child_spec spec = spec_of(GCM, CHILD_TUNNEL, 4, 4);
-	struct world *w = world_new(&spec);
-	struct esp_out *back;
-	uint8_t packet[100] = { 0 };
-	uint32_t spi;
-
-	(void)state;
-	assert_int_equal(esp_allocate_spi(w->b, &spi), 0);
-	assert_true(spi >= 256);
-	store_u32(packet, spi);
-	back = world_receive_bytes(w, BYTES_OF(packet), 0);
-	assert_int_equal(back->reason, ESP_REASON_NO_SA);
-	spec.child_id = 9;
-	spec.spi_in = spi;
-	assert_int_equal(esp_install_in(w->b, 1, &spec), 0);
-	esp_release_spi(w->b, spi);
-	store_u32(packet + 4, 1);
-	back = world_receive_bytes(w, BYTES_OF(packet), 0);
-	assert_int_equal(back->reason, ESP_REASON_INTEGRITY);
-	world_free(w);
-}
-
 static void too_big_packets_get_icmp_with_the_mtu_that_fits(void **state)
 {
 	(void)state;
@@ -532,7 +508,6 @@ int main(void)
 		cmocka_unit_test(selectors_hold_in_both_directions),
 		cmocka_unit_test(the_narrowest_policy_wins_unless_priorities_say_otherwise),
 		cmocka_unit_test(a_successor_takes_over_when_its_outbound_sa_is_there),
-		cmocka_unit_test(spis_are_reserved_until_installed_or_released),
 		cmocka_unit_test(too_big_packets_get_icmp_with_the_mtu_that_fits),
 		cmocka_unit_test(an_ipv4_packet_without_df_is_fragmented_inside),
 		cmocka_unit_test(an_sa_for_a_port_carries_no_inner_fragments),
