@@ -50,6 +50,7 @@ void path_move(struct ike_sa *sa, const struct ike_path *path, bool verify)
 			endpoint_print(&path->local, local), endpoint_print(&path->remote, remote),
 			verify ? ", traffic when that has answered" : "");
 	sa->path = *path;
+	m->claimed = (struct traffic){ 0 };
 	m->moves++;
 	sa->protocol->resend(sa);
 }
@@ -129,6 +130,18 @@ static bool follows(const struct ike_sa *sa)
 	return sa->nat_remote && !sa->nat_local;
 }
 
+/* A check that failed because of what got lost is made again when the peer asks us from there. Else the
+ * two never agreed on where it is: it has told us, and was answered. */
+static void verify_again(struct ike_sa *sa)
+{
+	const struct traffic claimed = sa->mobility.claimed;
+
+	sa->nat_local = claimed.nat_local;
+	sa->nat_remote = claimed.nat_remote;
+	path_move(sa, &claimed.path, true);
+	intent_add(sa, &(struct intent){ .kind = INTENT_VERIFY_PATH });
+}
+
 void path_seen(struct ike_sa *sa, const struct opened *message)
 {
 	bool response = message->header.flags & FLAG_RESPONSE;
@@ -139,6 +152,8 @@ void path_seen(struct ike_sa *sa, const struct opened *message)
 		sa->mobility.heard = message->path.remote;
 	if (path_equal(&sa->path, &message->path))
 		return;
+	if (!response && path_equal(&sa->mobility.claimed.path, &message->path))
+		verify_again(sa);
 	if (sa->setup && !sa->initiator && !response) {
 		path_move(sa, &message->path, false); /* it floats to the ports of NAT traversal */
 	} else if (!sa->mobility.mobike && follows(sa)) {
@@ -440,6 +455,7 @@ void path_replied(struct ike_sa *sa, const struct opened *message)
 bool path_fall_back(struct ike_sa *sa)
 {
 	struct mobility *m = &sa->mobility;
+	struct traffic claimed = { sa->path, sa->nat_local, sa->nat_remote };
 	char remote[ENDPOINT_TEXT_MAX];
 
 	if (!m->mobike || sa->original_initiator || !m->verifying)
@@ -449,5 +465,6 @@ bool path_fall_back(struct ike_sa *sa)
 	sa->nat_local = m->traffic.nat_local;
 	sa->nat_remote = m->traffic.nat_remote;
 	path_move(sa, &m->traffic.path, false);
+	m->claimed = claimed;
 	return true;
 }

@@ -28,6 +28,8 @@ struct mobility {
 	struct endpoint
 		heard; /* whence the peer's last request came, where that is not sa->path's */
 	struct traffic traffic;
+	struct traffic
+		claimed; /* where the peer said to be, and didn't answer; family 0: nowhere */
 	struct address verified; /* the peer's before the present one: may come back unchecked */
 	size_t own_count, peer_count;
 	struct address own[IKE_ADDRESSES_MAX + 1]; /* ours as last told by the host */

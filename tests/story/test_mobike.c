@@ -323,6 +323,27 @@ static void a_spoofed_address_fails_the_return_routability_check(void **state)
 	story_end(&s);
 }
 
+/* Seed 1795561368155323865: bob's checks got lost, alice's update didn't, and she goes on from there. */
+static void a_check_that_failed_is_made_again_when_the_peer_asks_from_there(void **state)
+{
+	struct story s = mobile("");
+
+	(void)state;
+	s.w->ike_sent = 0;
+	s.w->fate = (struct network_fate){ .nth = 3, .lost = true };
+	host_set_address(s.alice, ALICE_2);
+	world_run(s.w, 30 * NS_PER_MS);
+	STORY_TRUE(s, laddered(&s, "N(COOKIE2)"));
+	world_cut_address(s.w, ALICE_2, true);
+	while (!laddered(&s, "did not answer the return routability check"))
+		world_run(s.w, NS_PER_SECOND);
+	world_cut_address(s.w, ALICE_2, false);
+	STORY_TRUE(s, is(&child(s.bob)->path.remote.address, STORY_ALICE));
+	world_run(s.w, 60 * NS_PER_SECOND);
+	crosses(&s, ALICE_2, STORY_BOB);
+	story_end(&s);
+}
+
 static void an_update_crosses_rekeyings(void **state)
 {
 	(void)state;
@@ -506,6 +527,7 @@ int main(void)
 		cmocka_unit_test(with_mobike_a_forwarded_packet_moves_no_traffic),
 		cmocka_unit_test(an_old_packet_repeated_from_elsewhere_moves_nothing),
 		cmocka_unit_test(a_spoofed_address_fails_the_return_routability_check),
+		cmocka_unit_test(a_check_that_failed_is_made_again_when_the_peer_asks_from_there),
 		cmocka_unit_test(an_update_crosses_rekeyings),
 		cmocka_unit_test(an_update_whose_response_is_lost_is_repeated),
 		cmocka_unit_test(a_request_in_flight_moves_along),
