@@ -745,8 +745,10 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 		: old               ? old->spec.reqid
 				    : engine_reqid(x->sa, deal->config);
 	c->predecessor = deal->rekeys_id;
-	c->said_local = deal->said_local;
-	c->said_remote = deal->said_remote;
+	if (deal->said_local.count)
+		c->said_local = deal->said_local.list[0];
+	if (deal->said_remote.count)
+		c->said_remote = deal->said_remote.list[0];
 	c->original = deal->original;
 	if (old)
 		heir_link(c, old);

@@ -146,9 +146,9 @@ struct child_sa {
 	uint32_t bequeather;  /* that child, while it is there */
 	uint32_t renewed_by;  /* the new IKE SA that was asked to have a child in its place */
 	bool all_local, all_remote; /* IKEv1: the two ends call that side everything, v1/unity.c */
-	/* Transport mode through a NAT: how the peer, who asked for it, calls the selectors (none: as we
-	 * do), and its own address; family 0: unknown. */
-	struct selectors said_local, said_remote;
+	/* Transport mode through a NAT: how the peer, who asked for it, calls the first selectors (which in
+	 * IKEv1 are the only ones; family 0: as we do), and its own address; family 0: unknown. */
+	struct selector said_local, said_remote;
 	struct address original;
 	uint64_t command;
 	/* See v2/child_notifies.h. When each was last done, 0: never. */

@@ -115,10 +115,12 @@ static enum step prepare_rekey(struct exchange *x)
 	d->deal.mode = c->spec.mode;
 	d->deal.local = c->spec.local;
 	d->deal.remote = c->spec.remote;
-	d->deal.said_local = c->said_local;
-	d->deal.said_remote = c->said_remote;
-	d->local = (c->said_local.count ? &c->said_local : &c->spec.local)->list[0];
-	d->remote = (c->said_remote.count ? &c->said_remote : &c->spec.remote)->list[0];
+	d->local = c->said_local.family ? c->said_local : c->spec.local.list[0];
+	d->remote = c->said_remote.family ? c->said_remote : c->spec.remote.list[0];
+	if (c->said_local.family)
+		v1_quick_one(&d->local, &d->deal.said_local);
+	if (c->said_remote.family)
+		v1_quick_one(&d->remote, &d->deal.said_remote);
 	d->all_local = c->all_local;
 	d->all_remote = c->all_remote;
 	if (d->all_local)
