@@ -160,10 +160,13 @@ static void change_option(struct run *r, const struct action *a)
 	struct workload_link *l = &r->now.links[a->link];
 	unsigned option = a->value % WORKLOAD_OPTIONS;
 	uint8_t choice = (uint8_t)(a->value / WORKLOAD_OPTIONS % workload_values(option));
+	const char *before = workload_value(l, a->side, option);
 
-	if (l->choices[a->side][option] == choice || !workload_allows(&r->now, option, choice))
-		return; /* a reload doesn't touch what is as it was */
+	if (!workload_allows(&r->now, option, choice))
+		return;
 	l->choices[a->side][option] = choice;
+	if (strcmp(before, workload_value(l, a->side, option)) == 0)
+		return; /* a reload doesn't touch what is as it was */
 	r->held[a->link][a->side] = false;
 	reload(r, l->host[a->side]);
 	reload(r, l->host[!a->side]); /* which may depend on it */
