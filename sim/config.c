@@ -23,7 +23,7 @@ static const struct row {
 	{ "unique", false, true, { "no", "replace", "keep", "never" } },
 	{ "childless", false, false, { "allow", "never", "prefer", "force" } },
 	{ "resumption", false, false, { "no", "yes", "yes", "yes" } },
-	{ "reauth_time", false, true, { "0", "9m", "4m" } },
+	{ "reauth_time", false, false, { "0", "9m", "4m" } },
 	{ "follow_redirects", false, false, { "yes", "no" } },
 	{ "rand_time", false, false, { "", "0", "1m" } },
 	{ "esp_proposals", true, false,

@@ -23,10 +23,10 @@ enum action_kind {
 	ACT_REKEY_CHILD_BOTH, /* both ends at once */
 	ACT_REKEY_IKE_BOTH,
 	ACT_INITIATE_BOTH,
-	ACT_SOFT,                    /* the plane wants a child rekeyed */
+	ACT_SOFT, /* the plane wants a child rekeyed */
+	ACT_REAUTHENTICATE,
 	ACT_PACKETS,                 /* `value` packets each way */
 	ACT_CALM_LAST = ACT_PACKETS, /* what is up to here costs no packet */
-	ACT_REAUTHENTICATE, /* may cost some: the old SA may end before both have an heir */
 	ACT_TERMINATE_CHILD,
 	ACT_TERMINATE_IKE,
 	ACT_HARD,         /* the plane has ended a child */
