@@ -107,10 +107,17 @@ static uint64_t inactivity_limit(const struct child_sa *c)
 	return c->config->inactivity_s * NS_PER_SECOND;
 }
 
+/* What one that is given up knows is no reason to give up the next, too. */
+static struct child_sa *predecessor(const struct child_sa *c)
+{
+	struct child_sa *old = c->predecessor ? child_find(c->sa->engine, c->predecessor) : NULL;
+
+	return old && old->state != IKE_CHILD_DELETING && !sa_ending(old->sa) ? old : NULL;
+}
+
 void inactivity_arm(struct child_sa *c)
 {
-	const struct child_sa *old =
-		c->predecessor ? child_find(c->sa->engine, c->predecessor) : NULL;
+	const struct child_sa *old = predecessor(c);
 
 	if (!inactivity_limit(c))
 		return;

@@ -141,6 +141,30 @@ static void the_ike_sa_may_go_with_its_last_child(void **state)
 	story_end(&s);
 }
 
+/* Seed 500341: Alice has lost all and doesn't answer. What Bob sets up instead of the child that nobody used
+ * is an heir of it. */
+static void what_is_set_up_again_is_given_time_to_be_used(void **state)
+{
+	struct story_config c = { .bob_child = "inactivity = 60s\nstart_action = start" };
+	struct ike_options o;
+	struct story s;
+
+	(void)state;
+	ike_options_default(&o);
+	o.inactivity_close_ike = true;
+	s = story_begin(SEED, &c, &o);
+	world_run(s.w, 10 * NS_PER_SECOND);
+	story_up(&s, 1);
+	host_crash(s.alice);
+	host_restart(s.alice);
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.bob->ike_up, 1);
+	host_initiate(s.bob, "net"); /* while he deletes it */
+	world_run(s.w, 40 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.bob->ike_up, 2);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +175,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_nobody_uses_is_closed),
 		cmocka_unit_test(rekeying_is_no_use_of_a_child),
 		cmocka_unit_test(the_ike_sa_may_go_with_its_last_child),
+		cmocka_unit_test(what_is_set_up_again_is_given_time_to_be_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
