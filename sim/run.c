@@ -128,7 +128,7 @@ static void calm_end(struct run *r, uint64_t lost_before)
 	r->calm = false;
 	world_settle(r->w, 30 * NS_PER_SECOND);
 	if (!r->why && world_lost_packets(r->w) != lost_before)
-		r->why = "a packet was lost although nothing but rekeying happened";
+		r->why = "a packet was lost although all was calm";
 }
 
 static void act_all(struct run *r)
