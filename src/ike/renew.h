@@ -62,6 +62,8 @@ void renew_moved(struct ike_sa *old, struct ike_sa *to);
 
 /* A newer SA between the same peers stands: the end of this one is no loss. */
 bool renew_succeeded(const struct ike_sa *sa);
+/* So it is, or the peer may still be moving its children to such a one. */
+bool renew_by_peer(const struct ike_sa *sa);
 
 /* A child of it has an heir: if the whole SA is succeeded and still there after a while, whoever did that
  * may have lost it, and is asked whether it lives. */
