@@ -123,7 +123,8 @@ static uint64_t digest(struct bytes b)
 void check_key_unused(struct host *h, const struct child_spec *spec)
 {
 	struct world *w = h->world;
-	uint64_t d = digest(secret_bytes(&spec->keys_out.encr));
+	struct bytes key = secret_bytes(&spec->keys_out.encr);
+	uint64_t d = digest(key.size ? key : secret_bytes(&spec->keys_out.integ));
 
 	for (size_t i = 0; i < w->key_count; i++)
 		if (w->keys_used[i] == d)

@@ -13,7 +13,7 @@ static void without_pfs_and_with_it(void **state)
 		"esp_proposals = 3des-sha1, aes128gcm16",
 		"esp_proposals = aes128ctr-sha256-modp1024", "esp_proposals = aes128gcm16-esn",
 		"esp_proposals = aes128-sha1-x25519-esn", "esp_proposals = aes256ccm12-ecp512bp",
-		"esp_proposals = aes192gmac" };
+		"esp_proposals = aes192gmac", "esp_proposals = null-sha384" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(proposals) / sizeof(proposals[0]); i++) {
