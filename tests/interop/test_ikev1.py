@@ -152,6 +152,17 @@ def test_several_selectors_are_several_quick_modes(bench, first):
         bench.ping_both_ways()
 
 
+def test_groups_are_offered_one_after_the_other(bench):
+    """One quick mode has room for one: charon refuses the first, and takes what has none."""
+    tunnel = row('groups', moon={'children.net.esp_proposals': ('aes128-sha256-modp2048', 'aes256-sha512')},
+                 sun={'children.net.esp_proposals': 'aes256-sha512'})
+    moon, sun = bench.start(tunnel, moon='tern', sun='charon')
+    moon.up()
+    bench.ping_both_ways()
+    assert_agreement(moon, sun)
+    moon.wait_log('refused the proposals of child net with MODP_2048')
+
+
 @pytest.mark.parametrize('first', ENDS)
 def test_dead_peers_are_detected(bench, first):
     ends = established(bench, row('dpd', both={'dpd_delay': '1s', 'dpd_timeout': '3s'}), first)
