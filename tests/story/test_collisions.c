@@ -652,6 +652,32 @@ static void both_create_the_same_child_at_once_and_answer_late(void **state)
 	}
 }
 
+/* Seed 1795563692103041951: what bob made first he deletes; the second is no less of a collision. */
+static void both_create_the_same_child_and_the_peer_begins_again(void **state)
+{
+	struct story_config c = { .alice_connection = SECOND("10.8.0.0/16", "10.9.0.0/16"),
+		.bob_connection = SECOND("10.9.0.0/16", "10.8.0.0/16") };
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		struct story s = story_established(SEED + i, &c);
+
+		host_initiate(s.alice, "two");
+		sends_in_vain(&s);
+		s.bob->refuse_installs = 1;
+		host_initiate(s.bob, "two");
+		world_run(s.w, NS_PER_SECOND);
+		host_initiate(s.bob, "two");
+		world_run(s.w, NS_PER_SECOND);
+		s.w->faults.partition = true; /* what alice sends again is lost once more */
+		world_run(s.w, 4 * NS_PER_SECOND);
+		s.w->faults.partition = false;
+		world_run(s.w, LONG);
+		story_up(&s, 2);
+		story_end(&s);
+	}
+}
+
 /* Bob rekeys the child, and Alice's response gets lost: he doesn't know the new child. */
 static struct story response_lost(void)
 {
@@ -744,6 +770,7 @@ int main(void)
 		cmocka_unit_test(both_rekey_a_child_that_ends_meanwhile),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_answer_late),
+		cmocka_unit_test(both_create_the_same_child_and_the_peer_begins_again),
 		cmocka_unit_test(
 			rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant),
 		cmocka_unit_test(

@@ -523,11 +523,20 @@ static bool makes_child(const struct ike_sa *sa)
 	return ours_is(sa, &create_child_initiator) || ours_is(sa, &rekey_child_initiator);
 }
 
+/* What the peer made for the same child while ours is out, unless it has deleted that since. */
+static bool has_rival(const struct ike_sa *sa)
+{
+	const struct create_data *d = sa->ours->data;
+
+	return child_here(sa->ours, d->rival);
+}
+
 static bool being_rekeyed(const struct ike_sa *sa, const struct child_sa *child)
 {
 	const struct create_data *d = sa->ours ? sa->ours->data : NULL;
 
-	return ours_is(sa, &rekey_child_initiator) && d->deal.rekeys_id == child->id && !d->rival;
+	return ours_is(sa, &rekey_child_initiator) && d->deal.rekeys_id == child->id &&
+		!has_rival(sa);
 }
 
 /* The peer's rekeying of this IKE SA has been answered, ours is still out. */
@@ -684,7 +693,7 @@ static bool creates_too(const struct ike_sa *sa, const struct child_deal *deal)
 {
 	const struct create_data *od = ours_is(sa, &create_child_initiator) ? sa->ours->data : NULL;
 
-	return od && !od->rival && od->deal.config && !deal->rekeys_id &&
+	return od && !has_rival(sa) && od->deal.config && !deal->rekeys_id &&
 		strcmp(od->deal.config->name, deal->config->name) == 0;
 }
 
