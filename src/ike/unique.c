@@ -65,9 +65,26 @@ static bool concerned(const struct ike_sa *sa, const struct ike_sa *old)
 		!(crossed(sa, old) && old->original_initiator != sa->original_initiator);
 }
 
+/* Among the addresses that it has told us by MOBIKE, RFC 4555 §3.6. */
+static bool told(const struct ike_sa *old, const struct address *a)
+{
+	for (size_t i = 0; i < old->mobility.peer_count; i++)
+		if (address_equal(&old->mobility.peer[i], a))
+			return true;
+
+	return false;
+}
+
+/* Behind a NAT another port may be another host. Else it is the one that IKE_SA_INIT comes from, or that of
+ * NAT traversal, to which MOBIKE goes though no NAT is there (RFC 4555 §3.3). */
 static bool reauthenticates(const struct ike_sa *sa, const struct ike_sa *old)
 {
-	return endpoint_equal(&sa->path.remote, &old->path.remote);
+	const struct endpoint *now = &sa->path.remote, *before = &old->path.remote;
+
+	if (endpoint_equal(now, before))
+		return true;
+	return !(sa->nat_remote && old->nat_remote) &&
+		(address_equal(&now->address, &before->address) || told(old, &now->address));
 }
 
 static bool resumes(const struct ike_sa *sa, const struct ike_sa *old)

@@ -113,6 +113,37 @@ static void a_client_that_comes_from_elsewhere_meets_the_policy(void **state)
 	}
 }
 
+/* Seed 1795564294944988715: alice doesn't speak MOBIKE any more, and comes from port 500 instead of 4500, or
+ * from the first of her addresses, though the other is in use. */
+static void keep_knows_a_peer_by_all_that_it_said_where_it_is(void **state)
+{
+	struct story_config before = { .bob_connection = policies[KEEP],
+		.alice_connection = "local_addrs = %any\n dpd_delay = 10s" },
+			    after = { .alice_connection = "mobike = no",
+				    .alice_child = "start_action = start" };
+	char text[8192];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct story s = story_begin(SEED, &before, NULL);
+
+		host_add_address(s.alice, "192.0.2.11");
+		host_initiate(s.alice, "net");
+		world_run(s.w, NS_PER_SECOND);
+		world_cut_address(s.w, STORY_ALICE, i); /* until the other is used */
+		world_run(s.w, 90 * NS_PER_SECOND);
+		world_cut_address(s.w, STORY_ALICE, false);
+		STORY_EQUAL(s, laddered(&s, "now between 192.0.2.2[4500] and 192.0.2.11") > 0, i);
+		host_terminate(s.alice, NULL, "net");
+		world_run(s.w, NS_PER_SECOND);
+		host_reload(s.alice, story_text(&after, true, text, sizeof(text)));
+		world_run(s.w, 30 * NS_PER_SECOND);
+		STORY_EQUAL(s, laddered(&s, "N(AUTHENTICATION_FAILED)"), 0);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 static void keep_yields_to_initial_contact(void **state)
 {
 	struct story s = bob_with(policies[KEEP]);
@@ -449,6 +480,7 @@ int main(void)
 		cmocka_unit_test(never_says_no_initial_contact),
 		cmocka_unit_test(a_second_connection_of_the_same_identities_is_no_initial_contact),
 		cmocka_unit_test(a_client_that_comes_from_elsewhere_meets_the_policy),
+		cmocka_unit_test(keep_knows_a_peer_by_all_that_it_said_where_it_is),
 		cmocka_unit_test(keep_yields_to_initial_contact),
 		cmocka_unit_test(keep_yields_where_nobody_answers_any_more),
 		cmocka_unit_test(keep_stays_where_somebody_answers),
