@@ -25,7 +25,8 @@ struct recording {
 struct attacker {
 	bool rushes;
 	uint64_t random_state, sent;
-	size_t count; /* ever: the last RECORDINGS_MAX are there */
+	uint64_t asked, answered; /* IKEv1: from its own addresses, and to these */
+	size_t count;             /* ever: the last RECORDINGS_MAX are there */
 	struct recording kept[RECORDINGS_MAX];
 };
 
@@ -68,6 +69,11 @@ static bool is_fragment(const struct recording *r)
 	return r->carries == CARRIES_IKE && r->data[16] == 53;
 }
 
+static bool is_ikev1(struct bytes datagram)
+{
+	return datagram.data[17] >> 4 == 1;
+}
+
 static size_t kept_count(const struct attacker *a)
 {
 	return a->count < RECORDINGS_MAX ? a->count : RECORDINGS_MAX;
@@ -87,6 +93,13 @@ void attacker_records(struct host *to, const struct sim_packet *p, const struct 
 	if (!r->data)
 		abort();
 	memcpy(r->data, p->data, p->size);
+}
+
+void attacker_asks(struct world *w, const struct sim_packet *p)
+{
+	if (p->carries == CARRIES_IKE && p->size >= IKE_HEADER_BYTES &&
+		attacker_has(&p->path.remote.address))
+		w->attacker->asked += is_ikev1(BYTES(p->data, p->size));
 }
 
 static void attacker_sends(struct world *w, const struct recording *r, struct bytes datagram,
@@ -252,6 +265,21 @@ static bool is_notification(struct bytes datagram)
 	return datagram.data[16] == ATTACKED_PAYLOAD && datagram.data[18] == 37;
 }
 
+/* IKEv1 marks no answer as one: what may go to whoever sends a first message is the second message, and
+ * why it is refused, in the clear; one for each that came. */
+static void check_answer(struct world *w, struct bytes datagram)
+{
+	struct attacker *a = w->attacker;
+	uint8_t exchange = datagram.data[18];
+	bool first = !load_u64(datagram.data + 8), encrypted = datagram.data[19] & 1;
+	bool answer = (exchange == 2 || exchange == 4) && !first;
+
+	if (encrypted || (!answer && exchange != 5))
+		world_broken(w, "what is no answer goes to an address that only an attacker used");
+	else if (++a->answered > a->asked)
+		world_broken(w, "an attacker's addresses get more than they sent");
+}
+
 void check_sent(struct host *h, enum sim_carries carries, const struct ike_path *path,
 	struct bytes datagram)
 {
@@ -259,6 +287,8 @@ void check_sent(struct host *h, enum sim_carries carries, const struct ike_path 
 		return;
 	if (carries != CARRIES_IKE)
 		world_broken(h->world, "ESP goes to an address that only an attacker used");
+	else if (datagram.size >= IKE_HEADER_BYTES && is_ikev1(datagram))
+		check_answer(h->world, datagram);
 	else if (datagram.size >= IKE_HEADER_BYTES && !(datagram.data[19] & 0x20) &&
 		!is_notification(datagram))
 		world_broken(h->world, "a request goes to an address that only an attacker used");
@@ -273,7 +303,7 @@ void check_attacked(struct host *h)
 	for (const struct ike_sa *sa = h->engine->sas; sa; sa = sa->next) {
 		bool there = attacker_has(&sa->path.remote.address);
 
-		spoofed += there && sa->half_open_counted;
+		spoofed += there && sa->half_open_counted && !sa->v1; /* IKEv1 asks for none */
 		if (there && sa->state == IKE_ESTABLISHED)
 			world_broken(h->world, "an IKE SA has moved to an attacker's address");
 		for (const struct child_sa *c = sa->children; c; c = c->next)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ike/sa.h"
+#include "ike/v1/ikev1.h"
 
 size_t host_sas(const struct host *h)
 {
@@ -253,6 +253,8 @@ void check_told(struct host *h, const char *text)
 #define CONNECTION_BYTES (4 * 1024)
 #define SA_BYTES         (16 * 1024)
 #define EXCHANGE_BYTES   (80 * 1024)
+#define EXCHANGES_MAX    16 /* of a peer at once, in IKEv1; one in IKEv2 */
+#define FLIGHT_BYTES     1024
 #define CHILD_BYTES      (6 * 1024)
 #define LEASE_BYTES      512
 #define TICKET_BYTES     2048
@@ -267,6 +269,18 @@ static size_t leases(const struct ike_engine *e)
 	return count;
 }
 
+/* IKEv1 has several exchanges under way at once, and keeps what was said last in each that is over. */
+static size_t sa_limit(struct host *h, const struct ike_sa *sa)
+{
+	size_t theirs = 0, flights = sa->v1 ? sa->v1->flight_count : 0;
+
+	for (const struct exchange *x = sa->theirs; x; x = x->next)
+		theirs++;
+	if (theirs > (sa->v1 ? EXCHANGES_MAX : 1))
+		world_broken(h->world, "a peer has more exchanges under way than it may");
+	return SA_BYTES + (theirs + (sa->ours != NULL)) * EXCHANGE_BYTES + flights * FLIGHT_BYTES;
+}
+
 static void check_memory(struct host *h)
 {
 	const struct ike_engine *e = h->engine;
@@ -278,8 +292,7 @@ static void check_memory(struct host *h)
 	if (e->output_arena)
 		limit += 3 * arena_used(e->output_arena);
 	for (const struct ike_sa *sa = e->sas; sa; sa = sa->next)
-		limit += SA_BYTES + (sa->ours ? EXCHANGE_BYTES : 0) +
-			(sa->theirs ? EXCHANGE_BYTES : 0);
+		limit += sa_limit(h, sa);
 	if (h->memory.octets > limit)
 		world_broken(h->world, "an engine holds more octets than it may: %zu of %zu",
 			h->memory.octets, limit);

@@ -40,6 +40,7 @@ void network_free(struct world *w);
 void attacker_free(struct world *w);
 bool attacker_has(const struct address *a);
 void attacker_records(struct host *to, const struct sim_packet *p, const struct ike_path *path);
+void attacker_asks(struct world *w, const struct sim_packet *p); /* before it arrives */
 void attacker_hears(struct host *from, struct bytes datagram);
 void check_sent(struct host *h, enum sim_carries carries, const struct ike_path *path,
 	struct bytes datagram);

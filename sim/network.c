@@ -353,6 +353,8 @@ static bool arrive(struct host *h, const struct sim_packet *p)
 {
 	unsigned dropped = h->dropped;
 
+	if (p->attack)
+		attacker_asks(h->world, p);
 	if (p->carries != CARRIES_IKE)
 		return plane_receive(h, p);
 	host_datagram(h, &p->path, BYTES(p->data, p->size));

@@ -45,7 +45,7 @@ static void tell_failure(struct workload *p, struct outcome *o, bool shrink)
 
 struct settings {
 	bool show, shrink, first; /* first: no more after the first failure */
-	bool ikev1;               /* some connections speak it: not clean yet */
+	unsigned ikev1_percent;   /* of the connections */
 };
 
 static void run_seed(uint64_t seed, const struct settings *s, struct totals *t)
@@ -56,8 +56,7 @@ static void run_seed(uint64_t seed, const struct settings *s, struct totals *t)
 	if (!p)
 		abort();
 	workload_make(p, seed);
-	for (size_t i = 0; i < p->link_count && !s->ikev1; i++)
-		p->links[i].ikev1 = false;
+	workload_versions(p, s->ikev1_percent);
 	if (s->show)
 		workload_print(p, stderr);
 	workload_run(p, s->show, &o);
@@ -71,7 +70,8 @@ static void run_seed(uint64_t seed, const struct settings *s, struct totals *t)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: sim [--no-shrink] [--first] [--from N] --seed N | --seeds A..B | --minutes M\n");
+		"usage: sim [--no-shrink] [--first] [--ikev1 | --no-ikev1] [--from N] --seed N | --seeds A..B | --minutes M\n"
+		"--ikev1: all connections speak it that can; --no-ikev1: none\n");
 	return 2;
 }
 
@@ -101,14 +101,17 @@ static void print_totals(const struct totals *t)
 int main(int argc, char **argv)
 {
 	unsigned long long from = (unsigned long long)time(NULL) * 1000, to = UINT64_MAX;
-	struct settings s = { .shrink = true };
+	struct settings s = { .shrink = true, .ikev1_percent = WORKLOAD_IKEV1_PERCENT };
 	struct totals t = { 0 };
 	time_t end = 0;
 
 	for (; argc > 3; argc--, argv++) {
 		s.shrink = s.shrink && strcmp(argv[1], "--no-shrink") != 0;
 		s.first = s.first || strcmp(argv[1], "--first") == 0;
-		s.ikev1 = s.ikev1 || strcmp(argv[1], "--ikev1") == 0;
+		if (strcmp(argv[1], "--ikev1") == 0)
+			s.ikev1_percent = 100;
+		else if (strcmp(argv[1], "--no-ikev1") == 0)
+			s.ikev1_percent = 0;
 		if (strcmp(argv[1], "--from") == 0) {
 			from = strtoull(argv[2], NULL, 10);
 			argc--;

@@ -231,11 +231,14 @@ static void make_actions(struct workload *p, struct dice *d)
 	p->duration_ms = at + 1000;
 }
 
-/* Drawn last of all, so that what else happens with a seed doesn't depend on it. */
-static void make_versions(struct workload *p, struct dice *d)
+/* From a stream of its own, so that what else happens with a seed doesn't depend on it: IKEv1 is what
+ * so many of the connections speak, but for those with virtual addresses. */
+void workload_versions(struct workload *p, unsigned percent)
 {
+	struct dice d = { p->seed ^ 0x696b657631 };
+
 	for (size_t i = 0; i < p->link_count; i++)
-		p->links[i].ikev1 = one_in(d, 4) && !p->links[i].virtual && protocol_v1;
+		p->links[i].ikev1 = roll(&d, 100) < percent && !p->links[i].virtual && protocol_v1;
 }
 
 void workload_make(struct workload *p, uint64_t seed)
@@ -250,5 +253,5 @@ void workload_make(struct workload *p, uint64_t seed)
 	make_shape(p, &d);
 	make_faults(p, &d);
 	make_actions(p, &d);
-	make_versions(p, &d);
+	workload_versions(p, WORKLOAD_IKEV1_PERCENT);
 }

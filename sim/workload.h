@@ -7,11 +7,12 @@
 
 #include "sim/world.h"
 
-#define WORKLOAD_SECRET      "sharks-with-lasers-4711"
-#define WORKLOAD_HOSTS_MAX   50
-#define WORKLOAD_LINKS_MAX   64
-#define WORKLOAD_ACTIONS_MAX 64
-#define LINK_CHILDREN_MAX    2
+#define WORKLOAD_SECRET        "sharks-with-lasers-4711"
+#define WORKLOAD_HOSTS_MAX     50
+#define WORKLOAD_LINKS_MAX     64
+#define WORKLOAD_ACTIONS_MAX   64
+#define LINK_CHILDREN_MAX      2
+#define WORKLOAD_IKEV1_PERCENT 0 /* of the connections */
 
 /* The options of a connection and its children that a workload chooses: rows of a table. */
 enum { WORKLOAD_OPTIONS = 22 };
@@ -91,6 +92,8 @@ struct workload {
 };
 
 void workload_make(struct workload *p, uint64_t seed);
+/* Another part of its connections speaks IKEv1. */
+void workload_versions(struct workload *p, unsigned percent);
 
 /* swanctl.conf's text of one host, with the choices as they are in `p`; `redirects`: those who begin
  * are sent to its second address. */

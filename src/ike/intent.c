@@ -72,10 +72,15 @@ void intent_add(struct ike_sa *sa, const struct intent *want)
 }
 
 /* The IKE SA is not rekeyed while the peer's request for a child or for a rekeying is worked on: what
- * that makes must not come too late to be handed over. */
+ * that makes must not come too late to be handed over. Nor does one end that was superseded, but which
+ * the peer goes by. */
 static bool peer_creates(const struct ike_sa *sa)
 {
-	return sa->theirs && sa->theirs->kind->type == sa->protocol->creates;
+	for (const struct exchange *x = sa->theirs; x; x = x->next)
+		if (x->kind->type == sa->protocol->creates)
+			return true;
+
+	return false;
 }
 
 /* A child isn't touched while the peer rekeys the IKE SA: we would have to refuse that, RFC 7296
@@ -111,7 +116,11 @@ static ike_time intent_ready_at(const struct ike_sa *sa, const struct intent *i)
 
 static bool intent_allowed(const struct ike_sa *sa, const struct intent *i)
 {
-	if ((i->kind == INTENT_REKEY_IKE && peer_creates(sa)) || peer_replaces(sa, i))
+	bool superseded =
+		sa->protocol->adopts && i->kind == INTENT_DELETE_IKE && i->end == SA_END_REPLACED;
+
+	if (((i->kind == INTENT_REKEY_IKE || superseded) && peer_creates(sa)) ||
+		peer_replaces(sa, i))
 		return false;
 	switch (sa->state) {
 	case IKE_ESTABLISHED:

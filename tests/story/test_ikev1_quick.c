@@ -334,9 +334,9 @@ static void a_lost_delete_is_found_out_by_dead_peer_detection(void **state)
 	struct story s = story_established(SEED, &c);
 
 	(void)state;
-	s.w->faults.partition = true;
+	s.w->faults.partition = true; /* all that alice says about it is lost */
 	host_terminate(s.alice, "net", NULL);
-	world_run(s.w, NS_PER_SECOND);
+	world_run(s.w, 5 * NS_PER_SECOND);
 	s.w->faults.partition = false;
 	STORY_EQUAL(s, host_sas(s.alice), 0);
 	STORY_EQUAL(s, host_sas(s.bob), 1);
@@ -355,10 +355,10 @@ static void a_lost_delete_of_a_rekeyed_child(void **state)
 	(void)state;
 	host_rekey(s.alice, NULL, "net");
 	world_run(s.w, NS_PER_SECOND / 2);
-	s.w->faults.partition = true;
-	world_run(s.w, 2 * NS_PER_SECOND);
+	s.w->faults.partition = true; /* with what is said again */
+	world_run(s.w, 5 * NS_PER_SECOND);
 	s.w->faults.partition = false;
-	world_run(s.w, 10 * NS_PER_SECOND);
+	world_run(s.w, 7 * NS_PER_SECOND);
 	STORY_EQUAL(s, host_children(s.alice), 1);
 	STORY_EQUAL(s, host_children(s.bob), 2);
 	world_run(s.w, 20 * NS_PER_SECOND);

@@ -9,8 +9,11 @@
 #include "ike/renew.h"
 #include "ike/v1/ikev1.h"
 
-/* How long an SA that was superseded answers what was sent in it. */
-#define RETIRED_KEPT_NS (20 * NS_PER_SECOND)
+/* How long an SA that was superseded answers what was sent in it. Where the two ends saw it differently,
+ * each is about to delete what the other goes by: the one with the higher cookie of its initiator goes a
+ * good while later, and by then the end that wants it gone has heard that the other one goes. */
+#define RETIRED_KEPT_NS        (20 * NS_PER_SECOND)
+#define RETIRED_HIGHER_KEPT_NS (40 * NS_PER_SECOND)
 
 /* The same peer at the same place: clients with a group's identity are told apart by where they are. */
 static bool same_peer(const struct ike_sa *sa, const struct ike_sa *other)
@@ -93,9 +96,10 @@ static void intents_follow(struct ike_sa *from, struct ike_sa *to)
 }
 
 /* The peer deletes it where it began the newer one; else we do after a while. */
-static void retire(struct ike_sa *old)
+static void retire(struct ike_sa *old, const struct ike_sa *by)
 {
 	struct timers *timers = &old->engine->timers;
+	uint64_t kept = old->spi_i < by->spi_i ? RETIRED_KEPT_NS : RETIRED_HIGHER_KEPT_NS;
 
 	timer_clear(timers, &old->rekey_timer);
 	timer_clear(timers, &old->reauth_timer);
@@ -103,7 +107,7 @@ static void retire(struct ike_sa *old)
 	intent_add(old,
 		&(struct intent){ .kind = INTENT_DELETE_IKE,
 			.end = SA_END_REPLACED,
-			.not_before = old->engine->now + RETIRED_KEPT_NS });
+			.not_before = old->engine->now + kept });
 }
 
 static void hand_over(struct ike_sa *old, struct ike_sa *to)
@@ -131,7 +135,7 @@ void v1_confirmed(struct ike_sa *sa)
 			continue;
 		hand_over(each, to);
 		if (!sa_ending(each) && each->id != sa->replaces)
-			retire(each);
+			retire(each, to);
 	}
 	renew_check(sa);
 }

@@ -84,8 +84,10 @@ void v1_dpd_due(struct ike_sa *sa)
 	struct v1_dpd *d = &sa->v1->dpd;
 	char why[200], remote[ENDPOINT_TEXT_MAX];
 
-	if (sa->gone)
+	if (sa->gone) {
+		v1_delete_again(sa);
 		return;
+	}
 	if (!d->waiting) {
 		if (!sa->v1->confirmed)
 			confirm(sa);

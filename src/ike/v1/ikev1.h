@@ -26,6 +26,7 @@ struct v1_dpd {
 	unsigned tries;
 	ike_time since; /* when it was sent first */
 	struct timer timer;
+	unsigned deletes; /* of an SA that is over, said again */
 };
 
 /* What lives until phase 1 is over: bodies of payloads that the hashes cover, RFC 2409 §5. The nonces
@@ -115,6 +116,7 @@ void v1_refuse(struct exchange *x);
 /* A message of its own that nobody answers, with one notification: protected where there are keys
  * for that, else in the clear and limited in rate. */
 void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n);
+void v1_send_delete(struct ike_sa *sa, const struct v1_delete *del); /* protected */
 void v1_put(struct exchange *x, uint8_t type, struct bytes body);
 void v1_put_notify(struct exchange *x, const struct v1_notify *n);
 
@@ -236,6 +238,8 @@ const char *v1_too_early(const struct ike_sa *sa, const struct opened *m);
 
 extern const struct exchange_kind v1_informational_responder, v1_delete_child, v1_delete_stray,
 	v1_delete_ike;
+/* An SA that we deleted, after a while: the peer may not have heard. */
+void v1_delete_again(struct ike_sa *sa);
 /* Before there are keys, or in the clear: nothing changes on it, but people hear of it. */
 void v1_informational_unprotected(struct ike_sa *sa, const struct opened *message);
 

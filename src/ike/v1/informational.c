@@ -1,6 +1,7 @@
 /* Informational exchanges, RFC 2409 §5.7: one message that nobody answers, with deletes and
- * notifications. Only protected ones change anything. A delete may get lost; what it was to delete ends
- * with the next packet that the peer sends over it, by dead peer detection or by its lifetime then. */
+ * notifications. Only protected ones change anything. A delete may get lost, so each is said again a few
+ * times; where all got lost, what it was to delete ends with the next packet that the peer sends over it,
+ * by dead peer detection or by its lifetime. */
 #include <stdio.h>
 
 #include "ike/lifetime.h"
@@ -15,16 +16,28 @@ static const struct payload_rule any_payloads[] = {
 };
 static const struct message_rule any = { "informational", any_payloads };
 
+static struct v1_delete delete_of(uint8_t protocol, struct bytes spi)
+{
+	return (struct v1_delete){ .doi = V1_DOI_IPSEC,
+		.protocol = protocol,
+		.spi_size = (uint8_t)spi.size,
+		.count = 1,
+		.spis = spi };
+}
+
 static void put_delete(struct exchange *x, uint8_t protocol, struct bytes spi)
 {
-	v1_delete_encode(exchange_payload(x, V1_PAYLOAD_DELETE),
-		&(struct v1_delete){ .doi = V1_DOI_IPSEC,
-			.protocol = protocol,
-			.spi_size = (uint8_t)spi.size,
-			.count = 1,
-			.spis = spi });
+	struct v1_delete del = delete_of(protocol, spi);
+
+	v1_delete_encode(exchange_payload(x, V1_PAYLOAD_DELETE), &del);
 	exchange_payload_end(x);
 }
+
+/* How often a delete is said again, and after how long first; then after twice as long. */
+#define DELETE_REPEATS 2
+#define REPEAT_NS      NS_PER_SECOND
+/* Until then what was deleted still receives: the peer may not know before the last repeat. */
+#define RECEIVES_NS    (10 * NS_PER_SECOND)
 
 /* Deleting a child. Who wants an end of it means what was made in its place, too. */
 
@@ -45,19 +58,65 @@ static struct child_sa *to_be_deleted(struct exchange *x)
 	return c;
 }
 
+/* The last of those that took its place one after another; NULL: none is left. */
+static struct child_sa *survivor_of(struct child_sa *c)
+{
+	struct child_sa *last = c, *next;
+
+	for (unsigned i = 0; i < 16 && (next = child_find(c->sa->engine, last->successor)); i++)
+		last = next;
+	return last != c && last->installed_in && last->state != IKE_CHILD_DELETED ? last : NULL;
+}
+
+static bool hand_on(struct child_sa *c)
+{
+	struct child_sa *survivor = survivor_of(c);
+
+	if (!survivor)
+		return false;
+	child_use_outbound(survivor);
+	child_announce(survivor);
+	child_stop_outbound(c, true);
+	return true;
+}
+
 static enum step build_delete_child(struct exchange *x)
 {
-	struct child_sa *c = to_be_deleted(x);
+	struct child_sa *c = x->intent->tries ? NULL : to_be_deleted(x);
 	uint8_t spi[4];
 
-	if (!c)
+	if (!c && !x->intent->tries)
 		return STEP_END;
-	if (c->successor && child_latest(c)->installed_in)
-		child_use_outbound(child_latest(c));
-	c->state = IKE_CHILD_DELETING;
-	store_u32(spi, c->spec.spi_in);
+	if (c) {
+		hand_on(c);
+		c->state = IKE_CHILD_DELETING;
+		x->intent->spi = c->spec.spi_in;
+	}
+	store_u32(spi, x->intent->spi);
 	put_delete(x, V1_PROTOCOL_ESP, BYTES_OF(spi));
 	return STEP_NEXT;
+}
+
+static void delete_again(struct ike_sa *sa, const struct intent *done)
+{
+	if (done->spi && done->tries < DELETE_REPEATS)
+		intent_add(sa,
+			&(struct intent){ .kind = INTENT_DELETE_CHILD,
+				.spi = done->spi,
+				.tries = done->tries + 1,
+				.not_before = sa->engine->now + (REPEAT_NS << done->tries) });
+}
+
+static void retire_child(struct child_sa *c, enum sa_end end)
+{
+	uint32_t id = c->id;
+	struct ike_engine *e = c->sa->engine;
+	ike_time until = e->now + RECEIVES_NS;
+
+	child_retire(c, end, "deleted");
+	c = child_find(e, id);
+	if (c && c->state == IKE_CHILD_DELETED && c->expire_timer.due < until)
+		timer_set(&e->timers, &c->expire_timer, until);
 }
 
 static void delete_child_done(struct exchange *x)
@@ -65,7 +124,8 @@ static void delete_child_done(struct exchange *x)
 	struct child_sa *c = child_find(x->engine, x->intent->child_id);
 
 	if (c && c->state != IKE_CHILD_DELETED)
-		child_retire(c, x->intent->end, "deleted");
+		retire_child(c, x->intent->end);
+	delete_again(x->sa, x->intent);
 	command_done(x->engine, x->intent->command, true, c != NULL, "");
 }
 
@@ -141,8 +201,10 @@ static enum step build_delete_ike(struct exchange *x)
 static void delete_ike_done(struct exchange *x)
 {
 	uint64_t command = x->intent->command;
+	struct ike_sa *sa = x->sa;
 
-	sa_linger(x->sa, x->intent->end, "deleted");
+	sa_linger(sa, x->intent->end, "deleted");
+	timer_set(&sa->engine->timers, &sa->v1->dpd.timer, sa->engine->now + REPEAT_NS);
 	command_done(x->engine, command, true, 1, "");
 }
 
@@ -152,6 +214,18 @@ static void delete_ike_failed(struct exchange *x, const char *why)
 
 	sa_doom(x->sa, x->intent->end, why);
 	command_done(x->engine, command, true, 1, why);
+}
+
+void v1_delete_again(struct ike_sa *sa)
+{
+	struct v1_dpd *d = &sa->v1->dpd;
+	uint8_t spi[16];
+	struct v1_delete del = delete_of(V1_PROTOCOL_ISAKMP, cookies(sa, spi));
+
+	if (!sa->delete_sent || d->deletes++ >= DELETE_REPEATS)
+		return;
+	v1_send_delete(sa, &del);
+	timer_set(&sa->engine->timers, &d->timer, sa->engine->now + (REPEAT_NS << d->deletes));
 }
 
 static step_fn *const delete_ike_begins[] = { build_delete_ike, NULL };
@@ -195,20 +269,15 @@ static void revive_replaced(struct child_sa *gone)
 /* The peer deletes what it receives on: our outbound SA. A successor takes over before it goes. */
 static void delete_child(struct ike_sa *sa, uint32_t spi)
 {
-	struct child_sa *c = v1_child_by_spi_out(sa, spi), *successor;
+	struct child_sa *c = v1_child_by_spi_out(sa, spi);
 
 	if (!c) {
 		v1_quick_mode_deleted(sa, spi);
 		return;
 	}
 	v1_quick_mode_confirmed(sa, c);
-	successor = child_find(sa->engine, c->successor);
-	if (successor && successor->state != IKE_CHILD_DELETED) {
-		child_use_outbound(successor);
-		child_announce(successor);
-	} else {
+	if (!hand_on(c))
 		revive_replaced(c);
-	}
 	child_retire(c, SA_END_PEER_DELETED, "deleted by the peer");
 }
 

@@ -99,12 +99,27 @@ static enum step prepare(struct exchange *x)
 	return STEP_NEXT;
 }
 
+/* In another ISAKMP SA with the peer. */
+static bool rekeyed_elsewhere(const struct exchange *x, const struct child_sa *c)
+{
+	struct ike_sa *sa = x->sa;
+
+	for (struct ike_sa *each = v1_peers_next(sa, sa); each; each = v1_peers_next(sa, each)) {
+		const struct v1_quick_data *d = each->ours ? each->ours->data : NULL;
+
+		if (d && each->ours->kind == &v1_quick_mode_rekey && d->deal.rekeys_id == c->id)
+			return true;
+	}
+	return false;
+}
+
 static enum step prepare_rekey(struct exchange *x)
 {
 	struct v1_quick_data *d = x->data;
 	struct child_sa *c = child_find(x->engine, x->intent->child_id);
 
-	if (!c || c->successor ||
+	if (!c || c->successor || !c->announced || /* the peer is still making it */
+		rekeyed_elsewhere(x, c) ||
 		(c->state != IKE_CHILD_INSTALLED && c->state != IKE_CHILD_REKEYING))
 		return STEP_END;
 	v1_quick_rekeys(d, c);
@@ -252,31 +267,28 @@ static enum step finish_group(struct exchange *x)
 	return agreement_finish(x, &d->deal.ke);
 }
 
-static void settle(struct exchange *x, struct child_sa *made)
-{
-	struct child_sa *old = v1_quick_rekeyed_child(x);
-
-	if (old && old != made) {
-		child_replaced(old, made);
-		v1_quick_delete_replaced(old);
-	}
-	v1_quick_settle_crossing(x->sa, made);
-}
-
-/* The responder may install only with the third message, which nobody acknowledges: where there is an old
- * child, we go on sending on that until we delete it. */
 static enum step install_initiator(struct exchange *x)
 {
 	struct v1_quick_data *d = x->data;
-	struct child_sa *made;
+	struct child_sa *made, *old;
 
-	d->deal.redundant = v1_quick_rekeyed_child(x) && d->deal.rekeys->installed_out;
+	d->deal.redundant = true; /* until it is clear that it stays */
 	made = v1_quick_install(x);
 	if (!made)
 		return exchange_reject(x, 0, "the child could not be installed");
-	child_announce(made);
-	settle(x, made);
+	old = v1_quick_rekeyed_child(x);
+	if (old && !old->successor) { /* else the peer was first, and deletes it */
+		child_replaced(old, made);
+		v1_quick_delete_replaced(old);
+	}
+	v1_quick_stands(made, old);
 	return STEP_NEXT;
+}
+
+/* By the peer, or elsewhere: or it is itself what a rekeying of the peer's makes. */
+static bool being_rekeyed(const struct child_sa *c)
+{
+	return c && (c->successor || !c->announced || c->state == IKE_CHILD_REKEYING);
 }
 
 /* The next pair of the same child, or the end of the command. */
@@ -286,8 +298,8 @@ static void created(struct exchange *x)
 	struct intent next = *x->intent;
 	struct selector local, remote;
 	struct child_sa *old = v1_quick_rekeyed_child(x);
-	bool done =
-		x->intent->kind == INTENT_CREATE_CHILD || d->deal.made || (old && old->successor);
+	bool done = x->intent->kind == INTENT_CREATE_CHILD || d->deal.made ||
+		being_rekeyed(child_find(x->engine, x->intent->child_id));
 
 	if (old && old->state == IKE_CHILD_REKEYING && !old->successor)
 		old->state = IKE_CHILD_INSTALLED;

@@ -58,9 +58,9 @@ struct child_sa *v1_quick_live_child(struct ike_sa *sa, const struct child_deal 
 	return found;
 }
 
-/* Both ends made one for the same traffic, each without knowing the other's. Of the two that with the
- * lower SPI of all four goes, and who made it deletes it. Where only one end sees it so, the other one
- * finds out by the delete: see informational.c. */
+/* Two were made for the same traffic at once, by both ends or by one in two ISAKMP SAs. Of the two that
+ * with the lower SPI of all four goes, and who made it deletes it. Where only one end sees it so, the other
+ * one finds out by the delete: see informational.c. */
 #define CROSSED_NS (60 * NS_PER_SECOND)
 
 static struct child_sa *crossing(struct ike_sa *sa, const struct child_sa *made)
@@ -72,9 +72,8 @@ static struct child_sa *crossing(struct ike_sa *sa, const struct child_sa *made)
 
 	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
 		for (struct child_sa *c = each->children; c; c = c->next)
-			if (c != made && child_carries(c) && c->announced &&
-				!c->made_by != !made->made_by && c->id != made->predecessor &&
-				c->predecessor != made->id &&
+			if (c != made && child_carries(c) && c->announced && !c->successor &&
+				c->id != made->predecessor && c->predecessor != made->id &&
 				c->installed_at + CROSSED_NS > sa->engine->now &&
 				same_traffic(c, &like))
 				return c;
@@ -108,18 +107,34 @@ void v1_quick_expect_delete(struct child_sa *c)
 	delete_after(c, PEER_DELETES_WITHIN_NS);
 }
 
-void v1_quick_settle_crossing(struct ike_sa *sa, struct child_sa *made)
+/* Returns the one that goes, or NULL: none crossed. */
+static struct child_sa *settle_crossing(struct child_sa *made)
 {
-	struct child_sa *other = crossing(sa, made);
+	struct child_sa *other = crossing(made->sa, made);
 	struct child_sa *loser = other && lower_spi(other) < lower_spi(made) ? other : made;
 
 	if (!other)
-		return;
+		return NULL;
 	child_replaced(loser, loser == made ? other : made);
 	if (!loser->made_by)
 		v1_quick_delete_replaced(loser);
 	else
 		v1_quick_expect_delete(loser);
+	return loser;
+}
+
+/* The one that goes sends nothing where another can: its end may be on its way already. The peer may
+ * install one that we began only with our last message, which nobody acknowledges: what it takes the place
+ * of sends on until we delete that. */
+void v1_quick_stands(struct child_sa *made, const struct child_sa *old)
+{
+	struct child_sa *loser = settle_crossing(made);
+	struct child_sa *survivor =
+		loser == made ? child_find(made->sa->engine, made->successor) : made;
+
+	if (survivor && (survivor->made_by || !old || !old->installed_out))
+		child_use_outbound(survivor);
+	child_announce(made);
 }
 
 struct child_sa *v1_quick_rekeyed_child(struct exchange *x)

@@ -32,8 +32,9 @@ void v1_quick_rekeys(struct v1_quick_data *d, struct child_sa *c);
 void v1_quick_delete_replaced(struct child_sa *c);
 /* The peer is to delete it; its Delete may get lost, so after a while we do. */
 void v1_quick_expect_delete(struct child_sa *c);
-/* `made` stands. Where one of the other end for the same traffic does, too, one of them goes. */
-void v1_quick_settle_crossing(struct ike_sa *sa, struct child_sa *made);
+/* `made` stands at both ends, in the place of `old` or, NULL, of none. Where one of the other end for the
+ * same traffic does, too, one of them goes. */
+void v1_quick_stands(struct child_sa *made, const struct child_sa *old);
 
 /* unity.c. As initiator: what the pair and the deal become with split tunneling; false where nothing of
  * it is to go through the tunnel. As responder: before the configuration is chosen. */

@@ -284,15 +284,13 @@ static enum step confirm(struct exchange *x)
 	struct child_sa *made = child_find(x->engine, d->deal.made),
 			*old = v1_quick_rekeyed_child(x);
 
-	if (!made)
+	if (!made || made->announced)
 		return STEP_NEXT;
-	child_use_outbound(made);
-	child_announce(made);
 	if (old && old != made && !old->successor) {
 		child_replaced(old, made);
 		v1_quick_expect_delete(old);
 	}
-	v1_quick_settle_crossing(x->sa, made);
+	v1_quick_stands(made, old);
 	return STEP_NEXT;
 }
 
@@ -303,7 +301,7 @@ void v1_quick_mode_confirmed(struct ike_sa *sa, const struct child_sa *old)
 			struct v1_quick_data *d = x->data;
 
 			if (x->kind == &v1_quick_mode_responder && d->deal.made &&
-				d->deal.rekeys_id == old->id)
+				d->deal.rekeys_id == old->id && !old->successor)
 				confirm(x);
 		}
 	}

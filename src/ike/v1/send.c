@@ -151,6 +151,13 @@ static bool more_expected(const struct exchange *x)
 	return !x->last && x->round + 1 < x->kind->round_count;
 }
 
+/* Nor the responder's first message, before the initiator has shown that it is where it says: whoever
+ * spoofs an address is to bring it no more than he sends. The initiator repeats its own. */
+static bool unproved_yet(const struct exchange *x)
+{
+	return v1_is_phase1(x->kind->type) && !x->initiator && x->round == 0;
+}
+
 /* Whole, or in fragments where the peer can put them together. */
 static void flight_send(struct exchange *x, struct v1_flight *f, struct bytes datagram)
 {
@@ -159,7 +166,8 @@ static void flight_send(struct exchange *x, struct v1_flight *f, struct bytes da
 		? v1_fragments_cut(x, datagram, parts)
 		: 0;
 
-	v1_flight_send(f, count ? parts : &datagram, count ? count : 1, more_expected(x));
+	v1_flight_send(f, count ? parts : &datagram, count ? count : 1,
+		more_expected(x) && !unproved_yet(x));
 }
 
 void v1_send(struct exchange *x)
@@ -202,20 +210,12 @@ void v1_send(struct exchange *x)
 		sa->v1->iv = f->progress.iv;
 }
 
-void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n)
+static void send_alone(struct ike_sa *sa, uint8_t type, struct bytes payloads)
 {
-	uint8_t memory[NOTIFY_BYTES_MAX], clear[IKE_HEADER_BYTES + NOTIFY_BYTES_MAX];
-	struct writer w = writer_of(memory, sizeof(memory));
-	struct chain_writer c = chain_begin(&w, SIZE_MAX);
-	struct outgoing o = { .sa = sa, .first = V1_PAYLOAD_NOTIFY };
+	uint8_t clear[IKE_HEADER_BYTES + NOTIFY_BYTES_MAX];
+	struct outgoing o = { .sa = sa, .first = type, .payloads = payloads };
 	struct bytes datagram;
 
-	payload_begin(&c, V1_PAYLOAD_NOTIFY);
-	v1_notify_encode(&w, n);
-	payload_end(&c);
-	if (!writer_ok(&w))
-		return;
-	o.payloads = writer_bytes(&w);
 	o.header = header_of(sa, V1_INFORMATIONAL, v1_message_id_new(sa));
 	if (sa->established_at || sa->v1->phase1_over) {
 		send_protected(sa, &o);
@@ -224,6 +224,32 @@ void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n)
 		tell_sent(sa, &o, datagram.size);
 		engine_send(sa->engine, &sa->path, datagram);
 	}
+}
+
+void v1_send_notify(struct ike_sa *sa, const struct v1_notify *n)
+{
+	uint8_t memory[NOTIFY_BYTES_MAX];
+	struct writer w = writer_of(memory, sizeof(memory));
+	struct chain_writer c = chain_begin(&w, SIZE_MAX);
+
+	payload_begin(&c, V1_PAYLOAD_NOTIFY);
+	v1_notify_encode(&w, n);
+	payload_end(&c);
+	if (writer_ok(&w))
+		send_alone(sa, V1_PAYLOAD_NOTIFY, writer_bytes(&w));
+}
+
+void v1_send_delete(struct ike_sa *sa, const struct v1_delete *del)
+{
+	uint8_t memory[NOTIFY_BYTES_MAX];
+	struct writer w = writer_of(memory, sizeof(memory));
+	struct chain_writer c = chain_begin(&w, SIZE_MAX);
+
+	payload_begin(&c, V1_PAYLOAD_DELETE);
+	v1_delete_encode(&w, del);
+	payload_end(&c);
+	if (writer_ok(&w))
+		send_alone(sa, V1_PAYLOAD_DELETE, writer_bytes(&w));
 }
 
 /* Refusals: the shared parts of the engine speak of them in IKEv2's terms. */

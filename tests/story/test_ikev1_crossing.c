@@ -1,0 +1,207 @@
+/* IKEv1 has no words for what crosses: both ends rekey at once, or set up another phase 1 at once, each
+ * without knowing of the other's; what gets lost are deletes, which nobody acknowledges. No packet may be
+ * lost over it. Most of these worlds were the simulator's. */
+#include "tests/story/ikev1.h"
+
+#define SEED 71
+
+/* Traffic in both directions, four packets a second. */
+static void flows(struct story *s, unsigned seconds)
+{
+	for (unsigned i = 0; i < 4 * seconds; i++) {
+		host_packet(s->alice, "10.1.0.1", "10.2.0.1");
+		host_packet(s->bob, "10.2.0.1", "10.1.0.1");
+		world_run(s->w, NS_PER_SECOND / 4);
+	}
+}
+
+/* One child each, and all packets have arrived. */
+static void nothing_was_lost(struct story *s)
+{
+	flows(s, 60);
+	world_run(s->w, NS_PER_SECOND);
+	STORY_EQUAL(*s, world_lost_packets(s->w), 0);
+	STORY_EQUAL(*s, s->alice->traffic.clear + s->bob->traffic.clear, 0);
+	story_up(s, 1);
+}
+
+static void calm(struct story *s, unsigned loss_percent)
+{
+	s->w->faults = (struct network_faults){ .loss_percent = loss_percent,
+		.spare_esp = true,
+		.duplicate_percent = 20,
+		.reorder_percent = 20,
+		.delay_ns = 20 * NS_PER_MS,
+		.answer_delay_ns = 100 * NS_PER_MS };
+}
+
+/* In any order, again and again, while a twentieth of all messages gets lost. */
+static void whatever_crosses_costs_no_packet(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		struct story s = story_established(seed, &c);
+
+		calm(&s, 5);
+		for (unsigned i = 0; i < 12; i++) {
+			host_rekey(world_random(s.w, 2) ? s.alice : s.bob, NULL, "net");
+			if (!world_random(s.w, 3))
+				host_reauthenticate(world_random(s.w, 2) ? s.alice : s.bob, "net");
+			world_run(s.w, world_random(s.w, 300) * NS_PER_MS);
+			host_rekey(world_random(s.w, 2) ? s.alice : s.bob, NULL, "net");
+			flows(&s, 1 + (unsigned)world_random(s.w, 12));
+		}
+		nothing_was_lost(&s);
+		story_end(&s);
+	}
+}
+
+/* Bob's third message is late, so that alice has her own child first, and learns of the other later. Of
+ * what goes nobody sends another packet, though the delete of it is lost. */
+static void the_child_that_goes_is_not_sent_on(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct story s = story_established(seed, &c);
+
+		s.w->faults.delay_ns = 20 * NS_PER_MS;
+		host_rekey(s.alice, NULL, "net");
+		world_run(s.w, seed % 5 * 10 * NS_PER_MS);
+		host_rekey(s.bob, NULL, "net");
+		flows(&s, 1);
+		s.w->faults.loss_percent = 60;
+		s.w->faults.spare_esp = true;
+		flows(&s, 3);
+		s.w->faults = (struct network_faults){ .delay_ns = 20 * NS_PER_MS };
+		nothing_was_lost(&s);
+		story_end(&s);
+	}
+}
+
+/* Bob answers, and has no third message yet, when he is told to rekey: what he is still making isn't what
+ * that means. */
+static void a_child_that_is_being_made_is_not_rekeyed(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	s.w->faults.delay_ns = 100 * NS_PER_MS;
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, 150 * NS_PER_MS);
+	STORY_EQUAL(s, host_children(s.bob), 1);
+	host_rekey(s.bob, NULL, "net");
+	flows(&s, 5);
+	STORY_EQUAL(s, s.bob->done_ok, 1);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 2);
+	nothing_was_lost(&s);
+	story_end(&s);
+}
+
+/* Alice begins to rekey in one phase 1, is told to do so again when another has taken its place, and does
+ * it once. */
+static void a_child_is_not_rekeyed_in_two_phases_1(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	s.w->faults.partition = true;
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, NS_PER_MS);
+	s.w->faults.partition = false;
+	host_reauthenticate(s.bob, "net");
+	flows(&s, 2);
+	host_rekey(s.alice, NULL, "net");
+	flows(&s, 10);
+	STORY_EQUAL(s, s.bob->child_rekeyed, 1);
+	nothing_was_lost(&s);
+	story_end(&s);
+}
+
+/* Alice's first message is lost; when it comes, bob's phase 1 stands already: for him hers is the later
+ * one, for her they crossed. What each is about to delete is what the other goes by. */
+static void phases_1_that_the_ends_see_differently(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct story s = story_established(seed, &c);
+
+		s.w->faults.partition = true;
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, NS_PER_MS);
+		s.w->faults.partition = false;
+		host_reauthenticate(s.bob, "net");
+		flows(&s, 2);
+		s.w->faults.delay_ns = NS_PER_SECOND / 2;
+		flows(&s, 60);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		nothing_was_lost(&s);
+		story_end(&s);
+	}
+}
+
+static void a_delete_is_said_again(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	s.w->faults.partition = true;
+	host_terminate(s.alice, NULL, "net");
+	world_run(s.w, NS_PER_SECOND / 2);
+	s.w->faults.partition = false;
+	STORY_EQUAL(s, host_children(s.bob), 1);
+	world_run(s.w, 5 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_children(s.bob), 0);
+	STORY_EQUAL(s, laddered(&s, "alice  -> INFORMATIONAL_V1"), 3);
+	s.w->faults.partition = true;
+	host_terminate(s.alice, "net", NULL);
+	world_run(s.w, NS_PER_SECOND / 2);
+	s.w->faults.partition = false;
+	STORY_EQUAL(s, host_sas(s.bob), 1);
+	world_run(s.w, 5 * NS_PER_SECOND);
+	story_down(&s);
+	story_end(&s);
+}
+
+/* The first message may come from anybody, from any address: nobody gets more of bob than was sent to him
+ * in his name. */
+static void a_first_answer_is_not_repeated_by_itself(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	world_run(s.w, NS_PER_MS / 2);
+	STORY_EQUAL(s, host_half_open(s.bob), 0);
+	world_run(s.w, NS_PER_MS);
+	host_crash(s.alice);
+	world_run(s.w, 29 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_half_open(s.bob), 1);
+	STORY_EQUAL(s, laddered(&s, "bob    -> ID_PROT"), 1);
+	STORY_EQUAL(s, laddered(&s, "bob    retransmit"), 0);
+	story_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whatever_crosses_costs_no_packet),
+		cmocka_unit_test(the_child_that_goes_is_not_sent_on),
+		cmocka_unit_test(a_child_that_is_being_made_is_not_rekeyed),
+		cmocka_unit_test(a_child_is_not_rekeyed_in_two_phases_1),
+		cmocka_unit_test(phases_1_that_the_ends_see_differently),
+		cmocka_unit_test(a_delete_is_said_again),
+		cmocka_unit_test(a_first_answer_is_not_repeated_by_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
