@@ -1,6 +1,7 @@
 /* IKEv1 has no words for what crosses: both ends rekey at once, or set up another phase 1 at once, each
  * without knowing of the other's; what gets lost are deletes, which nobody acknowledges. No packet may be
  * lost over it. Most of these worlds were the simulator's. */
+#include "ike/v1/ikev1.h"
 #include "tests/story/ikev1.h"
 
 #define SEED 71
@@ -147,6 +148,44 @@ static void phases_1_that_the_ends_see_differently(void **state)
 	}
 }
 
+/* Of two phases 1 of the same peer one is over port 500, the other over 4500. */
+static void a_phase_1_that_goes_over_the_other_port_adopts_the_children(void **state)
+{
+	struct story_config plain = v1_config(), c = { .connection = V1_KEYS "encap = yes" };
+	struct story s = story_established(SEED, &plain);
+	char text[8192];
+
+	(void)state;
+	STORY_EQUAL(s, s.bob->children[0].spec.path.remote.port, 500);
+	host_reload(s.alice, story_text(&c, true, text, sizeof(text)));
+	host_reload(s.bob, story_text(&c, false, text, sizeof(text)));
+	host_reauthenticate(s.alice, "net");
+	flows(&s, 30);
+	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+	STORY_EQUAL(s, s.bob->children[0].spec.path.remote.port, 4500);
+	nothing_was_lost(&s);
+	story_end(&s);
+}
+
+/* Bob didn't hear that alice can be asked whether she lives; she has forgotten him, and answers nothing. */
+static void who_cannot_be_asked_is_given_up_with_what_it_leaves_unanswered(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS "dpd_delay = 10s" };
+	struct story s = story_established(SEED, &c);
+
+	(void)state;
+	s.bob->engine->sas->v1->vendors &= ~(1u << V1_VENDOR_DPD);
+	host_crash(s.alice);
+	host_restart(s.alice);
+	world_run(s.w, 120 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 1);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 300 * NS_PER_SECOND);
+	STORY_EQUAL(s, host_sas(s.bob), 0);
+	STORY_TRUE(s, strstr(s.bob->last_failure, "gave no answer to our message of quick mode"));
+	story_end(&s);
+}
+
 static void a_delete_is_said_again(void **state)
 {
 	struct story_config c = v1_config();
@@ -199,6 +238,8 @@ int main(void)
 		cmocka_unit_test(a_child_that_is_being_made_is_not_rekeyed),
 		cmocka_unit_test(a_child_is_not_rekeyed_in_two_phases_1),
 		cmocka_unit_test(phases_1_that_the_ends_see_differently),
+		cmocka_unit_test(a_phase_1_that_goes_over_the_other_port_adopts_the_children),
+		cmocka_unit_test(who_cannot_be_asked_is_given_up_with_what_it_leaves_unanswered),
 		cmocka_unit_test(a_delete_is_said_again),
 		cmocka_unit_test(a_first_answer_is_not_repeated_by_itself),
 	};

@@ -15,13 +15,20 @@
 #define RETIRED_KEPT_NS        (20 * NS_PER_SECOND)
 #define RETIRED_HIGHER_KEPT_NS (40 * NS_PER_SECOND)
 
+/* Which of IKE's two ports is used may differ from one phase 1 to the next; any other is a NAT's. */
+static bool same_place(const struct endpoint *a, const struct endpoint *b)
+{
+	bool own = (a->port == 500 || a->port == 4500) && (b->port == 500 || b->port == 4500);
+
+	return address_equal(&a->address, &b->address) && (own || a->port == b->port);
+}
+
 /* The same peer at the same place: clients with a group's identity are told apart by where they are. */
 static bool same_peer(const struct ike_sa *sa, const struct ike_sa *other)
 {
 	return other->v1 && !other->gone && other->established_at &&
 		strcmp(sa_name(sa), sa_name(other)) == 0 &&
-		(sa->replaces == other->id ||
-			endpoint_equal(&sa->path.remote, &other->path.remote));
+		(sa->replaces == other->id || same_place(&sa->path.remote, &other->path.remote));
 }
 
 struct ike_sa *v1_peers_next(struct ike_sa *sa, struct ike_sa *last)

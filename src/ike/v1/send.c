@@ -152,10 +152,11 @@ static bool more_expected(const struct exchange *x)
 }
 
 /* Nor the responder's first message, before the initiator has shown that it is where it says: whoever
- * spoofs an address is to bring it no more than he sends. The initiator repeats its own. */
+ * spoofs an address is to bring it no more than he sends. The initiator repeats its own; in aggressive mode
+ * it doesn't, since it has no message to wait for after its second. */
 static bool unproved_yet(const struct exchange *x)
 {
-	return v1_is_phase1(x->kind->type) && !x->initiator && x->round == 0;
+	return x->kind->type == V1_IDENTITY_PROTECTION && !x->initiator && x->round == 0;
 }
 
 /* Whole, or in fragments where the peer can put them together. */

@@ -140,6 +140,7 @@ void v1_flight_send(struct v1_flight *f, const struct bytes *datagrams, size_t c
 	frozen_take(&f->sent, datagrams, count);
 	f->waiting = waiting;
 	f->tries = 0;
+	f->first_at = f->sa->engine->now;
 	flight_emit(f);
 	if (waiting)
 		flight_wait(f);
@@ -174,6 +175,15 @@ void v1_flight_over(struct v1_flight *f)
 
 /* Timers. */
 
+/* A peer that can't be asked whether it lives, and has said nothing at all since. */
+static bool is_gone(const struct v1_flight *f)
+{
+	const struct ike_sa *sa = f->sa;
+
+	return !v1_peer_has(sa, V1_VENDOR_DPD) && sa->connection->dpd_delay_s &&
+		sa->last_heard < f->first_at;
+}
+
 /* Phase 1 ends with its SA; an exchange of phase 2 alone, but a peer that is silent may be gone. */
 static void give_up(struct v1_flight *f)
 {
@@ -186,7 +196,7 @@ static void give_up(struct v1_flight *f)
 		f->tries + 1, sa->v1->trouble[0] ? ": " : "", sa->v1->trouble);
 	sa_tell(sa, IKE_EVENT_FAILED, 0, "%s", why);
 	v1_flight_over(f);
-	if (!sa->established_at) {
+	if (!sa->established_at || is_gone(f)) {
 		sa_doom(sa, SA_END_PEER_GONE, why);
 		return;
 	}

@@ -32,9 +32,9 @@ struct v1_flight {
 	struct bytes ni,
 		nr; /* of quick mode, in the exchange's arena: HASH(2) and (3) cover them */
 	struct frozen sent;
-	bool waiting; /* retransmits `sent` until the next message is accepted */
-	ike_time sent_at;
-	bool over; /* the exchange is: kept for repeats until the timer ends it */
+	bool waiting;               /* retransmits `sent` until the next message is accepted */
+	ike_time first_at, sent_at; /* when it was sent first, and last */
+	bool over;                  /* the exchange is: kept for repeats until the timer ends it */
 	unsigned tries;
 	struct timer timer;
 };
