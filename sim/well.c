@@ -171,6 +171,26 @@ void run_converge(struct run *r)
 		r->why = wrong;
 }
 
+/* No HASH covers NAT-D, RFC 3947: where one was damaged on its way, an end goes by NATs that aren't there
+ * until there is another phase 1. */
+static void see_nats_anew(struct run *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->now.link_count && r->now.faults.corrupt_percent; i++) {
+		unsigned side = begins(r, i);
+		char name[16];
+
+		if (r->now.links[i].gone || !r->now.links[i].ikev1)
+			continue;
+		ike_name(r, i, side, name);
+		host_reauthenticate(host_of(r, i, side), name);
+		any = true;
+	}
+	if (any)
+		run_converge(r);
+}
+
 /* A NAT box that forgets costs no more than the packets on their way: the first one out shows where
  * the peer is now, RFC 7296 §2.23. A rekeying may cost one more try. */
 #define FOLLOW_TRIES 3
@@ -179,6 +199,7 @@ static bool nats_followed(struct run *r)
 {
 	bool any = false, crossed = false;
 
+	see_nats_anew(r);
 	for (size_t i = 0; i < r->now.host_count; i++) {
 		if (r->nats[i])
 			nat_rebind(r->nats[i]);
