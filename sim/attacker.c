@@ -25,7 +25,7 @@ struct recording {
 struct attacker {
 	bool rushes;
 	uint64_t random_state, sent;
-	uint64_t asked, answered; /* IKEv1: from its own addresses, and to these */
+	uint64_t asked, answered; /* first messages of IKEv1 from its own addresses, and to these */
 	size_t count;             /* ever: the last RECORDINGS_MAX are there */
 	struct recording kept[RECORDINGS_MAX];
 };
@@ -74,6 +74,11 @@ static bool is_ikev1(struct bytes datagram)
 	return datagram.data[17] >> 4 == 1;
 }
 
+static bool is_ikev1_phase1(struct bytes datagram)
+{
+	return is_ikev1(datagram) && (datagram.data[18] == 2 || datagram.data[18] == 4);
+}
+
 static size_t kept_count(const struct attacker *a)
 {
 	return a->count < RECORDINGS_MAX ? a->count : RECORDINGS_MAX;
@@ -98,8 +103,8 @@ void attacker_records(struct host *to, const struct sim_packet *p, const struct 
 void attacker_asks(struct world *w, const struct sim_packet *p)
 {
 	if (p->carries == CARRIES_IKE && p->size >= IKE_HEADER_BYTES &&
-		attacker_has(&p->path.remote.address))
-		w->attacker->asked += is_ikev1(BYTES(p->data, p->size));
+		attacker_has(&p->path.remote.address) && !load_u64(p->data + 8))
+		w->attacker->asked += is_ikev1_phase1(BYTES(p->data, p->size));
 }
 
 static void attacker_sends(struct world *w, const struct recording *r, struct bytes datagram,
@@ -270,13 +275,12 @@ static bool is_notification(struct bytes datagram)
 static void check_answer(struct world *w, struct bytes datagram)
 {
 	struct attacker *a = w->attacker;
-	uint8_t exchange = datagram.data[18];
 	bool first = !load_u64(datagram.data + 8), encrypted = datagram.data[19] & 1;
-	bool answer = (exchange == 2 || exchange == 4) && !first;
+	bool answer = is_ikev1_phase1(datagram) && !first;
 
-	if (encrypted || (!answer && exchange != 5))
+	if (encrypted || (!answer && datagram.data[18] != 5))
 		world_broken(w, "what is no answer goes to an address that only an attacker used");
-	else if (++a->answered > a->asked)
+	else if (answer && ++a->answered > a->asked)
 		world_broken(w, "an attacker's addresses get more than they sent");
 }
 
