@@ -255,7 +255,7 @@ void check_told(struct host *h, const char *text)
 #define EXCHANGE_BYTES   (80 * 1024)
 #define EXCHANGES_MAX    16 /* of a peer at once, in IKEv1; one in IKEv2 */
 #define FLIGHT_BYTES     1024
-#define CHILD_BYTES      (6 * 1024)
+#define CHILD_BYTES      (12 * 1024)
 #define LEASE_BYTES      512
 #define TICKET_BYTES     2048
 

@@ -83,6 +83,26 @@ static void the_child_that_goes_is_not_sent_on(void **state)
 	}
 }
 
+/* Alice rekeys twice, one after the other, and bob at the same time as her second one: three children. */
+static void three_that_cross_leave_one(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct story s = story_established(seed, &c);
+
+		s.w->faults.delay_ns = 11 * NS_PER_MS;
+		host_rekey(s.alice, NULL, "net");
+		world_run(s.w, 22 * NS_PER_MS + seed % 4 * 4 * NS_PER_MS);
+		host_rekey(s.alice, NULL, "net");
+		host_rekey(s.bob, NULL, "net");
+		flows(&s, 10);
+		nothing_was_lost(&s);
+		story_end(&s);
+	}
+}
+
 /* Bob answers, and has no third message yet, when he is told to rekey: what he is still making isn't what
  * that means. */
 static void a_child_that_is_being_made_is_not_rekeyed(void **state)
@@ -235,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_crosses_costs_no_packet),
 		cmocka_unit_test(the_child_that_goes_is_not_sent_on),
+		cmocka_unit_test(three_that_cross_leave_one),
 		cmocka_unit_test(a_child_that_is_being_made_is_not_rekeyed),
 		cmocka_unit_test(a_child_is_not_rekeyed_in_two_phases_1),
 		cmocka_unit_test(phases_1_that_the_ends_see_differently),

@@ -58,12 +58,16 @@ static struct child_sa *to_be_deleted(struct exchange *x)
 	return c;
 }
 
+/* Of children that took each other's place, how many are looked at. */
+#define LINE_CHILDREN_MAX 16
+
 /* The last of those that took its place one after another; NULL: none is left. */
 static struct child_sa *survivor_of(struct child_sa *c)
 {
 	struct child_sa *last = c, *next;
 
-	for (unsigned i = 0; i < 16 && (next = child_find(c->sa->engine, last->successor)); i++)
+	for (unsigned i = 0;
+		i < LINE_CHILDREN_MAX && (next = child_find(c->sa->engine, last->successor)); i++)
 		last = next;
 	return last != c && last->installed_in && last->state != IKE_CHILD_DELETED ? last : NULL;
 }
@@ -247,23 +251,45 @@ struct informational_data {
 	bool initial_contact;
 };
 
+static bool leads_to(const struct child_sa *c, const struct child_sa *gone)
+{
+	const struct child_sa *next = c;
+
+	for (unsigned i = 0; i < LINE_CHILDREN_MAX && next && next != gone; i++)
+		next = child_find(c->sa->engine, next->successor);
+	return next == gone;
+}
+
+/* The latest of those that were to be replaced by it, or by what it replaced, and that can still send. */
+static struct child_sa *heir_of_replaced(struct child_sa *gone)
+{
+	struct ike_sa *sa = gone->sa;
+	struct child_sa *found = NULL;
+
+	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
+		for (struct child_sa *c = each->children; c; c = c->next)
+			if (c != gone && c->state == IKE_CHILD_REKEYED && !c->sent_enough &&
+				leads_to(c, gone) && (!found || c->id > found->id))
+				found = c;
+
+	return found;
+}
+
 /* What was to be replaced by the one that the peer deletes goes on: the two ends saw differently which of
  * them replaces the other. */
 static void revive_replaced(struct child_sa *gone)
 {
 	struct timers *timers = &gone->sa->engine->timers;
+	struct child_sa *c = heir_of_replaced(gone);
 
-	for (struct child_sa *c = gone->sa->children; c; c = c->next) {
-		if (c->successor != gone->id || c->state != IKE_CHILD_REKEYED)
-			continue;
-		c->successor = 0;
-		c->state = IKE_CHILD_INSTALLED;
-		child_use_outbound(c);
-		timer_set(timers, &c->rekey_timer, c->rekey_at);
-		timer_set(timers, &c->expire_timer, c->expire_at);
-		gone->successor = c->id;
+	if (!c)
 		return;
-	}
+	c->successor = 0;
+	c->state = IKE_CHILD_INSTALLED;
+	child_use_outbound(c);
+	timer_set(timers, &c->rekey_timer, c->rekey_at);
+	timer_set(timers, &c->expire_timer, c->expire_at);
+	gone->successor = c->id;
 }
 
 /* The peer deletes what it receives on: our outbound SA. A successor takes over before it goes. */

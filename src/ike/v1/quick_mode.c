@@ -107,6 +107,21 @@ void v1_quick_expect_delete(struct child_sa *c)
 	delete_after(c, PEER_DELETES_WITHIN_NS);
 }
 
+/* Where more than two cross, what one end deletes may be all that the other one keeps: they don't do it at
+ * the same moment, so that the later one has heard of it before, and keeps its own. */
+#define LATER_NS (5 * NS_PER_SECOND)
+
+static void delete_loser(struct child_sa *loser)
+{
+	struct bytes ours = octets_bytes(&loser->sa->local_id.value),
+		     theirs = octets_bytes(&loser->sa->remote_id.value);
+
+	if (loser->made_by)
+		v1_quick_expect_delete(loser);
+	else
+		delete_after(loser, bytes_compare(ours, theirs) < 0 ? NS_PER_SECOND : LATER_NS);
+}
+
 /* Returns the one that goes, or NULL: none crossed. */
 static struct child_sa *settle_crossing(struct child_sa *made)
 {
@@ -116,10 +131,7 @@ static struct child_sa *settle_crossing(struct child_sa *made)
 	if (!other)
 		return NULL;
 	child_replaced(loser, loser == made ? other : made);
-	if (!loser->made_by)
-		v1_quick_delete_replaced(loser);
-	else
-		v1_quick_expect_delete(loser);
+	delete_loser(loser);
 	return loser;
 }
 
