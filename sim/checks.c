@@ -18,6 +18,13 @@ size_t host_sas(const struct host *h)
 	return count;
 }
 
+bool host_cannot_ask(const struct host *h, uint32_t sa_id)
+{
+	const struct ike_sa *sa = h->engine ? sa_find(h->engine, sa_id) : NULL;
+
+	return sa && sa->v1 && !sa->children && !v1_peer_has(sa, V1_VENDOR_DPD);
+}
+
 size_t host_half_open(const struct host *h)
 {
 	struct ike_sa_view view;

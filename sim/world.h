@@ -282,6 +282,9 @@ void world_run(struct world *w, uint64_t duration_ns);
 /* Counting. */
 size_t host_sas(const struct host *h); /* established */
 size_t host_half_open(const struct host *h);
+/* An IKEv1 SA without children whose peer didn't say, or wasn't heard to say, that it can be asked whether
+ * it lives: where the peer has forgotten it, that is found out when something is wanted of it. */
+bool host_cannot_ask(const struct host *h, uint32_t sa_id);
 size_t host_virtuals(const struct host *h); /* addresses that peers gave */
 size_t host_children(const struct host *h); /* installed in both directions */
 

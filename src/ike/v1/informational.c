@@ -58,17 +58,11 @@ static struct child_sa *to_be_deleted(struct exchange *x)
 	return c;
 }
 
-/* Of children that took each other's place, how many are looked at. */
-#define LINE_CHILDREN_MAX 16
-
 /* The last of those that took its place one after another; NULL: none is left. */
 static struct child_sa *survivor_of(struct child_sa *c)
 {
-	struct child_sa *last = c, *next;
+	struct child_sa *last = child_latest(c);
 
-	for (unsigned i = 0;
-		i < LINE_CHILDREN_MAX && (next = child_find(c->sa->engine, last->successor)); i++)
-		last = next;
 	return last != c && last->installed_in && last->state != IKE_CHILD_DELETED ? last : NULL;
 }
 
@@ -250,6 +244,9 @@ struct informational_data {
 	uint32_t delete_ike; /* the ISAKMP SA; 0: none */
 	bool initial_contact;
 };
+
+/* Of children that took each other's place, how many are looked at. */
+#define LINE_CHILDREN_MAX 16
 
 static bool leads_to(const struct child_sa *c, const struct child_sa *gone)
 {
