@@ -13,7 +13,7 @@
  * each is about to delete what the other goes by: the one with the higher cookie of its initiator goes a
  * good while later, and by then the end that wants it gone has heard that the other one goes. */
 #define RETIRED_KEPT_NS        (20 * NS_PER_SECOND)
-#define RETIRED_HIGHER_KEPT_NS (40 * NS_PER_SECOND)
+#define RETIRED_HIGHER_KEPT_NS (30 * NS_PER_SECOND)
 
 /* Which of IKE's two ports is used may differ from one phase 1 to the next; any other is a NAT's. */
 static bool same_place(const struct endpoint *a, const struct endpoint *b)
