@@ -220,6 +220,8 @@ extern const struct exchange_kind v1_quick_mode_initiator, v1_quick_mode_rekey,
 void v1_quick_mode_confirmed(struct ike_sa *sa, const struct child_sa *old);
 /* The peer refuses what we began with this notification. */
 void v1_quick_mode_refused(struct exchange *x, uint16_t type, const char *why);
+/* Another live child for the same traffic; NULL: there is none. */
+struct child_sa *v1_quick_beside(struct child_sa *c);
 /* The peer deletes a child of this SPI that we are still making. */
 void v1_quick_mode_deleted(struct ike_sa *sa, uint32_t spi_out);
 

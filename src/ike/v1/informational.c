@@ -292,7 +292,7 @@ static void revive_replaced(struct child_sa *gone)
 /* The peer deletes what it receives on: our outbound SA. A successor takes over before it goes. */
 static void delete_child(struct ike_sa *sa, uint32_t spi)
 {
-	struct child_sa *c = v1_child_by_spi_out(sa, spi);
+	struct child_sa *c = v1_child_by_spi_out(sa, spi), *beside;
 
 	if (!c) {
 		v1_quick_mode_deleted(sa, spi);
@@ -301,6 +301,8 @@ static void delete_child(struct ike_sa *sa, uint32_t spi)
 	v1_quick_mode_confirmed(sa, c);
 	if (!hand_on(c))
 		revive_replaced(c);
+	if (!c->successor && (beside = v1_quick_beside(c)))
+		c->successor = beside->id; /* we never saw that it had the third message */
 	child_retire(c, SA_END_PEER_DELETED, "deleted by the peer");
 }
 

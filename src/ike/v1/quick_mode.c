@@ -44,18 +44,39 @@ static bool same_traffic(const struct child_sa *c, const struct child_deal *deal
 		selectors_equal(&c->spec.remote, &deal->remote);
 }
 
-/* The newest live child for this traffic, on any ISAKMP SA with the peer. */
-struct child_sa *v1_quick_live_child(struct ike_sa *sa, const struct child_deal *deal)
+static struct child_sa *live_child(
+	struct ike_sa *sa, const struct child_deal *deal, const struct child_sa *except)
 {
 	struct child_sa *found = NULL;
 
 	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
 		for (struct child_sa *c = each->children; c; c = c->next)
-			if (child_carries(c) && c->announced && !c->successor &&
+			if (c != except && child_carries(c) && c->announced && !c->successor &&
 				same_traffic(c, deal) && (!found || c->id > found->id))
 				found = c;
 
 	return found;
+}
+
+/* The newest live child for this traffic, on any ISAKMP SA with the peer. */
+struct child_sa *v1_quick_live_child(struct ike_sa *sa, const struct child_deal *deal)
+{
+	return live_child(sa, deal, NULL);
+}
+
+static struct child_deal deal_like(const struct child_sa *c)
+{
+	return (struct child_deal){ .config = c->config,
+		.mode = c->spec.mode,
+		.local = c->spec.local,
+		.remote = c->spec.remote };
+}
+
+struct child_sa *v1_quick_beside(struct child_sa *c)
+{
+	struct child_deal like = deal_like(c);
+
+	return live_child(c->sa, &like, c);
 }
 
 /* Two were made for the same traffic at once, by both ends or by one in two ISAKMP SAs. Of the two that
@@ -65,10 +86,7 @@ struct child_sa *v1_quick_live_child(struct ike_sa *sa, const struct child_deal 
 
 static struct child_sa *crossing(struct ike_sa *sa, const struct child_sa *made)
 {
-	const struct child_deal like = { .config = made->config,
-		.mode = made->spec.mode,
-		.local = made->spec.local,
-		.remote = made->spec.remote };
+	const struct child_deal like = deal_like(made);
 
 	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
 		for (struct child_sa *c = each->children; c; c = c->next)
