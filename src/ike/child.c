@@ -124,7 +124,9 @@ void child_remove(struct child_sa *c, enum sa_end end, const char *why)
 
 	if (!c->installed_in)
 		return;
-	if ((end == SA_END_PEER_DELETED && child_goes_back(c)) || heir_takes_over(c)) {
+	if (c->state == IKE_CHILD_DELETED) {
+		end = SA_END_REPLACED; /* another has taken over long ago */
+	} else if ((end == SA_END_PEER_DELETED && child_goes_back(c)) || heir_takes_over(c)) {
 		end = SA_END_REPLACED;
 		rekeyed = true;
 	}

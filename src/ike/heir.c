@@ -12,7 +12,7 @@
 
 bool child_carries(const struct child_sa *c)
 {
-	return c->state == IKE_CHILD_INSTALLED || c->state == IKE_CHILD_REKEYING;
+	return c->announced && (c->state == IKE_CHILD_INSTALLED || c->state == IKE_CHILD_REKEYING);
 }
 
 struct child_sa *heir_of(const struct child_sa *c)

@@ -36,4 +36,5 @@ void heirs_move(const struct ike_sa *from, struct ike_sa *to);
 struct child_sa *heir_of(const struct child_sa *c); /* NULL: none, or it is gone */
 /* Its heir, or the heir's and so on, that is of `sa`; NULL: none. */
 struct child_sa *heir_in(const struct child_sa *c, const struct ike_sa *sa);
-bool child_carries(const struct child_sa *c); /* it carries traffic */
+/* It carries traffic: it wasn't replaced, and didn't lose against another rekeying. */
+bool child_carries(const struct child_sa *c);

@@ -313,9 +313,8 @@ static void send_on_heirs(struct ike_sa *old)
 	for (struct child_sa *c = old->children; c; c = c->next) {
 		const struct child_sa *heir = heir_of(c);
 
-		if (!c->installed_out || !heir || !heir->installed_out)
-			continue;
-		child_stop_outbound(c, true);
+		if (heir && heir->installed_out)
+			child_stop_outbound(c, true);
 	}
 }
 

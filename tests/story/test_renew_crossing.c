@@ -287,6 +287,56 @@ static void an_sa_that_was_left_over_is_not_set_up_anew(void **state)
 	story_end(&s);
 }
 
+/* Seed 700004303: of two children that both ends made at once one is about to go when the heir comes, which
+ * is not its heir. */
+static void both_rekey_the_child_and_the_heir_is_not_used_before_it_is_known(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) { /* either may have the lower nonce */
+		struct story s = story_established(SEED + i, NULL);
+
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, 17 * NS_PER_MS);
+		host_rekey(s.alice, NULL, "net");
+		world_run(s.w, 3 * NS_PER_MS);
+		host_rekey(s.bob, NULL, "net");
+		world_run(s.w, 9 * NS_PER_MS);
+		s.w->faults.spare_esp = true;
+		s.w->faults.loss_percent = 100; /* his response of IKE_AUTH, hers to his rekeying */
+		world_run(s.w, 2 * NS_PER_MS);
+		s.w->faults.loss_percent = 0;
+		late_packets(&s, 12);
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, s.alice->ike_replaced, 1);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
+/* The same seed: the peer rekeys the child just before the new IKE SA takes the place. What is kept of an
+ * earlier one ends without bringing it back. */
+static void what_a_kept_child_leaves_does_not_begin_to_send(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+	unsigned outs;
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 8 * NS_PER_SECOND);
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 25 * NS_PER_MS);
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 2);
+	STORY_EQUAL(s, s.alice->child_rekeyed, 3);
+	outs = laddered(&s, "alice     plane: out");
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, laddered(&s, "alice     plane: out"), outs);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +352,8 @@ int main(void)
 		cmocka_unit_test(a_rekeyed_heir_goes_on_when_the_old_sa_ends),
 		cmocka_unit_test(a_child_that_the_peer_deletes_meanwhile_comes_up_on_the_old_sa),
 		cmocka_unit_test(a_child_that_both_want_meanwhile_is_up_once),
+		cmocka_unit_test(both_rekey_the_child_and_the_heir_is_not_used_before_it_is_known),
+		cmocka_unit_test(what_a_kept_child_leaves_does_not_begin_to_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
