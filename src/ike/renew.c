@@ -348,6 +348,10 @@ static void take_place(struct ike_sa *sa, struct ike_sa *old)
 				(sa->protocol->adopts ? ADOPTION_NS
 						      : sa->engine->options.child_kept_ns) });
 	renewal_end(sa, true, "");
+	if (old->renewal) { /* it was to take another's place itself */
+		move_renewal(old, sa);
+		timer_set(timers, &sa->renew_timer, sa->engine->now + LOOK_AGAIN_NS);
+	}
 }
 
 static bool busy(const struct exchange *x)

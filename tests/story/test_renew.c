@@ -62,6 +62,27 @@ static void what_is_under_way_over_the_old_sa_arrives(void **state)
 	}
 }
 
+/* Seed 1795565007600892627: the first is busy still when its replacement is replaced. */
+static void what_is_to_replace_one_is_replaced_itself(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	host_rekey(s.alice, NULL, "net");
+	s.w->faults.partition = true;
+	world_run(s.w, NS_PER_MS);
+	s.w->faults.partition = false;
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 100 * NS_PER_MS);
+	STORY_EQUAL(s, s.alice->ike_up, 2);
+	STORY_EQUAL(s, s.alice->ike_replaced, 0);
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 2);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 /* Seed 1795558260931487339: bob still sent over the old child, to where the peer wasn't any more. */
 static void a_nat_that_rebinds_after_a_reauthentication_costs_no_packet(void **state)
 {
@@ -286,6 +307,7 @@ int main(void)
 		cmocka_unit_test(all_children_move_to_a_newly_authenticated_sa),
 		cmocka_unit_test(either_end_always_sends_what_the_other_can_read),
 		cmocka_unit_test(what_is_under_way_over_the_old_sa_arrives),
+		cmocka_unit_test(what_is_to_replace_one_is_replaced_itself),
 		cmocka_unit_test(a_nat_that_rebinds_after_a_reauthentication_costs_no_packet),
 		cmocka_unit_test(nothing_is_sent_over_the_new_child_before_the_peer_has_it),
 		cmocka_unit_test(the_new_child_is_used_although_the_old_one_goes_on),
