@@ -166,6 +166,32 @@ static void phases_1_that_the_ends_see_differently(void **state)
 	}
 }
 
+/* Bob's last message of alice's phase 1 is lost, and lost again; meanwhile his own stands, and he deletes
+ * hers: she doesn't get that message any more, or she would go by an SA whose Deletes she has dropped. */
+static void a_phase_1_that_was_deleted_is_not_finished(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct story s = story_established(seed, &c);
+
+		s.w->faults.delay_ns = 10 * NS_PER_MS;
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, 45 * NS_PER_MS);
+		s.w->faults.loss_percent = 100;
+		s.w->faults.spare_esp = true;
+		flows(&s, 4);
+		world_run(s.w, NS_PER_SECOND / 4);
+		s.w->faults.loss_percent = 0;
+		host_reauthenticate(s.bob, "net");
+		flows(&s, 60);
+		STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
+		nothing_was_lost(&s);
+		story_end(&s);
+	}
+}
+
 /* Of two phases 1 of the same peer one is over port 500, the other over 4500. */
 static void a_phase_1_that_goes_over_the_other_port_adopts_the_children(void **state)
 {
@@ -257,6 +283,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_is_being_made_is_not_rekeyed),
 		cmocka_unit_test(a_child_is_not_rekeyed_in_two_phases_1),
 		cmocka_unit_test(phases_1_that_the_ends_see_differently),
+		cmocka_unit_test(a_phase_1_that_was_deleted_is_not_finished),
 		cmocka_unit_test(a_phase_1_that_goes_over_the_other_port_adopts_the_children),
 		cmocka_unit_test(who_cannot_be_asked_is_given_up_with_what_it_leaves_unanswered),
 		cmocka_unit_test(a_delete_is_said_again),

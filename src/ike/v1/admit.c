@@ -104,6 +104,10 @@ static void admit_phase1(struct ike_sa *sa, const struct v1_datagram *d)
 	struct arena *arena;
 	const char *why;
 
+	if (sa->delete_sent) { /* or a peer that missed its last message, and the Delete, goes by it */
+		drop(sa->engine, d, "it was deleted");
+		return;
+	}
 	if (f && v1_flight_repeats(f, d->octets)) {
 		v1_flight_again(f);
 		return;
