@@ -45,7 +45,8 @@ AGGRESSIVE = row('aggressive', both={'aggressive': True},
 
 def deleting(tunnel):
     """charon keeps the children that it has rekeyed until they expire, unless it is told not to."""
-    return dataclasses.replace(tunnel, sun_settings={**(tunnel.sun_settings or {}), 'delete_rekeyed': True})
+    more = {'delete_rekeyed': True, 'levels': {'esp': 2}}
+    return dataclasses.replace(tunnel, sun_settings={**(tunnel.sun_settings or {}), **more})
 
 
 def established(bench, tunnel, first='tern'):

@@ -19,8 +19,9 @@ def mobile(name, first, **other):
 
 
 def assert_gap(pings, seconds, kinds):
-    """The pings came back in the end, and were lost for no longer than this; between two ternds in one piece. charon's
-    plane can't move an SA: what the rekeying after a move costs there is charon's."""
+    """The pings came back in the end, and were lost for no longer than this, as a path that is gone carries nothing until both
+    ends know; between two ternds in one piece. charon's plane can't move an SA: what the rekeying after a move costs there is
+    charon's."""
     lost = pings.lost()
     assert len(lost) <= 20 * seconds, pings.output()
     if lost and 'charon' not in kinds:

@@ -86,7 +86,17 @@ class Daemon:
         return result
 
     def up(self, child='net', check=True):
-        return self.swanctl('--initiate', '--child', child, '--timeout', '30', check=check)
+        return self.settled(self.swanctl('--initiate', '--child', child, '--timeout', '30', check=check))
+
+    def settled(self, result):
+        """Nobody answers the last message of IKEv1: who gets it may have the child a moment later than our command ends."""
+        ours = {child['spi-out'] for sa in self.established() if sa['version'] == '1'
+                for child in sa['children'] if child['state'] == 'INSTALLED'} if result.returncode == 0 else set()
+        others = [daemon for daemon in self.lab.daemons if daemon is not self and daemon.process and daemon.process.running()]
+        if ours and others:
+            wait_for(lambda: ours <= {child['spi-in'] for daemon in others for child in daemon.children()},
+                     f'the peer of {self.host.name} to have the child')
+        return result
 
     def rekey_child(self, child='net'):
         return self.swanctl('--rekey', '--child', child)
@@ -162,7 +172,7 @@ class Tern(Daemon):
         return result
 
     def up(self, child='net', check=True):
-        return self.tern('up', child, check=check)
+        return self.settled(self.tern('up', child, check=check))
 
     def end_ike(self, ike='site'):
         return self.tern('down', ike)
