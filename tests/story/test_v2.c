@@ -105,6 +105,27 @@ static void a_wrong_group_is_asked_for_again(void **state)
 	story_end(&s);
 }
 
+/* Seed 614: the network doubles that answer, and the second comes when we have done as told. */
+static void a_wrong_group_is_asked_for_twice(void **state)
+{
+	struct story_config c = { .alice_connection =
+					  "proposals = aes128gcm16-prfsha256-ecp256-x25519",
+		.bob_connection = "proposals = aes128gcm16-prfsha256-x25519" };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct story s = story_begin(seed, &c, NULL);
+
+		s.w->faults.duplicate_percent = 100;
+		s.w->faults.reorder_percent = 60;
+		host_initiate(s.alice, "net");
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, s.alice->done_ok, 1);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 static void a_cookie_is_asked_for_and_returned(void **state)
 {
 	struct ike_options o;
@@ -541,6 +562,7 @@ int main(void)
 		cmocka_unit_test(it_comes_up_over_ipv6),
 		cmocka_unit_test(either_suite_works),
 		cmocka_unit_test(a_wrong_group_is_asked_for_again),
+		cmocka_unit_test(a_wrong_group_is_asked_for_twice),
 		cmocka_unit_test(a_cookie_is_asked_for_and_returned),
 		cmocka_unit_test(a_wrong_secret_fails_and_says_so),
 		cmocka_unit_test(an_unknown_identity_is_refused),

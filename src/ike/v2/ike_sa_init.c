@@ -216,6 +216,8 @@ static enum step retry_group(struct exchange *x, struct bytes wanted)
 
 	if (agreement_retry(&d->ke, wanted, &c->proposals, &group))
 		return come_again(x);
+	if (d->ke.retried && group == d->ke.group)
+		return STEP_DROP; /* the network doubled the response that we did as told by */
 	return exchange_reject(x, 0,
 		"the peer wants key exchange method %s, which is not in our proposals (%s:%u) or was tried",
 		transform_name(TRANSFORM_KE, group, name), where.file, where.line);
