@@ -21,12 +21,19 @@ struct child_sa *child_find(const struct ike_engine *e, uint32_t id)
 	return table_find(e->by_child_id, BYTES(&id, sizeof(id)));
 }
 
+/* More than ever take each other's place while the first of them is still kept. */
+#define LINE_CHILDREN_MAX 64
+
 struct child_sa *child_latest(struct child_sa *c)
 {
 	struct child_sa *next;
 
-	while (c && (next = child_find(c->sa->engine, c->successor)) && next != c)
+	for (unsigned i = 0; i < LINE_CHILDREN_MAX && c; i++) {
+		next = child_find(c->sa->engine, c->successor);
+		if (!next || next == c)
+			break;
 		c = next;
+	}
 	return c;
 }
 

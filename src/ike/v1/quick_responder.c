@@ -284,8 +284,8 @@ static enum step confirm(struct exchange *x)
 	struct child_sa *made = child_find(x->engine, d->deal.made),
 			*old = v1_quick_rekeyed_child(x);
 
-	if (!made || made->announced)
-		return STEP_NEXT;
+	if (!made || made->announced || made->state == IKE_CHILD_DELETED)
+		return STEP_NEXT; /* it is, or the peer has deleted it since */
 	if (old && old != made && !old->successor) {
 		child_replaced(old, made);
 		v1_quick_expect_delete(old);
