@@ -21,9 +21,9 @@
 /* Decodes a chain that starts with payload type `first`. What to do with an unknown type is decided
  * here and nowhere else: private ones (128 and above) are skipped, as no vendor ID of ours asked
  * for them; of the others WIRE_CRITICAL_UNKNOWN says INVALID-PAYLOAD-TYPE (RFC 2408 §5.3), naming
- * *ret_unknown. `ret_padding`: the octets after the last payload, which only encryption explains
- * (RFC 2409 §B); NULL where there must be none. *ret_chain is valid only with WIRE_OK. A FRAGMENT
- * has a message of its own: nothing follows it. */
+ * *ret_unknown. `ret_padding`: the octets after the last payload, any number where it was encrypted
+ * (RFC 2409 §B); NULL in the clear, where libreswan fills the last word up with as many as 3. *ret_chain
+ * is valid only with WIRE_OK. A FRAGMENT has a message of its own: nothing follows it. */
 enum wire_verdict v1_chain_decode(uint8_t first, struct bytes body, struct payload_chain *ret_chain,
 	uint8_t *ret_unknown, struct bytes *ret_padding);
 

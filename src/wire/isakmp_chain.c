@@ -1,10 +1,11 @@
 /* The chain of ISAKMP payloads, RFC 2408 §3.2. It has the form of IKEv2's, but no critical bit, and
- * encryption leaves padding after its last payload. */
+ * padding may follow its last payload. */
 #include "wire/isakmp.h"
 
 #include <errno.h>
 
 #define GENERIC_HEADER_BYTES 4
+#define V1_CLEAR_PADDING_MAX 3
 
 static bool payload_type_known(uint8_t type)
 {
@@ -70,7 +71,7 @@ enum wire_verdict v1_chain_decode(uint8_t first, struct bytes body, struct paylo
 		ret_chain->payloads[ret_chain->count++] = payload;
 	}
 	if (!ret_padding)
-		return reader_done(&r) ? WIRE_OK : WIRE_SYNTAX;
+		return reader_left(&r) <= V1_CLEAR_PADDING_MAX ? WIRE_OK : WIRE_SYNTAX;
 
 	*ret_padding = BYTES(r.at, reader_left(&r));
 	return WIRE_OK;

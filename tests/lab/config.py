@@ -48,7 +48,7 @@ class Conf:
     """A tree of sections as text, and the line on which each of its keys stands."""
 
     def __init__(self, tree):
-        self.lines, self.at = [], {}
+        self.tree, self.lines, self.at = tree, [], {}
         self.write(tree, '', 0)
         self.text = '\n'.join(self.lines) + '\n'
 
@@ -103,6 +103,7 @@ class Tunnel:
     sun: dict = dataclasses.field(default_factory=dict)
     both: dict = dataclasses.field(default_factory=dict)
     settings: dict = dataclasses.field(default_factory=dict)
+    pluto: dict = dataclasses.field(default_factory=dict)
     moon_settings: dict = dataclasses.field(default_factory=dict)
     sun_settings: dict = dataclasses.field(default_factory=dict)
     expired: str = None

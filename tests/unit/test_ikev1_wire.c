@@ -289,12 +289,13 @@ static const struct {
 	size_t count;
 } chains[] = {
 	{ "nothing", V1_PAYLOAD_NONE, "", false, WIRE_OK, 0 },
-	{ "octets without a payload", V1_PAYLOAD_NONE, "00", false, WIRE_SYNTAX, 0 },
+	{ "octets without a payload", V1_PAYLOAD_NONE, "00000000", false, WIRE_SYNTAX, 0 },
 	{ "padding without a payload", V1_PAYLOAD_NONE, "00", true, WIRE_OK, 0 },
 	{ "no octets for a payload", V1_PAYLOAD_NONCE, "", false, WIRE_SYNTAX, 0 },
 	{ "a length of 3", V1_PAYLOAD_VENDOR, "00000003", false, WIRE_SYNTAX, 0 },
 	{ "an empty payload", V1_PAYLOAD_VENDOR, "00000004", false, WIRE_OK, 1 },
-	{ "octets after the last", V1_PAYLOAD_VENDOR, "0000000400", false, WIRE_SYNTAX, 0 },
+	{ "a word after the last", V1_PAYLOAD_VENDOR, "0000000400000000", false, WIRE_SYNTAX, 0 },
+	{ "padding in the clear", V1_PAYLOAD_VENDOR, "00000004000000", false, WIRE_OK, 1 },
 	{ "padding after the last", V1_PAYLOAD_VENDOR, "0000000400", true, WIRE_OK, 1 },
 	{ "a next payload that is missing", V1_PAYLOAD_VENDOR, "0d000004", false, WIRE_SYNTAX, 0 },
 	{ "a next payload in the padding", V1_PAYLOAD_VENDOR, "0d0000040000", true, WIRE_SYNTAX,
