@@ -91,6 +91,23 @@ static void forged_messages_leave_nothing_behind(void **state)
 	}
 }
 
+static void silence_to_what_is_encrypted_makes_secrets_suspect(void **state)
+{
+	struct story_config c = v1_config();
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	for (unsigned i = 0; i < 1000 && !laddered(&s, "ID HASH"); i++)
+		world_run(s.w, NS_PER_SECOND / 1000);
+	s.w->faults.loss_percent = 100;
+	world_run(s.w, 600 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	STORY_TRUE(s, strstr(s.alice->last_done, "gave no answer to our message of main mode"));
+	STORY_TRUE(s, strstr(s.alice->last_done, "compare the secrets of both ends"));
+	story_end(&s);
+}
+
 static void different_secrets_end_in_words_about_them(void **state)
 {
 	struct story_config c = v1_config();
@@ -347,6 +364,7 @@ int main(void)
 		cmocka_unit_test(every_group_and_hash_works),
 		cmocka_unit_test(a_bad_network_only_delays_it),
 		cmocka_unit_test(forged_messages_leave_nothing_behind),
+		cmocka_unit_test(silence_to_what_is_encrypted_makes_secrets_suspect),
 		cmocka_unit_test(different_secrets_end_in_words_about_them),
 		cmocka_unit_test(what_a_stranger_says_in_the_clear_is_only_told),
 		cmocka_unit_test(nobody_answers_ikev1_who_has_no_connection_for_it),

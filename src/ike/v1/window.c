@@ -184,6 +184,20 @@ static bool is_gone(const struct v1_flight *f)
 		sa->last_heard < f->first_at;
 }
 
+/* libreswan, for one, says nothing to what it can't decrypt. */
+static void suspect_secrets(struct ike_sa *sa, const struct v1_flight *f)
+{
+	struct where where;
+
+	if (f->message_id || sa->established_at || !sa->v1->keyed || sa->v1->trouble[0] ||
+		!v1_method_has_psk(sa->v1->transform.method))
+		return;
+	where = where_said(sa->connection->remote[0].where_auth, sa->connection->where);
+	snprintf(sa->v1->trouble, sizeof(sa->v1->trouble),
+		"it was encrypted, and a peer that has another pre-shared key can't read it; compare the secrets of both ends for connection %s (%s:%u)",
+		sa_name(sa), where.file, where.line);
+}
+
 /* Phase 1 ends with its SA; an exchange of phase 2 alone, but a peer that is silent may be gone. */
 static void give_up(struct v1_flight *f)
 {
@@ -191,6 +205,7 @@ static void give_up(struct v1_flight *f)
 	struct exchange *x = v1_exchange_find(sa, f->message_id);
 	char why[V1_TROUBLE_MAX + 200], remote[ENDPOINT_TEXT_MAX];
 
+	suspect_secrets(sa, f);
 	snprintf(why, sizeof(why), "%s gave no answer to our message of %s, sent %u times%s%s",
 		endpoint_print(&sa->path.remote, remote), x ? x->kind->name : "an exchange",
 		f->tries + 1, sa->v1->trouble[0] ? ": " : "", sa->v1->trouble);
