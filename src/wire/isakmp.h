@@ -43,7 +43,7 @@ struct v1_attribute {
 	struct bytes value;
 };
 
-/* Returns 1 and an attribute, 0 at a clean end, -EBADMSG. */
+/* Returns 1 and an attribute, 0 at a clean end (up to three octets of zeros may be left), -EBADMSG. */
 int v1_attribute_next(struct reader *r, struct v1_attribute *ret_attribute);
 
 /* The number that an attribute stands for, in either form and of up to 8 octets (leading zeros

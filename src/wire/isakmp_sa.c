@@ -9,14 +9,27 @@
 #define PROPOSAL_HEADER_BYTES  8
 #define TRANSFORM_HEADER_BYTES 8
 #define ATTRIBUTE_TV           0x8000
+#define ATTRIBUTE_BYTES_MIN    4
 #define NONE_YET               SIZE_MAX
+
+/* libreswan fills the attributes of mode config up to a whole word. */
+static bool only_padding(const struct reader *r)
+{
+	size_t left = reader_left(r);
+
+	for (size_t i = 0; i < left; i++)
+		if (r->at[i])
+			return false;
+
+	return !r->failed && left < ATTRIBUTE_BYTES_MIN;
+}
 
 int v1_attribute_next(struct reader *r, struct v1_attribute *ret_attribute)
 {
 	struct v1_attribute a;
 	uint16_t type;
 
-	if (reader_done(r))
+	if (only_padding(r))
 		return 0;
 
 	type = read_u16(r);

@@ -328,6 +328,30 @@ static void the_chain_is_judged_by_one_rule(void **state)
 	}
 }
 
+static const struct {
+	const char *hex;
+	int after; /* what comes after the first attribute */
+} fillings[] = {
+	{ "01000007 40890001 61", 0 },
+	{ "01000007 40890001 61 000000", 0 }, /* libreswan's */
+	{ "01000007 40890001 61 00000000", 1 },
+	{ "01000007 40890001 61 000001", -EBADMSG },
+};
+
+static void attributes_may_be_filled_up_to_a_word(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(fillings) / sizeof(fillings[0]); i++) {
+		uint8_t in[SAMPLE_BYTES_MAX];
+		struct v1_attributes attributes;
+		struct v1_attribute a;
+
+		assert_true(v1_attributes_begin(octets_of(fillings[i].hex, in), &attributes));
+		assert_int_equal(v1_attribute_next(&attributes.r, &a), 1);
+		assert_int_equal(v1_attribute_next(&attributes.r, &a), fillings[i].after);
+	}
+}
+
 static void a_hash_covers_all_after_it_but_padding(void **state)
 {
 	/* HASH, a private payload that is skipped, a vendor ID, and three octets of padding */
@@ -516,6 +540,7 @@ int main(void)
 		cmocka_unit_test(a_small_writer_fails_and_nothing_else),
 		cmocka_unit_test(mutations_never_harm),
 		cmocka_unit_test(the_chain_is_judged_by_one_rule),
+		cmocka_unit_test(attributes_may_be_filled_up_to_a_word),
 		cmocka_unit_test(a_hash_covers_all_after_it_but_padding),
 		cmocka_unit_test(a_chain_has_at_most_64_payloads),
 		cmocka_unit_test(broken_payloads_are_rejected),
