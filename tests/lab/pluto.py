@@ -1,6 +1,7 @@
 """libreswan's pluto, with the kernel's ESP: a third daemon, for hosts in a guest (tests/uml). Its ipsec.conf is made from
 what the Tunnel says for its host; what only pluto has (`modecfgclient`, `sendca`) is in the row's `pluto`."""
 
+import ipaddress
 import os
 import pathlib
 import re
@@ -44,6 +45,7 @@ class Pluto(Daemon):
         self.conf.text = ipsec_conf(self.conf.tree, self.tunnel.pluto, self.directory)
         (self.directory / 'ipsec.conf').write_text(self.conf.text)
         (self.directory / 'ipsec.secrets').write_text(secrets(self.conf.tree))
+        (self.directory / 'files/passwd').write_text(users(self.conf.tree))
         self.tunnel.install_credentials(certificates, self.host.name, self.directory)
         self.fill_database()
 
@@ -105,6 +107,8 @@ class Pluto(Daemon):
 
     def end(self, how=signal.SIGTERM):
         """A kernel keeps the SAs of a pluto that was killed."""
+        if not self.process:
+            return 0
         code = super().end(how)
         self.host.run('sh', '-c', 'ip xfrm state flush; ip xfrm policy flush')
         return code
@@ -163,15 +167,40 @@ def ipsec_conf(tree, more, directory):
             'authby': 'secret' if site['local']['auth'] == 'psk' else 'rsasig'}
     for side, end in ('left', 'local'), ('right', 'remote'):
         conn[side] = site[f'{end}_addrs']
-        conn[f'{side}id'] = identity(site[end]['id'])
+        if site[end].get('id'):
+            conn[f'{side}id'] = identity(site[end]['id'])
         if net.get(f'{end}_ts'):
             conn[f'{side}subnet'] = ','.join(net[f'{end}_ts'])
         if site[end].get('certs'):
             conn[f'{side}cert'], conn[f'{side}sendcert'] = pathlib.Path(site[end]['certs']).stem, 'always'
-    conn.update({'leftupdown': '%disabled', **more})
+    conn.update({'leftupdown': None if 'vips' in site else '%disabled', **client_or_gateway(site, tree), **more})
     sections = {'config setup': {'ikev1-policy': 'accept', 'uniqueids': 'yes', 'nssdir': directory / 'nss'}, 'conn site': conn}
     return ''.join(f'{name}\n' + ''.join(f'\t{key}={quoted(value)}\n' for key, value in keys.items() if value is not None)
                    for name, keys in sections.items())
+
+
+def client_or_gateway(site, tree):
+    """XAUTH and mode config."""
+    conn = {}
+    for own, other, end in ('client', 'server', 'local-2'), ('server', 'client', 'remote-2'):
+        if end in site:
+            conn.update({f'leftxauth{own}': 'yes', f'rightxauth{other}': 'yes', 'rekey': 'no'})
+        if ('vips' if own == 'client' else 'pools') in site:
+            conn.update({f'leftmodecfg{own}': 'yes', f'rightmodecfg{other}': 'yes',
+                         'modecfgpull': 'yes' if site.get('pull', True) else 'no'})
+    if 'local-2' in site:
+        conn['leftusername'] = site['local-2']['xauth_id']
+    if 'pools' in site:
+        pool = tree['pools'][site['pools']]
+        network = ipaddress.ip_network(pool['addrs'])
+        conn.update({'rightaddresspool': f'{network[1]}-{network[-2]}', 'modecfgdns': pool['dns']})
+    return conn
+
+
+def users(tree):
+    """The file of those that an XAUTH server knows."""
+    known = [secret for name, secret in tree.get('secrets', {}).items() if name.startswith('xauth')]
+    return ''.join(f'{user["id"]}:{run("openssl", "passwd", "-6", user["secret"]).stdout.strip()}:site\n' for user in known)
 
 
 def quoted(value):
