@@ -119,6 +119,17 @@ static struct child_sa *bequeather(const struct child_sa *heir)
 	return old && old->heir_id == heir->id ? old : NULL;
 }
 
+bool heirs_beside_old(const struct ike_sa *sa)
+{
+	for (const struct child_sa *c = sa->children; c; c = c->next) {
+		const struct child_sa *old = c->heir ? bequeather(c) : NULL;
+
+		if (old && old->sa != sa && child_carries(old) && !sa_ending(old->sa))
+			return true;
+	}
+	return false;
+}
+
 void heir_rekeyed(struct child_sa *made, struct child_sa *rekeyed)
 {
 	struct child_sa *old = bequeather(rekeyed), *heir = heir_of(rekeyed);

@@ -33,6 +33,9 @@ void heir_waits(struct child_sa *c);
 void heirs_due(struct ike_sa *sa);
 void heirs_move(const struct ike_sa *from, struct ike_sa *to);
 
+/* What a child of `sa` took the place of carries traffic still, in an IKE SA that hasn't ended. */
+bool heirs_beside_old(const struct ike_sa *sa);
+
 struct child_sa *heir_of(const struct child_sa *c); /* NULL: none, or it is gone */
 /* Its heir, or the heir's and so on, that is of `sa`; NULL: none. */
 struct child_sa *heir_in(const struct child_sa *c, const struct ike_sa *sa);

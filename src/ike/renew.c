@@ -81,11 +81,19 @@ static struct ike_sa *replacement_new(struct ike_sa *old, const struct renew_ord
 	return sa;
 }
 
+/* The peer is setting up `sa` in the place of another, and isn't done: a third would be made of half of it,
+ * and what it was to replace would stay. Who hasn't finished by then never will. */
+static bool renewing_by_peer(const struct ike_sa *sa)
+{
+	return !sa->original_initiator && !sa->renewal && heirs_beside_old(sa) &&
+		sa->engine->now < sa->established_at + RETRY_NS_MAX;
+}
+
 bool renew_begin(struct ike_sa *old, const struct renew_order *order)
 {
 	bool stands = old->established_at && !old->gone && !old->delete_sent &&
 		(old->state == IKE_ESTABLISHED || old->state == IKE_REKEYING) &&
-		!renew_by_peer(old);
+		!renew_by_peer(old) && !renewing_by_peer(old);
 	struct ike_sa *sa = stands && !replacement_of(old) ? replacement_new(old, order) : NULL;
 	struct exchange *x = sa ? exchange_begin(sa, sa->protocol->first(sa), NULL) : NULL;
 
@@ -104,7 +112,7 @@ bool renew_begin(struct ike_sa *old, const struct renew_order *order)
 void renew_command(struct ike_sa *sa, uint64_t command)
 {
 	struct renew_order order = { .command = command, .word = "reauthenticated" };
-	bool by_peer = renew_by_peer(sa);
+	bool by_peer = renew_by_peer(sa) || renewing_by_peer(sa);
 
 	if (!renew_possible(sa))
 		intent_add(sa, &(struct intent){ .kind = INTENT_ASK_REAUTH, .command = command });

@@ -83,6 +83,23 @@ static void what_is_to_replace_one_is_replaced_itself(void **state)
 	story_end(&s);
 }
 
+/* Seed 1795564896840625333: alice's new IKE SA stands at bob's, who doesn't know that it lacks a child. */
+static void what_the_peer_has_not_finished_is_not_set_up_anew(void **state)
+{
+	struct story s = two_children("", "");
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 29 * NS_PER_MS);
+	s.w->faults.partition = true; /* bob's response is lost */
+	world_run(s.w, 2 * NS_PER_MS);
+	s.w->faults.partition = false;
+	host_reauthenticate(s.bob, "net");
+	world_run(s.w, 60 * NS_PER_SECOND);
+	story_up(&s, 2);
+	story_end(&s);
+}
+
 /* Seed 1795558260931487339: bob still sent over the old child, to where the peer wasn't any more. */
 static void a_nat_that_rebinds_after_a_reauthentication_costs_no_packet(void **state)
 {
@@ -307,6 +324,7 @@ int main(void)
 		cmocka_unit_test(all_children_move_to_a_newly_authenticated_sa),
 		cmocka_unit_test(either_end_always_sends_what_the_other_can_read),
 		cmocka_unit_test(what_is_under_way_over_the_old_sa_arrives),
+		cmocka_unit_test(what_the_peer_has_not_finished_is_not_set_up_anew),
 		cmocka_unit_test(what_is_to_replace_one_is_replaced_itself),
 		cmocka_unit_test(a_nat_that_rebinds_after_a_reauthentication_costs_no_packet),
 		cmocka_unit_test(nothing_is_sent_over_the_new_child_before_the_peer_has_it),
