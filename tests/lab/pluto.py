@@ -128,12 +128,13 @@ class Pluto(Daemon):
     def sas(self):
         """What VICI would say: pluto binds no child to the phase 1 that made it, so the newest IKE SA has them all."""
         status = self.status()
-        found = [{'name': 'site', 'state': 'ESTABLISHED', 'unique': number, 'children': []}
+        found = [{'name': 'site', 'state': 'ESTABLISHED', 'version': 'unknown', 'unique': number, 'children': []}
                  for number in self.states(r'\((IKE SA established|established IKE SA)', status)]
         children = [{'state': 'INSTALLED', 'unique': number, 'spi-out': out.zfill(8), 'spi-in': into.zfill(8)}
                     for number, out, into in re.findall(r'^000 #(\d+): "site".* esp\.(\w+)@\S+ esp\.(\w+)@', status, re.MULTILINE)]
         if children:
-            found = found or [{'name': 'site', 'state': 'GONE', 'children': []}]
+            # Nor does it list a phase 1 as established whose last exchange was XAUTH's or mode config's.
+            found = found or [{'name': 'site', 'state': 'ESTABLISHED', 'version': 'unknown', 'children': []}]
             found[-1]['children'] = children
         return found
 
