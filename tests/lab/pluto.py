@@ -131,7 +131,7 @@ class Pluto(Daemon):
         found = [{'name': 'site', 'state': 'ESTABLISHED', 'version': 'unknown', 'unique': number, 'children': []}
                  for number in self.states(r'\((IKE SA established|established IKE SA)', status)]
         children = [{'state': 'INSTALLED', 'unique': number, 'spi-out': out.zfill(8), 'spi-in': into.zfill(8)}
-                    for number, out, into in re.findall(r'^000 #(\d+): "site".* esp\.(\w+)@\S+ esp\.(\w+)@', status, re.MULTILINE)]
+                    for number, out, into in re.findall(r'^000 #(\d+): "site".* esp[.:](\w+)@\S+ esp[.:](\w+)@', status, re.MULTILINE)]
         if children:
             # Nor does it list a phase 1 as established whose last exchange was XAUTH's or mode config's.
             found = found or [{'name': 'site', 'state': 'ESTABLISHED', 'version': 'unknown', 'children': []}]
