@@ -182,7 +182,7 @@ def test_secrets_that_differ(bench, first):
                             moon_settings={'retransmit_tries': 2, 'retransmit_timeout': 1, 'retransmit_base': 1}))
     if first == 'tern':
         result = ends['tern'].up(check=False)
-        assert result.returncode != 0 and 'pre-shared keys' in result.stdout, result.stdout
+        assert result.returncode != 0 and 'another pre-shared key' in result.stdout, result.stdout
     else:
         ends['pluto'].whack('--name', 'site', '--initiate', '--asynchronous')
         ends['tern'].wait_log('pre-shared key')
