@@ -171,16 +171,6 @@ static int keyword_find(
 	return keyword_unknown(word, problem, size);
 }
 
-static size_t count_type(const struct proposal *p, uint8_t type)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < p->transform_count; i++)
-		count += p->transforms[i].type == type;
-
-	return count;
-}
-
 static bool proposal_add(struct proposal *p, uint8_t type, uint16_t id, uint16_t key_bits)
 {
 	for (size_t i = 0; i < p->transform_count; i++)
@@ -241,7 +231,7 @@ static bool add_prfs(struct proposal *p)
 			if (p->transforms[i].type == TRANSFORM_INTEG &&
 				p->transforms[i].id == same[j][0])
 				fits = fits && proposal_add(p, TRANSFORM_PRF, same[j][1], 0);
-	if (count_type(p, TRANSFORM_PRF) == 0)
+	if (proposal_count(p, TRANSFORM_PRF) == 0)
 		for (uint16_t prf = PRF_HMAC_SHA2_256; prf <= PRF_HMAC_SHA2_512; prf++)
 			fits = fits && proposal_add(p, TRANSFORM_PRF, prf, 0);
 
@@ -251,7 +241,7 @@ static bool add_prfs(struct proposal *p)
 /* Returns words about what is wrong, or NULL. */
 static const char *complete_ciphers(struct proposal *p)
 {
-	size_t aead = 0, ciphers = count_type(p, TRANSFORM_ENCR);
+	size_t aead = 0, ciphers = proposal_count(p, TRANSFORM_ENCR);
 
 	for (size_t i = 0; i < p->transform_count; i++)
 		if (p->transforms[i].type == TRANSFORM_ENCR)
@@ -261,9 +251,9 @@ static const char *complete_ciphers(struct proposal *p)
 		return "names no encryption; add one such as aes128gcm16 or aes128";
 	if (aead && aead != ciphers)
 		return "mixes AEAD (gcm, ccm, chacha20poly1305) with other ciphers; write two proposals with a comma between";
-	if (!aead && count_type(p, TRANSFORM_INTEG) == 0)
+	if (!aead && proposal_count(p, TRANSFORM_INTEG) == 0)
 		return "has no integrity algorithm; add one such as sha256";
-	if (p->protocol == PROTOCOL_IKE && count_type(p, TRANSFORM_PRF) == 0 && !add_prfs(p))
+	if (p->protocol == PROTOCOL_IKE && proposal_count(p, TRANSFORM_PRF) == 0 && !add_prfs(p))
 		return "has too many algorithms; write several proposals";
 	if (aead)
 		proposal_drop(p, TRANSFORM_INTEG);
@@ -284,7 +274,7 @@ static const char *complete_ike(struct proposal *p)
 		if (t->type == TRANSFORM_ESN)
 			return "has esn or noesn, which is for ESP only; remove it";
 	}
-	if (count_type(p, TRANSFORM_KE) == 0)
+	if (proposal_count(p, TRANSFORM_KE) == 0)
 		return "names no key exchange group; add one such as x25519";
 
 	return complete_ciphers(p);
@@ -293,7 +283,7 @@ static const char *complete_ike(struct proposal *p)
 static const char *complete_esp(struct proposal *p)
 {
 	proposal_drop(p, TRANSFORM_PRF);
-	if (count_type(p, TRANSFORM_ESN) == 0 && !proposal_add(p, TRANSFORM_ESN, ESN_NO, 0))
+	if (proposal_count(p, TRANSFORM_ESN) == 0 && !proposal_add(p, TRANSFORM_ESN, ESN_NO, 0))
 		return "has too many algorithms; write several proposals";
 
 	return complete_ciphers(p);

@@ -22,21 +22,13 @@ static const struct transform *find_transform(
 	return NULL;
 }
 
-static size_t count_type(const struct proposal *p, uint8_t type)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < p->transform_count; i++)
-		count += p->transforms[i].type == type;
-	return count;
-}
-
 /* INTEG, KE and ESN have a 0 that means none; leaving the type out says the same. */
 static bool allows_none(const struct proposal *p, uint8_t type)
 {
 	if (type != TRANSFORM_INTEG && type != TRANSFORM_KE && type != TRANSFORM_ESN)
 		return false;
-	return count_type(p, type) == 0 || find_transform(p, &(struct transform){ .type = type });
+	return proposal_count(p, type) == 0 ||
+		find_transform(p, &(struct transform){ .type = type });
 }
 
 /* The first transform of a type in `preferred` that is also in `other`; NULL with *ret_none where
@@ -74,7 +66,8 @@ static bool choose_pair(const struct negotiation *n, const struct proposal *ours
 		t = choose_type(preferred, other, type, &none);
 		if (t && (t->id || type == TRANSFORM_ESN))
 			chosen.transforms[chosen.transform_count++] = *t;
-		else if (!t && !none && (count_type(ours, type) || count_type(theirs, type)))
+		else if (!t && !none &&
+			(proposal_count(ours, type) || proposal_count(theirs, type)))
 			return false;
 	}
 	*ret_chosen = chosen;
@@ -125,7 +118,7 @@ int negotiate_response(const struct negotiation *n, struct proposal *ret_chosen)
 	if (read_proposals(n, theirs, &count) < 0 || count != 1)
 		return -EBADMSG;
 	for (uint8_t type = TRANSFORM_ENCR; type < TRANSFORM_TYPES; type++)
-		if (count_type(&theirs[0], type) > 1)
+		if (proposal_count(&theirs[0], type) > 1)
 			return -EBADMSG;
 	return negotiate(n, ret_chosen);
 }

@@ -180,16 +180,6 @@ bool v1_esp_transform_to_proposal(const struct v1_esp_transform *t, struct propo
 	return true;
 }
 
-static size_t count_of(const struct proposal *p, uint8_t type)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < p->transform_count; i++)
-		count += p->transforms[i].type == type;
-
-	return count;
-}
-
 /* The nth (from 0) of a type; NULL past the last. */
 static const struct transform *transform_at(const struct proposal *p, uint8_t type, size_t nth)
 {
@@ -222,7 +212,7 @@ struct odometer {
 static bool odometer_set(struct odometer *o, const struct proposal *p, size_t turn)
 {
 	for (size_t i = o->count; i-- > 0;) {
-		size_t wheel = count_of(p, o->types[i]);
+		size_t wheel = proposal_count(p, o->types[i]);
 
 		o->at[i] = wheel ? transform_at(p, o->types[i], turn % wheel) : NULL;
 		turn /= wheel ? wheel : 1;
@@ -255,7 +245,7 @@ static bool ike_combination(
 	t.hash = hashed->type == TRANSFORM_INTEG ? v1_hash_from_integ(hashed->id)
 						 : v1_hash_from_prf(hashed->id);
 	prf = v1_hash_to_prf(t.hash);
-	if (!t.hash || (count_of(p, TRANSFORM_PRF) && !offers(p, TRANSFORM_PRF, prf)))
+	if (!t.hash || (proposal_count(p, TRANSFORM_PRF) && !offers(p, TRANSFORM_PRF, prf)))
 		return false;
 
 	*ret = t;
@@ -267,7 +257,7 @@ bool v1_ike_transform_nth(const struct proposal *p, size_t n, struct v1_ike_tran
 	uint8_t types[] = { TRANSFORM_ENCR, TRANSFORM_INTEG, TRANSFORM_KE };
 	struct odometer o = { types, COUNT_OF(types), { NULL } };
 
-	if (!count_of(p, TRANSFORM_INTEG))
+	if (!proposal_count(p, TRANSFORM_INTEG))
 		types[1] = TRANSFORM_PRF;
 
 	for (size_t turn = 0; odometer_set(&o, p, turn); turn++)

@@ -215,3 +215,13 @@ void sa_encode(struct writer *w, const struct proposal *proposals, size_t count)
 	for (size_t i = 0; i < count; i++)
 		proposal_encode(w, &proposals[i], i + 1 == count);
 }
+
+size_t proposal_count(const struct proposal *p, uint8_t type)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->transform_count; i++)
+		count += p->transforms[i].type == type;
+
+	return count;
+}

@@ -101,6 +101,9 @@ struct proposal {
 	struct transform transforms[TRANSFORMS_MAX];
 };
 
+/* How many transforms of a type there are. */
+size_t proposal_count(const struct proposal *p, uint8_t type);
+
 /* Iterates over the proposals of an SA payload's body. Returns 1 and a proposal, 0 at a clean end,
  * -EBADMSG. Several proposals must be numbered from 1 without gaps; a single one has any number but
  * 0, as an answer repeats the number of what it chose. A fault in the second shows only after the
