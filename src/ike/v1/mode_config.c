@@ -149,12 +149,7 @@ static enum step give_unasked(struct exchange *x)
 
 static enum step read_ack(struct exchange *x)
 {
-	struct v1_attributes in;
-
-	if (!v1_attributes_in(x, &in) || in.type != V1_CFG_ACK)
-		return exchange_reject(
-			x, INVALID_SYNTAX, "the answer to what we gave is no acknowledgement");
-	return STEP_NEXT;
+	return v1_acknowledged(x, "the answer to what we gave is no acknowledgement");
 }
 
 static step_fn *const gives[] = { give_unasked, NULL };

@@ -32,6 +32,15 @@ struct writer *v1_attributes_put(struct exchange *x, uint8_t type)
 	return &x->out;
 }
 
+enum step v1_acknowledged(struct exchange *x, const char *otherwise)
+{
+	struct v1_attributes in;
+
+	if (!v1_attributes_in(x, &in) || in.type != V1_CFG_ACK)
+		return exchange_reject(x, INVALID_SYNTAX, "%s", otherwise);
+	return STEP_NEXT;
+}
+
 bool v1_attributes_are_xauth(struct bytes body)
 {
 	struct v1_attributes in;

@@ -22,6 +22,9 @@ void v1_transaction_failed(struct exchange *x, const char *why);
 bool v1_attributes_in(const struct exchange *x, struct v1_attributes *ret);
 struct writer *v1_attributes_put(struct exchange *x, uint8_t type);
 
+/* A step that hears the answer to a SET of ours: rejects what is no ACK, saying so by `otherwise`. */
+enum step v1_acknowledged(struct exchange *x, const char *otherwise);
+
 /* Whether the ATTRIBUTES payload is of XAUTH. */
 bool v1_attributes_are_xauth(struct bytes body);
 

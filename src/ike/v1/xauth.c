@@ -191,12 +191,7 @@ static enum step put_status(struct exchange *x)
 
 static enum step read_ack(struct exchange *x)
 {
-	struct v1_attributes in;
-
-	if (!v1_attributes_in(x, &in) || in.type != V1_CFG_ACK)
-		return exchange_reject(
-			x, INVALID_SYNTAX, "the answer to XAUTH's status is no acknowledgement");
-	return STEP_NEXT;
+	return v1_acknowledged(x, "the answer to XAUTH's status is no acknowledgement");
 }
 
 static void said(struct exchange *x)
