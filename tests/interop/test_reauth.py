@@ -11,13 +11,6 @@ ENDS = ('tern', 'charon')
 REORDERED = 0.5   # seconds: by the network of a busy machine
 
 
-def established(bench, row, first='tern'):
-    ends = dict(zip(ENDS, bench.start(row, moon='tern', sun='charon')))
-    ends[first].up()
-    bench.ping_both_ways()
-    return ends
-
-
 def replaced(ends, before, seconds=30):
     """Wait until both ends have one IKE SA, and another than before."""
     wait_for(lambda: all(len(end.sas()) == 1 and end.established() and
@@ -41,7 +34,7 @@ def assert_lossless(wire, ends, before, *pings):
 @pytest.mark.parametrize('again', ENDS)
 @pytest.mark.parametrize('row', [PSK, CERTIFICATES], ids=str)
 def test_on_command(bench, row, again, first):
-    ends = established(bench, row, first)
+    ends = bench.established(row, first)
     before, child = ends['tern'].the_ike(), ends['tern'].the_child()
     with bench.wire() as wire:
         pings = [bench.lab.start_pings('alice', INNER['bob', 4]), bench.lab.start_pings('bob', INNER['alice', 4])]
@@ -59,7 +52,7 @@ def test_on_command(bench, row, again, first):
 def test_in_time(bench, again):
     times = {'reauth_time': '5s', 'over_time': '30s', 'rand_time': '0s'}
     row = Tunnel('in-time', sun_settings=OVERLAP, **{{'tern': 'moon', 'charon': 'sun'}[again]: times})
-    ends = established(bench, row, again)
+    ends = bench.established(row, again)
     before = ends['tern'].the_ike()
     with bench.wire() as wire:
         pings = bench.lab.start_pings('alice', INNER['bob', 4])
@@ -91,7 +84,7 @@ def test_the_lifetime_that_charon_is_told(bench):
     the lifetime, and authenticates again without end where nothing is left of it."""
     row = Tunnel('announced', sun_settings=OVERLAP, sun={'rand_time': '0s', 'over_time': '2s'},
                  moon={'remote_addrs': '%any', 'reauth_time': '8s', 'over_time': '30s', 'rand_time': '0s'})
-    ends = established(bench, row, 'charon')
+    ends = bench.established(row, 'charon')
     before = ends['tern'].the_ike()
     replaced(ends, before)
     bench.ping_both_ways()

@@ -7,21 +7,15 @@ from lab import INNER, Tunnel, assert_agreement, assert_childless, assert_gone, 
 PSK = Tunnel('psk')
 PFS = Tunnel('pfs', esp='aes128gcm16-x25519')
 CBC = Tunnel('aes-cbc-with-pfs', ike='aes256-sha256-modp2048', esp='aes256-sha256-modp2048')
+IKEV1 = Tunnel('ikev1', ike='aes128-sha256-modp2048', esp='aes128-sha256', both={'version': 1})
 ENDS = ('tern', 'charon')
-
-
-def established(bench, row, first='tern'):
-    ends = dict(zip(ENDS, bench.start(row, moon='tern', sun='charon')))
-    ends[first].up()
-    bench.ping_both_ways()
-    return ends
 
 
 @pytest.mark.parametrize('first', ENDS)
 @pytest.mark.parametrize('rekeyer', ENDS)
 @pytest.mark.parametrize('row', [PSK, PFS, CBC], ids=str)
 def test_rekeying_a_child(bench, row, rekeyer, first):
-    ends = established(bench, row, first)
+    ends = bench.established(row, first)
     before = ends['tern'].the_child()
     with bench.wire() as wire:
         pings = bench.lab.start_pings('alice', INNER['bob', 4])
@@ -40,7 +34,7 @@ def test_rekeying_a_child(bench, row, rekeyer, first):
 @pytest.mark.parametrize('rekeyer', ENDS)
 @pytest.mark.parametrize('row', [PSK, CBC], ids=str)
 def test_rekeying_the_ike_sa(bench, row, rekeyer, first):
-    ends = established(bench, row, first)
+    ends = bench.established(row, first)
     before, child = ends['tern'].the_ike(), ends['tern'].the_child()
     with bench.wire() as wire:
         pings = bench.lab.start_pings('alice', INNER['bob', 4])
@@ -59,28 +53,31 @@ def test_rekeying_the_ike_sa(bench, row, rekeyer, first):
 
 
 @pytest.mark.parametrize('ender', ENDS)
-def test_deleting_the_child(bench, ender):
-    ends = established(bench, PSK)
+@pytest.mark.parametrize('row', [PSK, IKEV1], ids=str)
+def test_deleting_the_child(bench, row, ender):
+    ends = bench.established(row)
     ends[ender].end_child()
     assert_childless(*ends.values())
     assert bench.lab.ping('alice', INNER['bob', 4], '-W', '0.5', count=1).returncode != 0
     ends[ender].up()
     bench.ping_both_ways()
-    assert_agreement(ends['tern'], ends['charon'], PSK)
+    assert_agreement(ends['tern'], ends['charon'], row)
 
 
 @pytest.mark.parametrize('ender', ENDS)
 @pytest.mark.parametrize('first', ENDS)
-def test_deleting_the_ike_sa(bench, first, ender):
-    ends = established(bench, PSK, first)
+@pytest.mark.parametrize('row', [PSK, IKEV1], ids=str)
+def test_deleting_the_ike_sa(bench, row, first, ender):
+    ends = bench.established(row, first)
     ends[ender].end_ike()
     assert_gone(*ends.values())
     ends[first].up()
     bench.ping_both_ways()
 
 
-def test_a_daemon_that_leaves_says_so(bench):
-    ends = established(bench, PSK)
+@pytest.mark.parametrize('row', [PSK, IKEV1], ids=str)
+def test_a_daemon_that_leaves_says_so(bench, row):
+    ends = bench.established(row)
     ends['tern'].leave()
     assert_gone(ends['charon'])
     ends['tern'].start().up()

@@ -35,6 +35,14 @@ class Bench:
             daemon.start()
         return daemons
 
+    def established(self, tunnel, first='tern'):
+        """ternd on moon and charon on sun, by their kinds, with the tunnel that `first` began; packets cross it."""
+        moon, sun = self.start(tunnel, moon='tern', sun='charon')
+        ends = {'tern': moon, 'charon': sun}
+        ends[first].up()
+        self.ping_both_ways(*tunnel.inner)
+        return ends
+
     def wire(self):
         return Wire(self.capture, self.lab.daemons)
 

@@ -1,12 +1,12 @@
 /* Configuration payloads, RFC 7296 §2.19: a gateway (bob) gives road warriors addresses of its pools,
  * and they come back to theirs. */
 #include "conf/pool.h"
-#include "ike/narrow.h"
 #include "tests/story/story.h"
 
 #include <string.h>
 
 #include "tests/story/rude.h"
+#include "tests/story/vips.h"
 
 void host_drain(struct host *h); /* of sim/internal.h */
 
@@ -57,33 +57,6 @@ static struct story roadwarrior(const char *pools, const char *vips)
 	return s;
 }
 
-/* The nth virtual address of the host's first IKE SA, as text; "" where there is none. */
-static const char *vip(const struct host *h, size_t nth)
-{
-	static char text[ADDRESS_TEXT_MAX];
-	struct ike_sa_view view;
-	size_t position = 0;
-
-	text[0] = '\0';
-	if (ike_next_sa(h->engine, &position, &view) && nth < view.local_vip_count)
-		address_print(&view.local_vips[nth], text);
-	return text;
-}
-
-/* The selectors of the host's first child as text. */
-static const char *selectors(const struct host *h, bool local)
-{
-	static char text[500];
-
-	text[0] = '\0';
-	for (size_t i = 0; i < HOST_CHILDREN_MAX && !text[0]; i++)
-		if (h->children[i].in && h->children[i].out)
-			selectors_print(
-				local ? &h->children[i].spec.local : &h->children[i].spec.remote,
-				text, sizeof(text));
-	return text;
-}
-
 static void leases(struct story *s, const char *pool, size_t online, size_t offline)
 {
 	struct ike_pool_view view;
@@ -111,9 +84,9 @@ static void an_address_is_given_and_taken(void **state)
 
 	(void)state;
 	story_up(&s, 1);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
-	STORY_EQUAL(s, strcmp(selectors(s.alice, true), "10.3.0.1/32"), 0);
-	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.alice, true), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.bob, false), "10.3.0.1/32"), 0);
 	STORY_EQUAL(s, host_virtuals(s.alice), 1);
 	STORY_TRUE(s, laddered(&s, "CPRQ(ADDR DNS)") && laddered(&s, "CPRP(ADDR DNS DNS6 SUBNET)"));
 	STORY_TRUE(s, laddered(&s, "the peer gave us 10.3.0.1; name servers 10.2.0.53"));
@@ -127,9 +100,9 @@ static void both_families_are_given(void **state)
 
 	(void)state;
 	story_up(&s, 1);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 1), "fd03::1"), 0);
-	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32 fd03::1/128"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 1), "fd03::1"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.bob, false), "10.3.0.1/32 fd03::1/128"), 0);
 	STORY_EQUAL(s, host_virtuals(s.alice), 2);
 	leases(&s, "six", 1, 0);
 	story_end(&s);
@@ -142,8 +115,8 @@ static void a_family_without_a_pool_is_left_out(void **state)
 
 	(void)state;
 	story_up(&s, 1);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "fd03::1"), 0);
-	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "fd03::1/128"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "fd03::1"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.bob, false), "fd03::1/128"), 0);
 	story_end(&s);
 }
 
@@ -153,7 +126,7 @@ static void a_certain_address_is_given_where_it_is_free(void **state)
 
 	(void)state;
 	story_up(&s, 1);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.2"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.2"), 0);
 	story_end(&s);
 }
 
@@ -182,7 +155,7 @@ static void the_address_stays_over_rekeying(void **state)
 	world_run(s.w, 60 * NS_PER_SECOND);
 	story_up(&s, 1);
 	STORY_TRUE(s, s.bob->ike_rekeyed && s.bob->child_rekeyed);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	STORY_EQUAL(s, host_virtuals(s.alice), 2);
 	leases(&s, "small", 1, 0);
 	host_terminate(s.bob, "rw", NULL);
@@ -202,8 +175,8 @@ static void two_clients_have_two_addresses(void **state)
 	world_settle(s.w, 60 * NS_PER_SECOND);
 	STORY_EQUAL(s, host_sas(s.bob), 2);
 	STORY_EQUAL(s, host_children(s.bob), 2);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
-	STORY_EQUAL(s, strcmp(vip(carol, 0), "10.3.0.2"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(carol, 0), "10.3.0.2"), 0);
 	STORY_TRUE(s, world_same_keys(s.w));
 	leases(&s, "small", 2, 0);
 	story_end(&s);
@@ -223,10 +196,10 @@ static void a_peer_that_returns_gets_its_old_address(void **state)
 	leases(&s, "small", 0, 2);
 	host_initiate(carol, "net");
 	world_settle(s.w, 60 * NS_PER_SECOND);
-	STORY_EQUAL(s, strcmp(vip(carol, 0), "10.3.0.2"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(carol, 0), "10.3.0.2"), 0);
 	host_initiate(s.alice, "net");
 	world_settle(s.w, 60 * NS_PER_SECOND);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	story_end(&s);
 }
 
@@ -240,7 +213,7 @@ static void a_peer_that_crashed_gets_its_old_address(void **state)
 	host_initiate(s.alice, "net");
 	world_settle(s.w, 60 * NS_PER_SECOND);
 	STORY_EQUAL(s, host_sas(s.bob), 1);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	leases(&s, "small", 1, 0);
 	story_end(&s);
 }
@@ -266,7 +239,7 @@ static void with_replace_the_address_goes_to_where_the_peer_is_now(void **state)
 
 	(void)state;
 	STORY_EQUAL(s, host_sas(s.alice) + host_virtuals(s.alice), 0);
-	STORY_EQUAL(s, strcmp(vip(there, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(there, 0), "10.3.0.1"), 0);
 	s.alice = there;
 	story_up(&s, 1);
 	leases(&s, "small", 1, 0);
@@ -282,13 +255,13 @@ static void with_no_and_keep_the_address_stays_where_it_is(void **state)
 	struct story s = returned_from_elsewhere("no", &there);
 
 	(void)state;
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
-	STORY_EQUAL(s, strcmp(vip(there, 0), "10.3.0.2"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(there, 0), "10.3.0.2"), 0);
 	leases(&s, "small", 2, 0);
 	story_end(&s);
 
 	s = returned_from_elsewhere("keep", &there);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	STORY_EQUAL(s, host_sas(there), 0);
 	leases(&s, "small", 1, 0);
 	story_end(&s);
@@ -353,8 +326,8 @@ static void an_address_that_is_offline_for_longest_is_given_away(void **state)
 	world_run(s.w, 60 * NS_PER_SECOND);
 	host_initiate(dave, "net");
 	world_settle(s.w, 60 * NS_PER_SECOND);
-	STORY_EQUAL(s, strcmp(vip(carol, 0), "10.3.0.1"), 0);
-	STORY_EQUAL(s, strcmp(vip(dave, 0), "10.3.0.2"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(carol, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(dave, 0), "10.3.0.2"), 0);
 	leases(&s, "small", 2, 0);
 	story_end(&s);
 }
@@ -410,8 +383,8 @@ static void a_rekeyed_child_keeps_the_virtual_address(void **state)
 	host_rekey(s.alice, NULL, "net");
 	world_run(s.w, 60 * NS_PER_SECOND);
 	story_up(&s, 1);
-	STORY_EQUAL(s, strcmp(selectors(s.alice, true), "10.3.0.1/32"), 0);
-	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.alice, true), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.bob, false), "10.3.0.1/32"), 0);
 	story_end(&s);
 }
 
@@ -426,7 +399,7 @@ static void the_address_stays_over_reauthentication(void **state)
 	world_run(s.w, 300 * NS_PER_SECOND);
 	story_up(&s, 1);
 	STORY_TRUE(s, s.bob->ike_up >= 2);
-	STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	STORY_EQUAL(s, host_virtuals(s.alice), 1);
 	leases(&s, "small", 1, 0);
 	story_end(&s);
@@ -458,7 +431,7 @@ static void a_new_authentication_keeps_the_address(void **state)
 	char before[ADDRESS_TEXT_MAX];
 
 	(void)state;
-	snprintf(before, sizeof(before), "%s", vip(s.alice, 0));
+	snprintf(before, sizeof(before), "%s", story_vip(s.alice, 0));
 	STORY_TRUE(s, before[0]);
 	host_reauthenticate(s.alice, "net");
 	world_run(s.w, 10 * NS_PER_SECOND);
@@ -467,7 +440,7 @@ static void a_new_authentication_keeps_the_address(void **state)
 	STORY_EQUAL(s, s.alice->ike_replaced, 2);
 	STORY_EQUAL(s, s.bob->ike_replaced, 0);
 	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
-	STORY_TRUE(s, strcmp(vip(s.alice, 0), before) == 0);
+	STORY_TRUE(s, strcmp(story_vip(s.alice, 0), before) == 0);
 	story_up(&s, 1);
 	story_end(&s);
 }
@@ -512,7 +485,7 @@ static void configuration_in_a_session(void **state)
 			story_down(&s);
 		} else {
 			story_up(&s, 1);
-			STORY_EQUAL(s, strcmp(vip(s.alice, 0), "10.3.0.1"), 0);
+			STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 			leases(&s, "small", 1, 0);
 		}
 		story_end(&s);

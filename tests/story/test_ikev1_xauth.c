@@ -1,10 +1,10 @@
 /* What comes between phase 1 and an SA that stands: XAUTH and mode config in both roles, with all that
  * a network does to them. Bob is the gateway. */
 #include "conf/pool.h"
-#include "ike/narrow.h"
 #include "ike/v1/ikev1.h"
 #include "sim/internal.h"
 #include "tests/story/ikev1.h"
+#include "tests/story/vips.h"
 
 #define SEED 71
 
@@ -90,31 +90,6 @@ static const char *user_at(const struct host *h)
 	return text;
 }
 
-static const char *vip(const struct host *h)
-{
-	static char text[ADDRESS_TEXT_MAX];
-	struct ike_sa_view view;
-	size_t position = 0;
-
-	text[0] = '\0';
-	if (ike_next_sa(h->engine, &position, &view) && view.local_vip_count)
-		address_print(&view.local_vips[0], text);
-	return text;
-}
-
-static const char *selectors(const struct host *h, bool local)
-{
-	static char text[500];
-
-	text[0] = '\0';
-	for (size_t i = 0; i < HOST_CHILDREN_MAX && !text[0]; i++)
-		if (h->children[i].in && h->children[i].out)
-			selectors_print(
-				local ? &h->children[i].spec.local : &h->children[i].spec.remote,
-				text, sizeof(text));
-	return text;
-}
-
 static void packet_goes_through(struct story *s, const char *from)
 {
 	uint64_t before = s->bob->traffic.delivered;
@@ -131,9 +106,9 @@ static void a_user_gets_in_and_has_an_address(void **state)
 	(void)state;
 	story_up(&s, 1);
 	STORY_EQUAL(s, strcmp(user_at(s.bob), "carol"), 0);
-	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
-	STORY_EQUAL(s, strcmp(selectors(s.alice, true), "10.3.0.1/32"), 0);
-	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.alice, true), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.bob, false), "10.3.0.1/32"), 0);
 	STORY_EQUAL(s, host_virtuals(s.alice), 1);
 	STORY_TRUE(s, laddered(&s, "CPRQ(X_USER X_PWD)") && laddered(&s, "CPRP(X_USER X_PWD)"));
 	STORY_TRUE(s, laddered(&s, "CPRQ(ADDR DNS)") && laddered(&s, "CPRP(ADDR DNS MASK)"));
@@ -204,7 +179,7 @@ static void push_mode(void **state)
 
 	(void)state;
 	story_up(&s, 1);
-	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	STORY_TRUE(s, laddered(&s, "CPS(ADDR DNS MASK)") && laddered(&s, "CPA(ADDR DNS)"));
 	packet_goes_through(&s, "10.3.0.1");
 	story_end(&s);
@@ -216,7 +191,7 @@ static void one_end_pushes_and_the_other_pulls(void **state)
 
 	(void)state;
 	story_up(&s, 1);
-	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	packet_goes_through(&s, "10.3.0.1");
 	story_end(&s);
 	s = connected(POOLS, VIPS "pull = no\n");
@@ -306,13 +281,13 @@ static void users_of_a_group_are_told_apart(void **state)
 	world_settle(s.w, 60 * NS_PER_SECOND);
 	STORY_EQUAL(s, host_sas(s.bob), 2);
 	STORY_EQUAL(s, host_children(s.bob), 2);
-	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
-	STORY_EQUAL(s, strcmp(vip(erin), "10.3.0.2"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(erin, 0), "10.3.0.2"), 0);
 	host_restart(s.alice);
 	host_initiate(s.alice, "net");
 	world_run(s.w, 60 * NS_PER_SECOND);
 	STORY_EQUAL(s, host_sas(s.bob), 2);
-	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	STORY_EQUAL(s, host_sas(erin), 1);
 	story_end(&s);
 }
@@ -331,8 +306,8 @@ static void the_address_stays_over_rekeying_and_a_new_phase_1(void **state)
 	story_up(&s, 1);
 	STORY_EQUAL(s, s.alice->ike_replaced, 1);
 	STORY_EQUAL(s, s.alice->child_down + s.bob->child_down, 0);
-	STORY_EQUAL(s, strcmp(vip(s.alice), "10.3.0.1"), 0);
-	STORY_EQUAL(s, strcmp(selectors(s.bob, false), "10.3.0.1/32"), 0);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
+	STORY_EQUAL(s, strcmp(story_selectors(s.bob, false), "10.3.0.1/32"), 0);
 	STORY_EQUAL(s, host_virtuals(s.alice), 1);
 	packet_goes_through(&s, "10.3.0.1");
 	story_end(&s);
@@ -353,8 +328,10 @@ static void split_tunneling_as_unity_has_it(void **state)
 	world_settle(s.w, 60 * NS_PER_SECOND);
 	for (unsigned i = 0; i < 3; i++) {
 		story_up(&s, 1);
-		STORY_EQUAL(s, strcmp(selectors(s.alice, false), "10.2.0.0/17 10.2.128.0/17"), 0);
-		STORY_EQUAL(s, strcmp(selectors(s.bob, true), "10.2.0.0/17 10.2.128.0/17"), 0);
+		STORY_EQUAL(
+			s, strcmp(story_selectors(s.alice, false), "10.2.0.0/17 10.2.128.0/17"), 0);
+		STORY_EQUAL(
+			s, strcmp(story_selectors(s.bob, true), "10.2.0.0/17 10.2.128.0/17"), 0);
 		packet_goes_through(&s, "10.3.0.1");
 		host_rekey(i ? s.bob : s.alice, NULL, "net");
 		world_run(s.w, 60 * NS_PER_SECOND);
@@ -556,7 +533,7 @@ static void a_bad_network_only_delays_it(void **state)
 		STORY_EQUAL(s, host_sas(s.bob), 1);
 		host_initiate(s.alice, "net");
 		world_run(s.w, 60 * NS_PER_SECOND);
-		packet_goes_through(&s, vip(s.alice));
+		packet_goes_through(&s, story_vip(s.alice, 0));
 		STORY_TRUE(s, world_same_keys(s.w) && !s.w->broken);
 		story_end(&s);
 	}
