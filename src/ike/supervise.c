@@ -330,10 +330,8 @@ void supervise_sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	struct supervised *s = supervised_of(sa);
 
-	if (!s || end == SA_END_REPLACED)
-		return;
 	supervised_touch(s);
-	if (end == SA_END_COMMAND)
+	if (!s || end == SA_END_COMMAND || end == SA_END_REPLACED)
 		return;
 	if (sa->established_at)
 		s->next_at = next_after(s, sa->established_at, &s->failures);

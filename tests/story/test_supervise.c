@@ -318,6 +318,27 @@ static void a_reauthentication_is_no_attempt_that_the_peer_forestalled(void **st
 	story_end(&s);
 }
 
+/* Seed 712016332: Bob's request for it gets through when Alice has set up the IKE SA anew already, and
+ * she refuses it for the time being. */
+static void a_child_refused_in_what_is_replaced_comes_up_in_what_replaces_it(void **state)
+{
+	struct story_config c = { .bob_child = "inactivity = 60s\nstart_action = start\n" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	while (!s.alice->child_down)
+		world_run(s.w, NS_PER_MS);
+	s.w->faults.partition = true; /* her answer is on its way, what Bob asks then gets lost */
+	world_run(s.w, 15 * NS_PER_MS);
+	s.w->faults.partition = false;
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 30 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, s.bob->failed, 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 static void a_reload_leaves_no_ike_sa_without_children(void **state)
 {
 	static const char *const two[] = {
@@ -546,6 +567,7 @@ int main(void)
 		cmocka_unit_test(a_child_refused_is_asked_for_again),
 		cmocka_unit_test(a_reload_touches_only_what_changed),
 		cmocka_unit_test(a_reauthentication_is_no_attempt_that_the_peer_forestalled),
+		cmocka_unit_test(a_child_refused_in_what_is_replaced_comes_up_in_what_replaces_it),
 		cmocka_unit_test(a_reload_leaves_no_ike_sa_without_children),
 		cmocka_unit_test(what_stands_in_another_ike_sa_is_not_made_again),
 		cmocka_unit_test(a_reload_loses_no_packet),
