@@ -175,9 +175,9 @@ void run_converge(struct run *r)
  * until there is another phase 1. */
 static void see_nats_anew(struct run *r)
 {
-	bool any = false;
+	bool damaged = r->now.faults.corrupt_percent || r->now.attacked, any = false;
 
-	for (size_t i = 0; i < r->now.link_count && r->now.faults.corrupt_percent; i++) {
+	for (size_t i = 0; i < r->now.link_count && damaged; i++) {
 		unsigned side = begins(r, i);
 		char name[16];
 
@@ -199,7 +199,6 @@ static bool nats_followed(struct run *r)
 {
 	bool any = false, crossed = false;
 
-	see_nats_anew(r);
 	for (size_t i = 0; i < r->now.host_count; i++) {
 		if (r->nats[i])
 			nat_rebind(r->nats[i]);
@@ -217,6 +216,8 @@ void run_come_up(struct run *r)
 
 	r->asked = true;
 	run_ask_all(r);
+	run_converge(r);
+	see_nats_anew(r);
 	while (r->w->now < end && !crossed && !r->why && !r->w->broken) {
 		run_converge(r);
 		crossed = packets_cross(r);

@@ -101,6 +101,31 @@ static void three_that_cross_leave_one(void **state)
 	}
 }
 
+/* Both rekey, and again what that has just made, before either has heard of all that the other did: four
+ * children. Where one is deleted that both had taken for what stays, the ends agree on which of those that
+ * it was to replace goes on. (That was seed 300809.) */
+static void four_that_cross_leave_one(void **state)
+{
+	struct story_config c = v1_config();
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		struct story s = story_established(seed, &c);
+
+		s.w->faults = (struct network_faults){ .reorder_percent = 30,
+			.delay_ns = 14 * NS_PER_MS };
+		host_rekey(s.alice, NULL, "net");
+		world_run(s.w, 30 * NS_PER_MS);
+		host_rekey(s.bob, NULL, "net");
+		world_run(s.w, 30 * NS_PER_MS + seed % 4 * 8 * NS_PER_MS);
+		host_rekey(s.alice, NULL, "net");
+		host_rekey(s.bob, NULL, "net");
+		flows(&s, 10);
+		nothing_was_lost(&s);
+		story_end(&s);
+	}
+}
+
 /* Bob answers, and has no third message yet, when he is told to rekey: what he is still making isn't what
  * that means. */
 static void a_child_that_is_being_made_is_not_rekeyed(void **state)
@@ -304,6 +329,7 @@ int main(void)
 		cmocka_unit_test(whatever_crosses_costs_no_packet),
 		cmocka_unit_test(the_child_that_goes_is_not_sent_on),
 		cmocka_unit_test(three_that_cross_leave_one),
+		cmocka_unit_test(four_that_cross_leave_one),
 		cmocka_unit_test(a_child_that_is_being_made_is_not_rekeyed),
 		cmocka_unit_test(a_child_is_not_rekeyed_in_two_phases_1),
 		cmocka_unit_test(phases_1_that_the_ends_see_differently),

@@ -461,6 +461,31 @@ static void the_end_of_a_commit_is_not_waited_for_and_not_minded(void **state)
 	}
 }
 
+/* Phase 1 begins at port 500, which the NAT box maps elsewhere than 4500, and goes over to that: who it is with
+ * at its end is the peer that is known. */
+static void unique_keep_knows_who_comes_by_another_port_first(void **state)
+{
+	struct story_config c = { .connection = V1_KEYS,
+		.bob_connection = "remote_addrs = %any\n unique = keep" };
+	struct nat *nat;
+	struct story s = behind(&c, &nat);
+
+	(void)state;
+	host_initiate(s.alice, "net");
+	world_run(s.w, 10 * NS_PER_SECOND);
+	s.w->faults.partition = true;
+	host_reauthenticate(s.alice, "net");
+	world_run(s.w, 170 * NS_PER_SECOND);
+	s.w->faults.partition = false;
+	STORY_TRUE(s, strstr(s.alice->last_failure, "not reauthenticated"));
+	host_reauthenticate(s.alice, "net"); /* from the beginning, where the other way didn't work */
+	world_run(s.w, 30 * NS_PER_SECOND);
+	STORY_EQUAL(s, laddered(&s, "unique = keep"), 0);
+	STORY_EQUAL(s, s.alice->notes[NOTE_REAUTHENTICATED], 1);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +496,7 @@ int main(void)
 		cmocka_unit_test(drafts_without_a_nat_stay_at_port_500),
 		cmocka_unit_test(a_client_that_names_itself_in_place_of_its_address),
 		cmocka_unit_test(a_server_that_answers_with_the_addresses_that_it_sees),
+		cmocka_unit_test(unique_keep_knows_who_comes_by_another_port_first),
 		cmocka_unit_test(two_clients_behind_one_nat),
 		cmocka_unit_test(two_clients_behind_one_nat_in_transport_mode),
 		cmocka_unit_test(two_clients_with_the_same_address_behind_different_nats),

@@ -140,7 +140,7 @@ static enum step detect(struct exchange *x)
 
 static step_fn *const responds[] = { v1_read_id, v1_choose_named, read_offer, v1_agree_respond,
 	answer, v1_ask_skeyid, v1_sign, v1_put_proof, answer_rest, NULL };
-static step_fn *const ends[] = { v1_check_proof, detect, v1_admit_peer, v1_follow_path, NULL };
+static step_fn *const ends[] = { v1_check_proof, detect, v1_follow_path, v1_admit_peer, NULL };
 static const struct round responder_rounds[] = {
 	{ &first, responds, &second },
 	{ &third, ends, NULL },

@@ -222,6 +222,9 @@ void v1_quick_mode_confirmed(struct ike_sa *sa, const struct child_sa *old);
 void v1_quick_mode_refused(struct exchange *x, uint16_t type, const char *why);
 /* Another live child for the same traffic; NULL: there is none. */
 struct child_sa *v1_quick_beside(struct child_sa *c);
+/* Of two for the same traffic, neither of which was made in the other's place: whether it is the first that
+ * goes on. Both ends see it so, where they were made at once. */
+bool v1_quick_outlasts(const struct child_sa *a, const struct child_sa *b);
 /* The peer deletes a child of this SPI that we are still making. */
 void v1_quick_mode_deleted(struct ike_sa *sa, uint32_t spi_out);
 

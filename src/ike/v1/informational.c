@@ -257,7 +257,13 @@ static bool leads_to(const struct child_sa *c, const struct child_sa *gone)
 	return next == gone;
 }
 
-/* The latest of those that were to be replaced by it, or by what it replaced, and that can still send. */
+static bool goes_on_before(const struct child_sa *c, const struct child_sa *other)
+{
+	return leads_to(other, c) || (!leads_to(c, other) && v1_quick_outlasts(c, other));
+}
+
+/* Of those that were to be replaced by it, or by what it replaced, and that can still send, the latest; or
+ * where they crossed, that which the peer sees as the one to stay, too. */
 static struct child_sa *heir_of_replaced(struct child_sa *gone)
 {
 	struct ike_sa *sa = gone->sa;
@@ -266,7 +272,7 @@ static struct child_sa *heir_of_replaced(struct child_sa *gone)
 	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
 		for (struct child_sa *c = each->children; c; c = c->next)
 			if (c != gone && c->state == IKE_CHILD_REKEYED && !c->sent_enough &&
-				leads_to(c, gone) && (!found || c->id > found->id))
+				leads_to(c, gone) && (!found || goes_on_before(c, found)))
 				found = c;
 
 	return found;

@@ -122,7 +122,7 @@ static enum step read_certreqs(struct exchange *x)
 static step_fn *const chooses[] = { v1_choose_proposal, answer, NULL };
 static step_fn *const responds[] = { read_ke, v1_agree_respond, build_ke, v1_ask_skeyid, NULL };
 static step_fn *const checks[] = { v1_read_id, v1_settle_connection, v1_check_proof,
-	v1_confirm_skeyid, v1_admit_peer, v1_follow_path, read_certreqs, identify, v1_sign,
+	v1_confirm_skeyid, v1_follow_path, v1_admit_peer, read_certreqs, identify, v1_sign,
 	v1_put_proof, NULL };
 static const struct round responder_rounds[] = {
 	{ &first, chooses, &second },

@@ -104,6 +104,14 @@ static uint32_t lower_spi(const struct child_sa *c)
 	return c->spec.spi_in < c->spec.spi_out ? c->spec.spi_in : c->spec.spi_out;
 }
 
+bool v1_quick_outlasts(const struct child_sa *a, const struct child_sa *b)
+{
+	bool crossed = a->installed_at < b->installed_at + CROSSED_NS &&
+		b->installed_at < a->installed_at + CROSSED_NS;
+
+	return crossed ? lower_spi(a) > lower_spi(b) : a->id > b->id;
+}
+
 static void delete_after(struct child_sa *c, uint64_t ns)
 {
 	intent_add(c->sa,
@@ -118,33 +126,37 @@ void v1_quick_delete_replaced(struct child_sa *c)
 	delete_after(c, NS_PER_SECOND);
 }
 
-#define PEER_DELETES_WITHIN_NS (20 * NS_PER_SECOND)
+/* Where more than two cross, what one end deletes may be all that the other one keeps: they don't do it at
+ * the same moment, so that the later one has heard of it before, and keeps its own. */
+static bool comes_first(const struct ike_sa *sa)
+{
+	return bytes_compare(octets_bytes(&sa->local_id.value),
+		       octets_bytes(&sa->remote_id.value)) < 0;
+}
+
+#define PEER_DELETES_WITHIN_NS       (20 * NS_PER_SECOND)
+#define PEER_DELETES_WITHIN_LATER_NS (30 * NS_PER_SECOND)
+#define LATER_NS                     (5 * NS_PER_SECOND)
 
 void v1_quick_expect_delete(struct child_sa *c)
 {
-	delete_after(c, PEER_DELETES_WITHIN_NS);
+	delete_after(c,
+		comes_first(c->sa) ? PEER_DELETES_WITHIN_NS : PEER_DELETES_WITHIN_LATER_NS);
 }
-
-/* Where more than two cross, what one end deletes may be all that the other one keeps: they don't do it at
- * the same moment, so that the later one has heard of it before, and keeps its own. */
-#define LATER_NS (5 * NS_PER_SECOND)
 
 static void delete_loser(struct child_sa *loser)
 {
-	struct bytes ours = octets_bytes(&loser->sa->local_id.value),
-		     theirs = octets_bytes(&loser->sa->remote_id.value);
-
 	if (loser->made_by)
 		v1_quick_expect_delete(loser);
 	else
-		delete_after(loser, bytes_compare(ours, theirs) < 0 ? NS_PER_SECOND : LATER_NS);
+		delete_after(loser, comes_first(loser->sa) ? NS_PER_SECOND : LATER_NS);
 }
 
 /* Returns the one that goes, or NULL: none crossed. */
 static struct child_sa *settle_crossing(struct child_sa *made)
 {
 	struct child_sa *other = crossing(made->sa, made);
-	struct child_sa *loser = other && lower_spi(other) < lower_spi(made) ? other : made;
+	struct child_sa *loser = other && v1_quick_outlasts(made, other) ? other : made;
 
 	if (!other)
 		return NULL;
