@@ -105,12 +105,25 @@ static void delete_again(struct ike_sa *sa, const struct intent *done)
 				.not_before = sa->engine->now + (REPEAT_NS << done->tries) });
 }
 
+/* What it was to take the place of has what takes its own place as successor: it may be freed before that
+ * goes. */
+static void leave_line(const struct child_sa *gone)
+{
+	struct ike_sa *sa = gone->sa;
+
+	for (struct ike_sa *each = v1_peers_next(sa, NULL); each; each = v1_peers_next(sa, each))
+		for (struct child_sa *c = each->children; c; c = c->next)
+			if (gone->successor && c->successor == gone->id)
+				c->successor = gone->successor;
+}
+
 static void retire_child(struct child_sa *c, enum sa_end end)
 {
 	uint32_t id = c->id;
 	struct ike_engine *e = c->sa->engine;
 	ike_time until = e->now + RECEIVES_NS;
 
+	leave_line(c);
 	child_retire(c, end, "deleted");
 	c = child_find(e, id);
 	if (c && c->state == IKE_CHILD_DELETED && c->expire_timer.due < until)
@@ -309,6 +322,7 @@ static void delete_child(struct ike_sa *sa, uint32_t spi)
 		revive_replaced(c);
 	if (!c->successor && (beside = v1_quick_beside(c)))
 		c->successor = beside->id; /* we never saw that it had the third message */
+	leave_line(c);
 	child_retire(c, SA_END_PEER_DELETED, "deleted by the peer");
 }
 
