@@ -84,6 +84,9 @@ struct child_sa *v1_quick_beside(struct child_sa *c)
  * one finds out by the delete: see informational.c. */
 #define CROSSED_NS (60 * NS_PER_SECOND)
 
+/* Of those that took each other's place, how many are looked at. */
+#define LINE_CHILDREN_MAX 16
+
 static struct child_sa *crossing(struct ike_sa *sa, const struct child_sa *made)
 {
 	const struct child_deal like = deal_like(made);
@@ -144,24 +147,51 @@ void v1_quick_expect_delete(struct child_sa *c)
 		comes_first(c->sa) ? PEER_DELETES_WITHIN_NS : PEER_DELETES_WITHIN_LATER_NS);
 }
 
-static void delete_loser(struct child_sa *loser)
+/* The third message of a quick mode was lost and came again: the other end has decided long ago, perhaps by
+ * what we can't know. What it then doesn't delete goes when all that it does must have been heard. */
+#define LATE_NS        (2 * NS_PER_SECOND)
+#define LATE_DELETE_NS (40 * NS_PER_SECOND)
+
+static bool came_late(const struct child_sa *made)
 {
-	if (loser->made_by)
+	return made->made_by && made->installed_at + LATE_NS < made->sa->engine->now;
+}
+
+static void delete_loser(struct child_sa *loser, bool late)
+{
+	if (late)
+		delete_after(loser, LATE_DELETE_NS);
+	else if (loser->made_by)
 		v1_quick_expect_delete(loser);
 	else
 		delete_after(loser, comes_first(loser->sa) ? NS_PER_SECOND : LATER_NS);
+}
+
+/* Of those that took each other's place and led to `c`, the one that was to take the same place as `made`:
+ * these two crossed, and are what the peer compares, though the one has been replaced since. */
+static const struct child_sa *sibling(const struct child_sa *made, const struct child_sa *c)
+{
+	const struct child_sa *each = c;
+
+	for (unsigned i = 0; i < LINE_CHILDREN_MAX && each; i++) {
+		if (each != made && each->predecessor == made->predecessor)
+			return each;
+		each = child_find(c->sa->engine, each->predecessor);
+	}
+	return c;
 }
 
 /* Returns the one that goes, or NULL: none crossed. */
 static struct child_sa *settle_crossing(struct child_sa *made)
 {
 	struct child_sa *other = crossing(made->sa, made);
-	struct child_sa *loser = other && v1_quick_outlasts(made, other) ? other : made;
+	bool stays = other && v1_quick_outlasts(made, sibling(made, other));
+	struct child_sa *loser = stays ? other : made;
 
 	if (!other)
 		return NULL;
 	child_replaced(loser, loser == made ? other : made);
-	delete_loser(loser);
+	delete_loser(loser, came_late(made));
 	return loser;
 }
 
