@@ -138,8 +138,8 @@ static void six_that_cross_leave_one(void **state)
 	for (uint64_t seed = 1; seed <= 100; seed++) {
 		struct story s = story_established(seed, &c);
 
-		s.w->faults = (struct network_faults){ .reorder_percent = 30,
-			.delay_ns = 8 * NS_PER_MS };
+		s.w->faults =
+			(struct network_faults){ .reorder_percent = 30, .delay_ns = 8 * NS_PER_MS };
 		for (unsigned i = 0; i < 3; i++) {
 			host_rekey(s.alice, NULL, "net");
 			world_run(s.w, world_random(s.w, 30) * NS_PER_MS);

@@ -478,7 +478,8 @@ static void unique_keep_knows_who_comes_by_another_port_first(void **state)
 	world_run(s.w, 170 * NS_PER_SECOND);
 	s.w->faults.partition = false;
 	STORY_TRUE(s, strstr(s.alice->last_failure, "not reauthenticated"));
-	host_reauthenticate(s.alice, "net"); /* from the beginning, where the other way didn't work */
+	host_reauthenticate(
+		s.alice, "net"); /* from the beginning, where the other way didn't work */
 	world_run(s.w, 30 * NS_PER_SECOND);
 	STORY_EQUAL(s, laddered(&s, "unique = keep"), 0);
 	STORY_EQUAL(s, s.alice->notes[NOTE_REAUTHENTICATED], 1);

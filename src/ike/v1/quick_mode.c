@@ -133,8 +133,8 @@ void v1_quick_delete_replaced(struct child_sa *c)
  * the same moment, so that the later one has heard of it before, and keeps its own. */
 static bool comes_first(const struct ike_sa *sa)
 {
-	return bytes_compare(octets_bytes(&sa->local_id.value),
-		       octets_bytes(&sa->remote_id.value)) < 0;
+	return bytes_compare(
+		       octets_bytes(&sa->local_id.value), octets_bytes(&sa->remote_id.value)) < 0;
 }
 
 #define PEER_DELETES_WITHIN_NS       (20 * NS_PER_SECOND)
@@ -143,8 +143,7 @@ static bool comes_first(const struct ike_sa *sa)
 
 void v1_quick_expect_delete(struct child_sa *c)
 {
-	delete_after(c,
-		comes_first(c->sa) ? PEER_DELETES_WITHIN_NS : PEER_DELETES_WITHIN_LATER_NS);
+	delete_after(c, comes_first(c->sa) ? PEER_DELETES_WITHIN_NS : PEER_DELETES_WITHIN_LATER_NS);
 }
 
 /* The third message of a quick mode was lost and came again: the other end has decided long ago, perhaps by
