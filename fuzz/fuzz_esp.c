@@ -62,7 +62,7 @@ static void feed(
 	size_t used;
 
 	esp_inbound(esp, 1, &in, 1, out);
-	esp_outbound(esp, 2, &input, 1, out, OUTS, &used);
+	esp_outbound(esp, 2, &(struct esp_packet){ .data = input }, 1, out, OUTS, &used);
 	for (size_t i = 0; i < used; i++) {
 		struct esp_out back = { .memory = sealed, .memory_size = sizeof(sealed) };
 

@@ -414,13 +414,13 @@ void host_packet(struct host *h, const char *from, const char *to)
 	uint8_t memory[OUTS][OUT_BYTES], packet[PACKET_BYTES];
 	struct esp_out out[OUTS];
 	struct address source, destination;
-	struct bytes in;
+	struct esp_packet in = { 0 };
 	size_t used = 0;
 
 	if (address_parse(from, &source) < 0 || address_parse(to, &destination) < 0)
 		world_die("a packet's address is none");
 	h->traffic.sent++;
-	in = BYTES(packet, packet_make(packet, &source, &destination, flow_next(h->world)));
+	in.data = BYTES(packet, packet_make(packet, &source, &destination, flow_next(h->world)));
 	if (!h->engine) {
 		h->traffic.dropped++;
 		return;

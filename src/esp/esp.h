@@ -131,10 +131,22 @@ struct esp_out {
 	uint8_t tos;            /* ESP_SEND: DSCP and ECN of the outer header */
 };
 
+/* A packet from the TUN device. */
+struct esp_packet {
+	struct bytes data;
+	uint16_t
+		segment_bytes; /* TCP or UDP to be cut into packets with so much payload each (the last
+				   may have less); its checksum field has the sum of the pseudo-header
+				   alone. 0: as it is */
+	size_t segments_done; /* begins with 0; esp_outbound() counts */
+};
+
 /* Seals plaintext IP packets. Each makes at least one output (a drop is one, too), several where it
- * is fragmented. Returns how many of `in` were consumed: less than `count` where `out` is used up
- * (drain it, call again with the rest); 256 outputs are always enough for one packet. */
-size_t esp_outbound(struct esp *esp, ike_time now, const struct bytes *in, size_t count,
+ * is cut or fragmented. Returns how many of `in` were consumed: less than `count` where `out` is used
+ * up (drain it, call again with the rest); 256 outputs are always enough for one packet that isn't to
+ * be cut. Every segment is a packet, for counters and limits as well; but one too-big reply stands for
+ * all. */
+size_t esp_outbound(struct esp *esp, ike_time now, struct esp_packet *in, size_t count,
 	struct esp_out *out, size_t out_count, size_t *ret_used);
 
 /* What traps kept and a child now takes, sealed: after esp_install_out(), until it returns 0. Returns

@@ -144,18 +144,31 @@ bool flow_read(struct bytes packet, struct flow *ret_flow)
 	return true;
 }
 
+/* Words of the machine's own order, in pairs: the sum is the same but for its order, RFC 1071 §2 (B). */
 uint32_t checksum_add(uint32_t sum, struct bytes data)
 {
-	uint64_t wide = sum;
-	size_t i;
+	uint64_t low = 0, high = 0, word;
+	uint8_t folded[2], rest[sizeof(word)] = { 0 };
+	const uint8_t *at = data.data;
+	size_t left = data.size;
 
-	for (i = 0; i + 1 < data.size; i += 2)
-		wide += load_u16(data.data + i);
-	if (i < data.size)
-		wide += (uint32_t)data.data[i] << 8;
-	while (wide >> 16)
-		wide = (wide & 0xffff) + (wide >> 16);
-	return (uint32_t)wide;
+	for (; left >= sizeof(word); at += sizeof(word), left -= sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		low += (uint32_t)word;
+		high += word >> 32;
+	}
+	if (left > 0)
+		memcpy(rest, at, left);
+	memcpy(&word, rest, sizeof(word));
+	low += (uint32_t)word;
+	high += word >> 32;
+	for (low += high; low >> 16;)
+		low = (low & 0xffff) + (low >> 16);
+	memcpy(folded, &(uint16_t){ (uint16_t)low }, sizeof(folded));
+
+	for (low = (uint64_t)sum + load_u16(folded); low >> 16;)
+		low = (low & 0xffff) + (low >> 16);
+	return (uint32_t)low;
 }
 
 uint16_t checksum_end(uint32_t sum)

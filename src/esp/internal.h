@@ -4,6 +4,7 @@
 #include "base/table.h"
 #include "esp/esp.h"
 #include "esp/flow.h"
+#include "esp/offload.h"
 #include "esp/replay.h"
 
 #define ESP_HEADER_BYTES  8 /* SPI, sequence number */
@@ -140,6 +141,8 @@ struct esp {
 	uint64_t icmp_tokens_ns;
 	ike_time icmp_filled_at;
 	uint64_t drops[ESP_REASONS];
+	uint8_t segment[UINT16_MAX +
+		1]; /* one that must be there before it is known what it becomes */
 };
 
 /* account.c */

@@ -1,5 +1,7 @@
 /* From the TUN device to the peer: read the packet, find its policy and the SA that carries it, see
- * that it fits, copy it behind room for ESP's header, clamp, pad, seal. */
+ * that it fits, copy it behind room for ESP's header, clamp, pad, seal. A packet that is to be cut is
+ * looked at once, and its segments are written where they are sealed; where that isn't all there is to
+ * do, each segment goes the way of any packet. */
 #include "esp/internal.h"
 
 #include <assert.h>
@@ -124,6 +126,14 @@ static enum outcome send_fragments(
 	return OUTCOME_DONE;
 }
 
+static void clamp(const struct outbound *o, const struct load *l, uint8_t *upper, size_t size)
+{
+	const struct flow *f = l->flow;
+
+	if (f->protocol == PROTOCOL_TCP && f->first && !o->esp->options.no_mss_clamp)
+		mss_clamp(upper, size, f->family, child_mtu(l->child, f->family));
+}
+
 /* The packet as it is, without its IP header in transport mode. */
 static enum outcome send_whole(struct outbound *o, struct load *l, struct bytes packet)
 {
@@ -142,9 +152,7 @@ static enum outcome send_whole(struct outbound *o, struct load *l, struct bytes 
 	memcpy(copy, packet.data + header, l->size);
 	if (c->spec.mode == CHILD_TRANSPORT)
 		track_show(copy + l->flow->upper - header, l->flow, 2, l->flow->destination_port);
-	if (l->flow->protocol == PROTOCOL_TCP && l->flow->first && !o->esp->options.no_mss_clamp)
-		mss_clamp(copy + l->flow->upper - header, packet.size - l->flow->upper,
-			l->flow->family, child_mtu(c, l->flow->family));
+	clamp(o, l, copy + l->flow->upper - header, packet.size - l->flow->upper);
 	seal(o, out, l);
 	return OUTCOME_DONE;
 }
@@ -175,21 +183,32 @@ static bool takes_fragments(const struct child *c, const struct flow *f)
 	return selectors_fit(&c->spec.local, &c->spec.remote, &later);
 }
 
+static bool sets_df(const struct child *c, const struct flow *f)
+{
+	/* An IPv6 packet of 1280 octets passes in any case: in outer fragments where it must (RFC
+	 * 2473 §7.1). */
+	if (c->spec.mode == CHILD_TUNNEL && f->size > payload_room(c))
+		return false;
+	return f->df && (c->spec.mode == CHILD_TRANSPORT || c->spec.copy_df == COPY_DF_YES);
+}
+
+static uint8_t protocol_inside(const struct flow *f)
+{
+	return f->family == 4 ? PROTOCOL_IPV4 : PROTOCOL_IPV6;
+}
+
 static enum outcome carry(
 	struct outbound *o, struct child *c, const struct flow *f, struct bytes packet)
 {
-	struct load l = { .child = c, .flow = f };
+	struct load l = { .child = c, .flow = f, .next_header = protocol_inside(f) };
 	uint32_t mtu = child_mtu(c, f->family);
 	enum esp_reason reason;
 
-	l.df = f->df && (c->spec.mode == CHILD_TRANSPORT || c->spec.copy_df == COPY_DF_YES);
 	if (c->spec.mode == CHILD_TRANSPORT) {
 		reason = judge_transport(c, f, packet);
 		if (reason != ESP_REASON_NONE)
 			return drop(o, c, reason);
 		l.next_header = packet.data[f->family == 4 ? 9 : 6];
-	} else {
-		l.next_header = f->family == 4 ? PROTOCOL_IPV4 : PROTOCOL_IPV6;
 	}
 
 	if (f->size > mtu && f->df)
@@ -197,10 +216,7 @@ static enum outcome carry(
 	if (f->size > mtu && c->spec.mode == CHILD_TUNNEL && takes_fragments(c, f))
 		return send_fragments(o, &l, packet, mtu);
 
-	/* An IPv6 packet of 1280 octets passes in any case: in outer fragments where it must (RFC
-	 * 2473 §7.1). */
-	if (c->spec.mode == CHILD_TUNNEL && f->size > payload_room(c))
-		l.df = false;
+	l.df = sets_df(c, f);
 	return send_whole(o, &l, packet);
 }
 
@@ -215,37 +231,118 @@ static enum outcome keep(
 	return OUTCOME_DONE;
 }
 
-static enum outcome outbound_one(struct outbound *o, struct bytes packet)
+/* The policy that a packet falls under and the child that takes it; NULL: none. What goes back to one of
+ * those behind a NAT goes where its flow came from, to the port that it has there. */
+static struct policy *choose(struct outbound *o, struct flow *f, struct child **ret_child)
 {
-	struct policy *policy;
-	struct child *child;
-	struct flow f;
+	struct child *c = track_outbound(o->esp, o->now, f);
+	struct policy *p = c ? c->policy : policy_find(o->esp, f);
 
-	if (!flow_read(packet, &f))
-		return drop(o, NULL, ESP_REASON_MALFORMED);
+	*ret_child = c || !p ? c : policy_child(p, f);
+	return p;
+}
 
-	child = track_outbound(o->esp, o->now, &f);
-	policy = child ? child->policy : policy_find(o->esp, &f);
-	if (!policy)
+static enum outcome outbound_packet(
+	struct outbound *o, const struct flow *flow, struct bytes packet)
+{
+	struct flow f = *flow;
+	struct child *c;
+	struct policy *p = choose(o, &f, &c);
+
+	if (!p)
 		return drop(o, NULL, ESP_REASON_NO_POLICY);
-	if (!child)
-		child = policy_child(policy, &f);
-	if (child && !trap_holds(o->esp, policy, f.size))
-		return carry(o, child, &f, BYTES(packet.data, f.size));
-	if (child ||
-		(policy->trap.laid && selectors_fit(&policy->trap.local, &policy->trap.remote, &f)))
-		return keep(o, policy, &f, BYTES(packet.data, f.size));
+	if (c && !trap_holds(o->esp, p, f.size))
+		return carry(o, c, &f, packet);
+	if (c || (p->trap.laid && selectors_fit(&p->trap.local, &p->trap.remote, &f)))
+		return keep(o, p, &f, packet);
 	return drop(o, NULL, ESP_REASON_NO_SA);
 }
 
-size_t esp_outbound(struct esp *esp, ike_time now, const struct bytes *in, size_t count,
+/* Whether a segment of a child in tunnel mode fits and can be written where it is sealed. */
+static bool fits_directly(const struct outbound *o, const struct child *c, const struct flow *f)
+{
+	return c && c->spec.mode == CHILD_TUNNEL && f->size <= child_mtu(c, f->family) &&
+		o->out[o->used].memory_size >= f->size + ESP_OVERHEAD_MAX;
+}
+
+static void send_segment(struct outbound *o, struct child *c, const struct flow *f,
+	const struct segments *s, size_t index)
+{
+	struct load l = { .child = c,
+		.flow = f,
+		.next_header = protocol_inside(f),
+		.size = f->size,
+		.df = sets_df(c, f) };
+	struct esp_out *out = output_take(o);
+	uint8_t *segment = out->memory + payload_offset(c);
+
+	segment_write(s, index, segment);
+	clamp(o, &l, segment + f->upper, f->size - f->upper);
+	seal(o, out, &l);
+}
+
+/* What is too big is so with each of its segments: the sender hears of it once. */
+static bool was_too_big(const struct outbound *o)
+{
+	const struct esp_out *last = &o->out[o->used - 1];
+
+	return last->verdict == ESP_REPLY ||
+		(last->verdict == ESP_DROP && last->reason == ESP_REASON_TOO_BIG);
+}
+
+static enum outcome outbound_segments(
+	struct outbound *o, struct flow *f, const struct segments *s, size_t *done)
+{
+	struct flow first = *f;
+	struct esp *esp = o->esp;
+	struct policy *p;
+	struct child *c;
+
+	first.size = segment_size(s, *done);
+	p = choose(o, &first, &c);
+	if (c && trap_holds(esp, p, first.size))
+		c = NULL;
+	for (; *done < s->count; (*done)++) {
+		if (o->used == o->count)
+			return OUTCOME_FULL;
+		f->size = segment_size(s, *done);
+		if (fits_directly(o, c, f)) {
+			send_segment(o, c, f, s, *done);
+			continue;
+		}
+		segment_write(s, *done, esp->segment);
+		if (outbound_packet(o, f, BYTES(esp->segment, f->size)) == OUTCOME_FULL)
+			return OUTCOME_FULL;
+		if (was_too_big(o)) {
+			esp->drops[ESP_REASON_TOO_BIG] += s->count - *done - 1;
+			*done = s->count - 1;
+		}
+	}
+	return OUTCOME_DONE;
+}
+
+static enum outcome outbound_one(struct outbound *o, struct esp_packet *in)
+{
+	struct segments segments;
+	struct flow f;
+
+	if (!flow_read(in->data, &f))
+		return drop(o, NULL, ESP_REASON_MALFORMED);
+	if (!in->segment_bytes)
+		return outbound_packet(o, &f, BYTES(in->data.data, f.size));
+	if (!segments_read(&f, in->data, in->segment_bytes, &segments))
+		return drop(o, NULL, ESP_REASON_MALFORMED);
+	return outbound_segments(o, &f, &segments, &in->segments_done);
+}
+
+size_t esp_outbound(struct esp *esp, ike_time now, struct esp_packet *in, size_t count,
 	struct esp_out *out, size_t out_count, size_t *ret_used)
 {
 	struct outbound o = { .esp = esp, .now = now, .out = out, .count = out_count };
 
 	kept_expire(esp, now);
 	while (o.source < count && o.used < o.count) {
-		if (outbound_one(&o, in[o.source]) == OUTCOME_FULL) {
+		if (outbound_one(&o, &in[o.source]) == OUTCOME_FULL) {
 			if (o.used > 0)
 				break;
 			drop(&o, NULL, ESP_REASON_NO_ROOM); /* would never fit */

@@ -21,7 +21,17 @@
 #define IPV4_HEADER_BYTES  20
 #define ERRORS_AT_ONCE_MAX 64
 
+/* What is read at once: more would leave the processor's cache before it is looked at. */
+#define RECEIVE_BYTES (512u * 1024)
+#define RECEIVE_MIN   8
+
+/* What the kernel takes to be cut: UDP_MAX_SEGMENTS, and the longest IP packet. */
+#define SEGMENTS_MAX       64
+#define SEGMENTS_BYTES_MAX (65535 - 40 - 8)
+#define VECTORS            512
+
 struct datagram_batch {
+	size_t want; /* of the next read: DATAGRAM_BATCH, or fewer where the last were big */
 	struct mmsghdr messages[DATAGRAM_BATCH];
 	struct iovec vectors[DATAGRAM_BATCH];
 	struct sockaddr_storage names[DATAGRAM_BATCH];
@@ -35,6 +45,8 @@ struct datagram_batch *datagram_batch_new(void)
 {
 	struct datagram_batch *b = calloc(1, sizeof(*b));
 
+	if (b)
+		b->want = DATAGRAM_BATCH;
 	for (size_t i = 0; b && i < DATAGRAM_BATCH; i++)
 		b->vectors[i] = (struct iovec){ b->data[i], DATAGRAM_BYTES_MAX };
 	return b;
@@ -85,11 +97,17 @@ int datagram_set_up(struct datagram_socket *s, uint32_t mark, const char **ret_w
 		{ "IPV6_RECVTCLASS", IPPROTO_IPV6, IPV6_RECVTCLASS, 1, false },
 		{ "IPV6_RECVERR", IPPROTO_IPV6, IPV6_RECVERR, 1, false },
 	};
+	const struct socket_option together[] = {
+		{ "UDP_GRO", IPPROTO_UDP, UDP_GRO, 1, true },
+	};
 	int r = set_options(s->fd, both, sizeof(both) / sizeof(both[0]), ret_what);
 
 	s->df = -1;
+	s->whole = s->raw;
 	if (r)
 		return r;
+	if (!s->raw)
+		(void)set_options(s->fd, together, 1, ret_what);
 	return s->family == 4 ? set_options(s->fd, four, sizeof(four) / sizeof(four[0]), ret_what)
 			      : set_options(s->fd, six, sizeof(six) / sizeof(six[0]), ret_what);
 }
@@ -129,6 +147,8 @@ static void read_control(struct msghdr *m, struct datagram *d)
 		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) ||
 			(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)) {
 			d->tos = (uint8_t)control_number(c);
+		} else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+			d->segment_bytes = (uint16_t)control_number(c);
 		}
 	}
 }
@@ -146,12 +166,23 @@ static struct bytes behind_ip_header(const struct datagram_socket *s, struct byt
 	return header > data.size ? BYTES_EMPTY : BYTES(data.data + header, data.size - header);
 }
 
+/* As many as make RECEIVE_BYTES, were they as long as the last ones. */
+static void adapt(struct datagram_batch *b, size_t count)
+{
+	size_t bytes = 0, want;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += b->messages[i].msg_len;
+	want = bytes ? RECEIVE_BYTES / (bytes / count + 1) : DATAGRAM_BATCH;
+	b->want = want > DATAGRAM_BATCH ? DATAGRAM_BATCH : want < RECEIVE_MIN ? RECEIVE_MIN : want;
+}
+
 size_t datagram_receive(struct datagram_socket *s, struct datagram_batch *b,
 	struct datagram out[static DATAGRAM_BATCH])
 {
 	int count;
 
-	for (size_t i = 0; i < DATAGRAM_BATCH; i++) {
+	for (size_t i = 0; i < b->want; i++) {
 		b->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &b->names[i],
 			.msg_namelen = sizeof(b->names[i]),
@@ -162,7 +193,7 @@ size_t datagram_receive(struct datagram_socket *s, struct datagram_batch *b,
 		};
 	}
 	do {
-		count = recvmmsg(s->fd, b->messages, DATAGRAM_BATCH, MSG_DONTWAIT, NULL);
+		count = recvmmsg(s->fd, b->messages, (unsigned)b->want, MSG_DONTWAIT, NULL);
 	} while (count < 0 && errno == EINTR);
 	if (count < 0) {
 		/* An error that ICMP brought is read once, here, and explained by the queue. */
@@ -185,16 +216,36 @@ size_t datagram_receive(struct datagram_socket *s, struct datagram_batch *b,
 			out[i].path.remote.port = 0;
 		read_control(m, &out[i]);
 	}
+	adapt(b, (size_t)count);
 	return (size_t)count;
+}
+
+bool datagram_next(const struct datagram *received, size_t *at, struct datagram *ret_one)
+{
+	size_t size = received->data.size, left;
+
+	if (*at > 0 && *at >= size) /* an empty one is one, too */
+		return false;
+
+	left = size - *at;
+	*ret_one = *received;
+	ret_one->segment_bytes = 0;
+	if (received->segment_bytes && left > received->segment_bytes)
+		left = received->segment_bytes;
+	ret_one->data = BYTES(received->data.data + *at, left);
+	*at += left ? left : 1;
+	return true;
 }
 
 /* Sending. */
 
 struct outgoing {
 	struct mmsghdr messages[DATAGRAM_BATCH];
-	struct iovec vectors[DATAGRAM_BATCH][2];
+	size_t counts[DATAGRAM_BATCH]; /* of datagrams in each */
 	struct sockaddr_storage names[DATAGRAM_BATCH];
 	_Alignas(struct cmsghdr) uint8_t controls[DATAGRAM_BATCH][CONTROL_BYTES];
+	struct iovec vectors[VECTORS];
+	size_t vector_count;
 };
 
 static void set_df(struct datagram_socket *s, bool df)
@@ -224,7 +275,8 @@ static struct cmsghdr *control_put(
 	return (struct cmsghdr *)(void *)((uint8_t *)c + CMSG_SPACE(value.size));
 }
 
-static void write_control(struct msghdr *m, const struct datagram *d, uint8_t family)
+static void write_control(
+	struct msghdr *m, const struct datagram *d, uint8_t family, uint16_t segment_bytes)
 {
 	struct cmsghdr *c = m->msg_control;
 	const struct address *from = &d->path.local.address;
@@ -243,62 +295,132 @@ static void write_control(struct msghdr *m, const struct datagram *d, uint8_t fa
 		c = control_put(m, c, IPPROTO_IPV6, IPV6_PKTINFO, BYTES(&info, sizeof(info)));
 	}
 	if (tos && family == 4)
-		(void)control_put(m, c, IPPROTO_IP, IP_TOS, BYTES(&tos, sizeof(tos)));
+		c = control_put(m, c, IPPROTO_IP, IP_TOS, BYTES(&tos, sizeof(tos)));
 	else if (tos)
-		(void)control_put(m, c, IPPROTO_IPV6, IPV6_TCLASS, BYTES(&tos, sizeof(tos)));
+		c = control_put(m, c, IPPROTO_IPV6, IPV6_TCLASS, BYTES(&tos, sizeof(tos)));
+	if (segment_bytes)
+		(void)control_put(m, c, IPPROTO_UDP, UDP_SEGMENT,
+			BYTES(&segment_bytes, sizeof(segment_bytes)));
 	if (!m->msg_controllen)
 		m->msg_control = NULL;
 }
 
-static void prepare(
-	struct outgoing *o, size_t i, const struct datagram *d, const struct datagram_socket *s)
+static bool travel_together(const struct datagram *a, const struct datagram *b)
+{
+	return endpoint_equal(&a->path.remote, &b->path.remote) &&
+		endpoint_equal(&a->path.local, &b->path.local) && a->tos == b->tos &&
+		a->df == b->df && !a->marker && !b->marker;
+}
+
+/* How many of the datagrams can leave as one that is cut below: all of the first one's size but the
+ * last, which may be shorter. */
+static size_t count_together(
+	const struct datagram_socket *s, const struct datagram *datagrams, size_t count)
+{
+	size_t size = datagrams[0].data.size, total = size, n = 1;
+
+	if (s->whole || size == 0)
+		return 1;
+	while (n < count && n < SEGMENTS_MAX && datagrams[n - 1].data.size == size) {
+		size_t next = datagrams[n].data.size;
+
+		if (next == 0 || next > size || total + next > SEGMENTS_BYTES_MAX ||
+			!travel_together(&datagrams[0], &datagrams[n]))
+			break;
+		total += next;
+		n++;
+	}
+	return n;
+}
+
+/* The message for the first `count` datagrams, which travel together. */
+static void prepare(struct outgoing *o, size_t i, const struct datagram *d, size_t count,
+	const struct datagram_socket *s)
 {
 	struct msghdr *m = &o->messages[i].msg_hdr;
+	struct iovec *vectors = &o->vectors[o->vector_count];
 	struct endpoint to = d->path.remote;
-	size_t parts = 0;
 
 	if (s->raw)
 		to.port = 0;
 	if (d->marker)
-		o->vectors[i][parts++] = iovec_of(BYTES_OF(non_esp_marker));
-	o->vectors[i][parts++] = iovec_of(d->data);
+		o->vectors[o->vector_count++] = iovec_of(BYTES_OF(non_esp_marker));
+	for (size_t n = 0; n < count; n++)
+		o->vectors[o->vector_count++] = iovec_of(d[n].data);
 	memset(o->controls[i], 0, CONTROL_BYTES);
 	*m = (struct msghdr){
 		.msg_name = &o->names[i],
 		.msg_namelen = sockaddr_of_endpoint(&to, &o->names[i]),
-		.msg_iov = o->vectors[i],
-		.msg_iovlen = parts,
+		.msg_iov = vectors,
+		.msg_iovlen = (size_t)(&o->vectors[o->vector_count] - vectors),
 		.msg_control = o->controls[i],
 	};
-	write_control(m, d, s->family);
+	o->counts[i] = count;
+	write_control(m, d, s->family, count > 1 ? (uint16_t)d->data.size : 0);
+}
+
+/* As many of the datagrams as fit, with the first one's DF. Returns how many messages they are. */
+static size_t prepare_run(struct outgoing *o, const struct datagram_socket *s,
+	const struct datagram *datagrams, size_t count)
+{
+	size_t run = 0;
+
+	o->vector_count = 0;
+	for (size_t at = 0; at < count && run < DATAGRAM_BATCH; at += o->counts[run++]) {
+		if (datagrams[at].df != datagrams[0].df ||
+			VECTORS - o->vector_count < SEGMENTS_MAX + 1)
+			break;
+		prepare(o, run, &datagrams[at], count_together(s, &datagrams[at], count - at), s);
+	}
+	return run;
+}
+
+/* What nothing below would cut is sent one by one: the path is too narrow for it, which its error then
+ * says, or it may be fragmented, or the device can't (EIO: checksums). */
+static int send_apart(
+	struct datagram_socket *s, const struct datagram *datagrams, size_t count, int problem)
+{
+	bool whole = s->whole;
+	int r;
+
+	s->whole = true;
+	r = datagram_send(s, datagrams, count);
+	s->whole = whole || problem == EIO;
+	return r;
 }
 
 /* One run with the same DF. A pending error of an earlier packet ends a send without sending: it is
- * taken off and the packet tried once more, so that one deaf peer doesn't silence the others. */
-static int send_run(struct datagram_socket *s, struct outgoing *o, size_t count)
+ * taken off and the packet tried once more, so that one deaf peer doesn't silence the others.
+ * `*ret_done` datagrams are dealt with. */
+static int send_run(struct datagram_socket *s, struct outgoing *o, size_t count,
+	const struct datagram *datagrams, size_t *ret_done)
 {
 	bool again = false;
 	int first = 0;
 
+	*ret_done = 0;
 	for (size_t at = 0; at < count;) {
 		int sent = sendmmsg(s->fd, o->messages + at, (unsigned)(count - at), MSG_DONTWAIT);
 		int problem = errno;
 
 		if (sent > 0) {
-			at += (size_t)sent;
+			for (int i = 0; i < sent; i++)
+				*ret_done += o->counts[at++];
 			again = false;
 			continue;
 		}
 		if (problem == EINTR)
 			continue;
 		datagram_read_errors(s);
-		if (!again && problem != EAGAIN && problem != EMSGSIZE) {
+		if (!again && o->counts[at] == 1 && problem != EAGAIN && problem != EMSGSIZE) {
 			again = true;
 			continue;
 		}
 		again = false;
+		if (o->counts[at] > 1 && problem != EAGAIN)
+			problem = -send_apart(s, datagrams + *ret_done, o->counts[at], problem);
 		first = first ? first : -problem;
-		at++;
+		*ret_done += o->counts[at++];
 	}
 	return first;
 }
@@ -309,18 +431,13 @@ int datagram_send(struct datagram_socket *s, const struct datagram *datagrams, s
 	int first = 0;
 
 	for (size_t at = 0; at < count;) {
-		bool df = datagrams[at].df;
-		size_t run = 0;
+		size_t done, run = prepare_run(&o, s, datagrams + at, count - at);
 		int r;
 
-		while (run < DATAGRAM_BATCH && at + run < count && datagrams[at + run].df == df) {
-			prepare(&o, run, &datagrams[at + run], s);
-			run++;
-		}
-		set_df(s, df);
-		r = send_run(s, &o, run);
+		set_df(s, datagrams[at].df);
+		r = send_run(s, &o, run, datagrams + at, &done);
 		first = first ? first : r;
-		at += run;
+		at += done;
 	}
 	return first;
 }

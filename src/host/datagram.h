@@ -1,6 +1,7 @@
 /* Datagrams in batches: recvmmsg and sendmmsg with what the kernel tells beside the octets. Every
  * socket of the daemon, UDP or raw, IPv4 or IPv6, is read and written here, so that a packet's
- * local address is known in one way. */
+ * local address is known in one way. Datagrams of one size along one path cross the kernel's stack
+ * as one where it can do that (UDP_SEGMENT, UDP_GRO): it costs as much as any one of them would. */
 #pragma once
 
 #include "base/address.h"
@@ -18,6 +19,9 @@ struct datagram {
 	bool df;     /* sending: set DF (IPv6: never fragment) */
 	bool marker; /* sending: put the non-ESP marker in front */
 	bool cut;    /* receiving: it was longer than DATAGRAM_BYTES_MAX */
+	uint16_t
+		segment_bytes; /* receiving: it is several of this size, the last perhaps shorter: see
+				   datagram_next(); 0: one */
 };
 
 /* A path that the kernel found too narrow. */
@@ -40,7 +44,8 @@ struct datagram_socket {
 	int fd; /* -1: closed */
 	uint8_t family;
 	bool raw;
-	int df; /* what it is set to: 1, 0, or -1 where unknown */
+	bool whole; /* datagrams are sent one by one: nothing under it can cut */
+	int df;     /* what it is set to: 1, 0, or -1 where unknown */
 	uint16_t port;
 	datagram_narrow_fn *narrow;
 	void *context;
@@ -56,12 +61,16 @@ void datagram_batch_free(struct datagram_batch *b);
 int datagram_set_up(struct datagram_socket *s, uint32_t mark, const char **ret_what);
 void datagram_close(struct datagram_socket *s);
 
-/* Reads up to DATAGRAM_BATCH datagrams; what they point to is valid until the next read into the
- * same batch. Returns how many, 0 where none is left. */
+/* Reads up to DATAGRAM_BATCH datagrams, fewer where they are big; what they point to is valid until
+ * the next read into the same batch. Returns how many, 0 where none is left. */
 size_t datagram_receive(struct datagram_socket *s, struct datagram_batch *b,
 	struct datagram out[static DATAGRAM_BATCH]);
 
-/* Sends in order, as many at once as have the same DF. Returns 0, or the first failure (the rest is
+/* One by one the datagrams that a received one consists of. `*at` begins with 0. False after the
+ * last. */
+bool datagram_next(const struct datagram *received, size_t *at, struct datagram *ret_one);
+
+/* Sends any number in order, as many at once as have the same DF. Returns 0, or the first failure (the rest is
  * sent all the same): -EMSGSIZE where a packet with DF was too big, after `narrow` was called. */
 int datagram_send(struct datagram_socket *s, const struct datagram *datagrams, size_t count);
 

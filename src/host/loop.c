@@ -46,45 +46,69 @@ static void revive(uv_poll_t *poll, struct datagram_socket *s, uv_poll_cb cb)
 	(void)uv_poll_start(poll, UV_READABLE, cb);
 }
 
-static void take_esp(struct host *h, const struct datagram *esp, size_t *count)
+/* ESP packets of one UDP socket, until they make a batch. */
+struct esp_batch {
+	struct host *host;
+	size_t count;
+	struct datagram packets[PLANE_BATCH];
+};
+
+static void take_esp(struct esp_batch *b)
 {
-	if (*count)
-		plane_receive(h->plane, host_now(h), esp, *count, true);
-	*count = 0;
+	if (b->count)
+		plane_receive(b->host->plane, host_now(b->host), b->packets, b->count, true);
+	b->count = 0;
+}
+
+static void add_esp(struct esp_batch *b, const struct datagram *packet)
+{
+	if (b->count == PLANE_BATCH)
+		take_esp(b);
+	b->packets[b->count++] = *packet;
 }
 
 /* ESP is collected only as far as the next IKE message: that may delete the SA of what came before
  * it, as it may make that of what came after. */
+static void on_datagram(
+	struct host *h, struct datagram_socket *s, const struct datagram *d, struct esp_batch *esp)
+{
+	struct bytes content;
+
+	switch (udp_classify(s->port == h->udp.port_nat_t, d->data, &content)) {
+	case UDP_IKE:
+		if (d->cut)
+			break;
+		take_esp(esp);
+		ike_datagram(h->engine, host_now(h), &d->path, content);
+		host_drain(h);
+		break;
+	case UDP_ESP:
+		add_esp(esp, d);
+		break;
+	case UDP_NOTHING:
+		break;
+	}
+}
+
 static void on_udp(uv_poll_t *poll, int status, int events)
 {
 	struct host *h = poll->data;
 	struct datagram_socket *s = &h->udp.sockets[poll - h->polls];
-	struct datagram got[DATAGRAM_BATCH];
-	size_t count, esp_count = 0;
+	struct datagram got[DATAGRAM_BATCH], one;
+	struct esp_batch esp; /* its packets are many: they stay as they are */
+	size_t count;
 
 	(void)events;
+	esp.host = h;
+	esp.count = 0;
 	if (status < 0)
 		revive(poll, s, on_udp);
 	count = datagram_receive(s, h->batch, got);
 	for (size_t i = 0; i < count; i++) {
-		struct bytes content;
-
-		switch (udp_classify(s->port == h->udp.port_nat_t, got[i].data, &content)) {
-		case UDP_IKE:
-			if (got[i].cut)
-				break;
-			take_esp(h, got, &esp_count);
-			ike_datagram(h->engine, host_now(h), &got[i].path, content);
-			host_drain(h);
-			break;
-		case UDP_ESP:
-			got[esp_count++] = got[i];
-			break;
-		case UDP_NOTHING:
-			break;
-		}
+		for (size_t at = 0; datagram_next(&got[i], &at, &one);)
+			on_datagram(h, s, &one, &esp);
 	}
-	take_esp(h, got, &esp_count);
+	take_esp(&esp);
 }
 
 static void on_raw(uv_poll_t *poll, int status, int events)

@@ -1,17 +1,21 @@
-/* The data plane in the loop, shaped in batches: up to 64 packets are read from the device or a
- * socket, go through src/esp as arrays, and leave by sendmmsg or into the device. What the plane
- * has to say about its SAs goes to the engine behind each batch. */
+/* The data plane in the loop, shaped in batches: what the device or a socket has is read as far as a
+ * limit, goes through src/esp as arrays, and leaves by sendmmsg, or into the device put together to
+ * packets as long as the kernel takes them. What the plane has to say about its SAs goes to the engine
+ * behind each batch. */
 #include "host/plane.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "esp/offload.h"
 #include "host/host.h"
 
-#define PACKET_BYTES_MAX 65536
-#define OUTPUTS          256 /* what one packet may need, fragmented */
+#define OUTPUTS      256 /* what one packet may need, fragmented */
+#define OUTPUT_BYTES (TUN_READ_BYTES + ESP_OVERHEAD_MAX)
+#define READ_PACKETS 64            /* from the device in one turn */
+#define READ_BYTES   (256u * 1024) /* and no more than this and one packet */
 
 /* A narrow path is tried again after this long: RFC 1191 §6.3 asks for at least ten minutes. */
 #define NARROW_KEPT_NS (10 * 60 * NS_PER_SECOND)
@@ -21,6 +25,10 @@
  * much later, put off by further ones up to a limit. */
 #define ANSWERED_MS     50
 #define ANSWERED_MS_MAX 200
+
+_Static_assert(PLANE_BATCH <= OUTPUTS && OUTPUTS <= COALESCE_PACKETS &&
+		BUNDLE_PACKETS <= TUN_WRITE_PIECES_MAX,
+	"a batch is decrypted and written at once");
 
 struct narrow_path {
 	struct address remote;
@@ -36,8 +44,9 @@ struct plane {
 	size_t narrow_count;
 	struct narrow_path narrow[NARROW_MAX];
 	struct esp_out out[OUTPUTS];
-	uint8_t in_memory[DATAGRAM_BATCH][PACKET_BYTES_MAX];
-	uint8_t out_memory[OUTPUTS][PACKET_BYTES_MAX + ESP_OVERHEAD_MAX];
+	struct coalescer coalescer;
+	uint8_t in_memory[READ_PACKETS][TUN_READ_BYTES];
+	uint8_t out_memory[OUTPUTS][OUTPUT_BYTES];
 };
 
 struct plane *plane_new(struct host *h)
@@ -201,11 +210,38 @@ static void widen(struct plane *p, ike_time now)
 
 /* Packets. */
 
-static void to_device(struct plane *p, struct bytes packet)
+static void write_apart(struct plane *p, size_t count)
 {
-	/* A full queue drops, as on any link. */
-	if (write(p->host->tun.fd, packet.data, packet.size) < 0)
-		(void)errno;
+	for (size_t i = 0; i < count; i++) {
+		if (p->out[i].verdict == ESP_DELIVER)
+			(void)tun_write(&p->host->tun, &p->out[i].packet, 1, 0);
+	}
+}
+
+/* What was decrypted, the segments of one flow as one packet. */
+static void write_device(struct plane *p, size_t count)
+{
+	struct tun *tun = &p->host->tun;
+
+	if (!tun->has_header) {
+		write_apart(p, count);
+		return;
+	}
+	coalesce_begin(&p->coalescer);
+	for (size_t i = 0; i < count; i++) {
+		const struct esp_out *o = &p->out[i];
+
+		if (o->verdict == ESP_DELIVER)
+			coalesce_add(&p->coalescer, o->memory + (o->packet.data - o->memory),
+				o->packet.size, tun->cuts_udp);
+	}
+	for (size_t i = 0; i < p->coalescer.bundle_count; i++) {
+		struct bytes pieces[BUNDLE_PACKETS];
+		uint16_t segment_bytes;
+		size_t n = coalesce_take(&p->coalescer, i, pieces, &segment_bytes);
+
+		(void)tun_write(tun, pieces, n, segment_bytes);
+	}
 }
 
 static struct datagram_socket *socket_for(struct plane *p, const struct esp_out *o)
@@ -217,7 +253,7 @@ static struct datagram_socket *socket_for(struct plane *p, const struct esp_out 
 /* Outputs in their order: runs for the same socket leave together. */
 static void send_outputs(struct plane *p, size_t count)
 {
-	struct datagram run[DATAGRAM_BATCH];
+	struct datagram run[OUTPUTS];
 	struct datagram_socket *open = NULL;
 	size_t length = 0;
 
@@ -225,13 +261,14 @@ static void send_outputs(struct plane *p, size_t count)
 		const struct esp_out *o = &p->out[i];
 		struct datagram_socket *s;
 
-		if (o->verdict == ESP_REPLY || o->verdict == ESP_DELIVER)
-			to_device(p, o->packet);
+		assert(o->verdict != ESP_DELIVER); /* write_device() does that */
+		if (o->verdict == ESP_REPLY)
+			(void)tun_write(&p->host->tun, &o->packet, 1, 0);
 		if (o->verdict != ESP_SEND)
 			continue;
 
 		s = socket_for(p, o);
-		if (length && (s != open || length == DATAGRAM_BATCH)) {
+		if (length && s != open) {
 			(void)datagram_send(open, run, length);
 			length = 0;
 		}
@@ -286,8 +323,10 @@ static void give_memory(struct plane *p, size_t count)
 void plane_receive(
 	struct plane *p, ike_time now, const struct datagram *datagrams, size_t count, bool encap)
 {
-	struct esp_in in[DATAGRAM_BATCH];
+	struct esp_in in[PLANE_BATCH];
 	size_t taken = 0;
+
+	assert(count <= PLANE_BATCH);
 
 	for (size_t i = 0; i < count; i++) {
 		if (!datagrams[i].cut && datagrams[i].data.size)
@@ -298,7 +337,7 @@ void plane_receive(
 	}
 	give_memory(p, taken);
 	esp_inbound(p->esp, now, in, taken, p->out);
-	send_outputs(p, taken);
+	write_device(p, taken);
 	tell_events(p);
 }
 
@@ -309,7 +348,7 @@ static void take_early(struct plane *p, ike_time now)
 	do {
 		give_memory(p, OUTPUTS);
 		used = esp_early(p->esp, now, p->out, OUTPUTS);
-		send_outputs(p, used);
+		write_device(p, used);
 	} while (used);
 	tell_events(p);
 }
@@ -335,18 +374,18 @@ void plane_release(struct plane *p, ike_time now)
 	tell_events(p);
 }
 
-static size_t read_device(struct plane *p, struct bytes in[static DATAGRAM_BATCH])
+static size_t read_device(struct plane *p, struct esp_packet in[static READ_PACKETS])
 {
-	size_t count = 0;
+	size_t count = 0, bytes = 0;
 
-	while (count < DATAGRAM_BATCH) {
-		ssize_t size = read(p->host->tun.fd, p->in_memory[count], PACKET_BYTES_MAX);
+	while (count < READ_PACKETS && bytes < READ_BYTES) {
+		struct esp_packet *packet = &in[count];
 
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0)
+		*packet = (struct esp_packet){ 0 };
+		if (!tun_read(&p->host->tun, p->in_memory[count], &packet->data,
+			    &packet->segment_bytes))
 			break;
-		in[count] = BYTES(p->in_memory[count], (size_t)size);
+		bytes += packet->data.size;
 		count++;
 	}
 	return count;
@@ -354,19 +393,16 @@ static size_t read_device(struct plane *p, struct bytes in[static DATAGRAM_BATCH
 
 void plane_read(struct plane *p, ike_time now)
 {
-	struct bytes in[DATAGRAM_BATCH];
+	struct esp_packet in[READ_PACKETS];
 	size_t count = read_device(p, in);
 
 	widen(p, now);
 	for (size_t at = 0; at < count;) {
-		size_t used = 0, consumed;
+		size_t used;
 
 		give_memory(p, OUTPUTS);
-		consumed = esp_outbound(p->esp, now, in + at, count - at, p->out, OUTPUTS, &used);
+		at += esp_outbound(p->esp, now, in + at, count - at, p->out, OUTPUTS, &used);
 		send_outputs(p, used);
-		if (!consumed)
-			break;
-		at += consumed;
 	}
 	tell_events(p);
 }

@@ -19,7 +19,8 @@ int plane_operate(struct plane *p, ike_time now, const struct ike_operation *o, 
 /* An SPI that no SA has. Returns 0 or a negative errno. */
 int plane_choose_spi(struct plane *p, ike_time now, uint32_t *ret_spi);
 
-/* A batch of ESP packets from one socket; at most DATAGRAM_BATCH. `encap`: they came in UDP. */
+/* A batch of ESP packets from one socket; at most PLANE_BATCH. `encap`: they came in UDP. */
+#define PLANE_BATCH 256
 void plane_receive(
 	struct plane *p, ike_time now, const struct datagram *datagrams, size_t count, bool encap);
 

@@ -204,7 +204,7 @@ static inline const char *inner_of(int family, bool b)
 
 static inline struct esp_out *world_send(struct world *w)
 {
-	struct bytes in = BYTES(w->packet, w->size);
+	struct esp_packet in = { .data = BYTES(w->packet, w->size) };
 
 	assert_int_equal(esp_outbound(w->a, w->now, &in, 1, w->out, OUTS, &w->used), 1);
 	return &w->out[0];

@@ -436,15 +436,16 @@ static void a_changed_mapping_is_told_once_by_the_newest_packet(void **state)
 	struct esp_event event;
 	struct world *w;
 	struct esp_out *old, *new;
-	struct bytes in;
+	struct esp_packet in = { 0 };
 
 	(void)state;
 	spec.encap = true;
 	w = world_new(&spec);
 	packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_UDP, 60);
-	in = BYTES(w->packet, 60);
+	in.data = BYTES(w->packet, 60);
 	assert_int_equal(
-		esp_outbound(w->a, 1, (struct bytes[]){ in, in }, 2, w->out, OUTS, &w->used), 2);
+		esp_outbound(w->a, 1, (struct esp_packet[]){ in, in }, 2, w->out, OUTS, &w->used),
+		2);
 	old = &w->out[0];
 	new = &w->out[1];
 	assert_int_equal(world_receive(w, new)->verdict, ESP_DELIVER);

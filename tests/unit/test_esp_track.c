@@ -108,7 +108,7 @@ static void make(struct site *s, const char *from, const char *to, uint8_t proto
 
 static bool cross(struct site *s, struct esp *from, struct esp *to, const struct ike_path *path)
 {
-	struct bytes in = BYTES_OF(s->packet);
+	struct esp_packet in = { .data = BYTES_OF(s->packet) };
 	size_t used;
 
 	assert_int_equal(esp_outbound(from, s->now, &in, 1, &s->out, 1, &used), 1);
@@ -295,6 +295,39 @@ static void else_it_goes_to_whoever_was_heard_last(void **state)
 	site_free(s);
 }
 
+/* A packet that is yet to be cut goes back like those that it becomes, one output at a time. */
+static void segments_find_their_peer(void **state)
+{
+	struct site *s = site_new();
+	uint16_t shown;
+	struct esp_packet in = { .data = BYTES_OF(s->packet), .segment_bytes = 12 };
+	size_t used, done = 0;
+	struct flow f;
+
+	(void)state;
+	say_by(s, 0, PROTOCOL_TCP, 1701, true);
+	shown = say_by(s, 1, PROTOCOL_TCP, 1701, true);
+	make(s, SERVER, OUTSIDE, PROTOCOL_TCP, (uint16_t[]){ 1701, shown }, false);
+	assert_true(flow_read(in.data, &f));
+	store_u16(s->packet + 36,
+		(uint16_t)~checksum_end(checksum_pseudo(&f, PROTOCOL_TCP, BYTES_SENT - 20)));
+	for (size_t i = 0; !done; i++) {
+		done = esp_outbound(s->server, s->now, &in, 1, &s->out, 1, &used);
+		assert_int_equal(used, 1);
+		assert_int_equal(s->out.verdict, ESP_SEND);
+		assert_int_equal(s->out.path.remote.port, 1025);
+		esp_inbound(s->clients[1], s->now,
+			&(struct esp_in){
+				.packet = s->out.packet, .path = s->specs[1].path, .encap = true },
+			1, &s->back);
+		assert_int_equal(s->back.verdict, ESP_DELIVER);
+		assert_int_equal(s->back.packet.size, i == 0 ? 52 : 48);
+		assert_int_equal(load_u16(s->back.packet.data + 22), 1701);
+		assert_int_equal(upper_sum(s->back.packet), 0);
+	}
+	site_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +338,7 @@ int main(void)
 		cmocka_unit_test(nobody_takes_the_place_of_another),
 		cmocka_unit_test(one_peer_takes_no_room_of_another),
 		cmocka_unit_test(else_it_goes_to_whoever_was_heard_last),
+		cmocka_unit_test(segments_find_their_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
