@@ -1,14 +1,17 @@
-/* What is pure in the daemon: its command line, the lines of its log, prefixes of ranges, what a datagram is. */
+/* What is pure in the daemon: its command line, the lines of its log, prefixes of ranges, what a datagram is, and
+ * the kernel's words in front of a packet of the TUN device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "host/log.h"
 #include "host/options.h"
 #include "host/prefix.h"
+#include "host/tun.h"
 #include "host/udp.h"
 
 /* Options. */
@@ -238,6 +241,163 @@ static void datagrams_are_told_apart(void **state)
 	assert_int_equal(content.size, sizeof(esp));
 }
 
+static void what_came_as_one_is_several(void **state)
+{
+	uint8_t octets[25];
+	struct datagram whole = { .data = BYTES_OF(octets), .tos = 7, .segment_bytes = 10 }, one;
+	size_t at = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(datagram_next(&whole, &at, &one));
+		assert_ptr_equal(one.data.data, octets + i * 10);
+		assert_int_equal(one.data.size, i < 2 ? 10 : 5);
+		assert_int_equal(one.tos, 7);
+		assert_int_equal(one.segment_bytes, 0);
+	}
+	assert_false(datagram_next(&whole, &at, &one));
+
+	whole.segment_bytes = 0;
+	at = 0;
+	assert_true(datagram_next(&whole, &at, &one));
+	assert_int_equal(one.data.size, 25);
+	assert_false(datagram_next(&whole, &at, &one));
+
+	whole.data = BYTES_EMPTY;
+	at = 0;
+	assert_true(datagram_next(&whole, &at, &one));
+	assert_int_equal(one.data.size, 0);
+	assert_false(datagram_next(&whole, &at, &one));
+}
+
+/* The TUN device. */
+
+/* flags, kind, header's length, segment, where to sum from, where the sum goes: as the machine has numbers. */
+static size_t tun_header(
+	uint8_t *out, uint8_t flags, uint8_t kind, const uint16_t numbers[static 4])
+{
+	out[0] = flags;
+	out[1] = kind;
+	memcpy(out + 2, numbers, 8);
+	return TUN_HEADER_BYTES;
+}
+
+enum { INCOMPLETE = 1, TCPV4 = 1, UFO = 3, TCPV6 = 4, UDP = 5, ECN = 0x80 };
+
+static void incomplete_checksums_are_completed(void **state)
+{
+	/* 8 octets, the sum of a pseudo-header in the last two: 0x1234 + 0x5678 + 0x0101 is its sum */
+	uint8_t memory[TUN_HEADER_BYTES + 8] = {
+		[TUN_HEADER_BYTES + 2] = 0x12, 0x34, 0x56, 0x78, 1, 1
+	};
+	const uint16_t right[] = { 0, 0, 2, 4 }, outside[] = { 0, 0, 4, 3 };
+	struct bytes packet;
+	uint16_t segment;
+
+	(void)state;
+	tun_header(memory, INCOMPLETE, 0, right);
+	assert_true(tun_header_take(memory, sizeof(memory), &packet, &segment));
+	assert_int_equal(packet.size, 8);
+	assert_int_equal(segment, 0);
+	assert_int_equal(load_u16(packet.data + 6), 0xffff - (0x1234 + 0x5678 + 0x0101));
+
+	/* a sum that says "none" in UDP is written as the other zero */
+	memset(memory, 0, sizeof(memory));
+	store_u16(memory + TUN_HEADER_BYTES + 2, 0xffff);
+	tun_header(memory, INCOMPLETE, 0, right);
+	assert_true(tun_header_take(memory, sizeof(memory), &packet, &segment));
+	assert_int_equal(load_u16(packet.data + 6), 0xffff);
+
+	tun_header(memory, INCOMPLETE, 0, outside);
+	assert_false(tun_header_take(memory, sizeof(memory), &packet, &segment));
+	tun_header(memory, 0, 0, outside);
+	assert_true(tun_header_take(memory, sizeof(memory), &packet, &segment));
+	assert_false(tun_header_take(memory, TUN_HEADER_BYTES, &packet, &segment));
+	assert_false(tun_header_take(memory, 3, &packet, &segment));
+}
+
+static void packets_to_be_cut_are_known(void **state)
+{
+	uint8_t memory[TUN_HEADER_BYTES + 60] = { 0 };
+	const uint16_t some[] = { 40, 1400, 20, 16 }, none[] = { 40, 0, 20, 16 };
+	const uint8_t kinds[] = { TCPV4, TCPV6, UDP, TCPV4 | ECN };
+	struct bytes packet;
+	uint16_t segment;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds); i++) {
+		tun_header(memory, INCOMPLETE, kinds[i], some);
+		assert_true(tun_header_take(memory, sizeof(memory), &packet, &segment));
+		assert_int_equal(segment, 1400);
+		tun_header(memory, 0, kinds[i], some);
+		assert_false(tun_header_take(memory, sizeof(memory), &packet, &segment));
+		tun_header(memory, INCOMPLETE, kinds[i], none);
+		assert_false(tun_header_take(memory, sizeof(memory), &packet, &segment));
+	}
+	tun_header(memory, INCOMPLETE, UFO, some);
+	assert_false(tun_header_take(memory, sizeof(memory), &packet, &segment));
+}
+
+static void written_headers_say_how_to_cut(void **state)
+{
+	const struct {
+		uint8_t first, protocol, data_offset;
+		uint8_t kind;
+		uint16_t numbers[4];
+	} rows[] = {
+		{ 0x45, 6, 0x50, TCPV4, { 40, 1000, 20, 16 } },
+		{ 0x45, 6, 0x80, TCPV4, { 52, 1000, 20, 16 } },
+		{ 0x60, 6, 0x80, TCPV6, { 72, 1000, 40, 16 } },
+		{ 0x45, 17, 0, UDP, { 28, 1000, 20, 6 } },
+		{ 0x60, 17, 0, UDP, { 48, 1000, 40, 6 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t packet[80] = { rows[i].first }, got[TUN_HEADER_BYTES],
+			want[TUN_HEADER_BYTES];
+		bool ipv4 = rows[i].first == 0x45;
+
+		packet[ipv4 ? 9 : 6] = rows[i].protocol;
+		packet[ipv4 ? 32 : 52] = rows[i].data_offset;
+		tun_header(want, INCOMPLETE, rows[i].kind, rows[i].numbers);
+		tun_header_make(packet, 1000, got);
+		assert_memory_equal(got, want, sizeof(want));
+		tun_header_make(packet, 0, got);
+		memset(want, 0, sizeof(want));
+		assert_memory_equal(got, want, sizeof(want));
+	}
+}
+
+/* Through a pair of sockets in the device's place: what is written is what is read. */
+static void packets_cross_with_and_without_words(void **state)
+{
+	const uint8_t octets[40] = { 0x45, [9] = 6, [32] = 0x50, [39] = 9 };
+	const struct bytes pieces[] = { BYTES(octets, 20), BYTES(octets + 20, 20) };
+	uint8_t memory[TUN_READ_BYTES];
+	struct bytes packet;
+	uint16_t segment;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends), 0);
+	for (int header = 0; header < 2; header++) {
+		struct tun in = { .fd = ends[0], .has_header = header },
+			   out = { .fd = ends[1], .has_header = header };
+
+		for (int cut = 0; cut <= header; cut++) {
+			assert_true(tun_write(&in, pieces, 2, (uint16_t)(cut * 7)));
+			assert_true(tun_read(&out, memory, &packet, &segment));
+			assert_int_equal(packet.size, sizeof(octets));
+			assert_memory_equal(packet.data, octets, sizeof(octets));
+			assert_int_equal(segment, cut * 7);
+		}
+		assert_false(tun_read(&out, memory, &packet, &segment));
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +410,11 @@ int main(void)
 		cmocka_unit_test(ranges_become_prefixes),
 		cmocka_unit_test(the_widest_range_of_prefixes_fits),
 		cmocka_unit_test(datagrams_are_told_apart),
+		cmocka_unit_test(what_came_as_one_is_several),
+		cmocka_unit_test(incomplete_checksums_are_completed),
+		cmocka_unit_test(packets_to_be_cut_are_known),
+		cmocka_unit_test(written_headers_say_how_to_cut),
+		cmocka_unit_test(packets_cross_with_and_without_words),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
