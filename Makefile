@@ -2,7 +2,7 @@
 
 CLANG_SOURCES = find src include sim tests fuzz bench -name '*.[ch]' 2>/dev/null
 
-.PHONY: all build deps test unit story sim mutants netns interop kernel symbols demo bench fuzz format check-format clean
+.PHONY: all build deps test unit story sim mutants netns interop kernel symbols demo bench throughput fuzz format check-format clean
 
 all: build
 
@@ -34,6 +34,10 @@ demo: build
 bench: build
 	@build/bench/flood
 	@build/bench/peers
+
+# As root, on a machine that does nothing else: needs gnuplot, and fetches a wireguard-go to compare with.
+throughput: build
+	@bench/throughput
 
 # The fuzz targets, in build-fuzz/fuzz, and what some of them begin with, in build-fuzz/corpus: for example
 # build-fuzz/fuzz/fuzz_opened -max_total_time=600 -dict=build-fuzz/corpus/ike.dict build-fuzz/corpus/opened
