@@ -35,24 +35,30 @@ static size_t load_selectors(struct loader *l, const struct tree_node *section, 
 	return count;
 }
 
-/* rekey, life, rand of one measure. Unsaid, life is rekey + 10 %, and rand their difference. */
+/* rekey, life, rand of one measure. */
 struct limit {
 	uint64_t rekey, life, rand;
 };
 
-static struct limit load_limit(struct loader *l, const struct tree_node *section, const char *unit)
+/* Unsaid, life is 10 % more than rekey, and by `margin` more at least; rand is the difference to a life
+ * that is said, otherwise 10 %. */
+static struct limit load_limit(
+	struct loader *l, const struct tree_node *section, const char *unit, uint64_t margin)
 {
 	char rekey[24], life[24], rand[24];
 	struct limit limit;
+	bool said;
 
 	snprintf(rekey, sizeof(rekey), "rekey_%s", unit);
 	snprintf(life, sizeof(life), "life_%s", unit);
 	snprintf(rand, sizeof(rand), "rand_%s", unit);
 
 	limit.rekey = schema_get_number(section, PATTERN_CHILD, rekey);
-	limit.life = tree_text(section, life) ? schema_get_number(section, PATTERN_CHILD, life)
-					      : limit.rekey + limit.rekey / 10;
+	said = tree_text(section, life);
+	limit.life = said ? schema_get_number(section, PATTERN_CHILD, life)
+			  : loader_life(limit.rekey, margin);
 	limit.rand = tree_text(section, rand) ? schema_get_number(section, PATTERN_CHILD, rand)
+		: !said                       ? limit.rekey / 10
 		: limit.life > limit.rekey    ? limit.life - limit.rekey
 					      : 0;
 	if (limit.life && limit.rekey && limit.life < limit.rekey)
@@ -69,8 +75,9 @@ static struct limit load_limit(struct loader *l, const struct tree_node *section
 
 static void load_limits(struct loader *l, const struct tree_node *section, struct child_config *c)
 {
-	struct limit time = load_limit(l, section, "time"), bytes = load_limit(l, section, "bytes");
-	struct limit packets = load_limit(l, section, "packets");
+	struct limit time = load_limit(l, section, "time", LIFE_MARGIN_S);
+	struct limit bytes = load_limit(l, section, "bytes", 0);
+	struct limit packets = load_limit(l, section, "packets", 0);
 
 	c->rekey_time_s = time.rekey;
 	c->life_time_s = time.life;

@@ -32,6 +32,13 @@ struct where loader_where(struct loader *l, struct where where);
 struct where loader_where_of(struct loader *l, const struct tree_node *section,
 	const char *key); /* the key's, or the section's */
 
+/* Between the time to rekey and the end of the life, at least: all retransmissions of one rekeying fit
+ * (165 s as the settings have them), so that a peer that is slow to answer doesn't cost the tunnel. */
+#define LIFE_MARGIN_S 180
+
+/* The life where none is said: 10 % more than `rekey`, and `margin` more at least; 0: for ever. */
+uint64_t loader_life(uint64_t rekey, uint64_t margin);
+
 /* How many items a list or a text with commas has. */
 size_t items_count(const struct tree_node *node);
 

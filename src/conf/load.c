@@ -57,8 +57,14 @@ size_t items_count(const struct tree_node *node)
 	return count;
 }
 
-/* IKE lifetimes. With a reauth_time there is no rekeying unless it is asked for; over_time is a
- * tenth of the longer. */
+uint64_t loader_life(uint64_t rekey, uint64_t margin)
+{
+	uint64_t tenth = rekey / 10;
+
+	return rekey ? rekey + (tenth > margin ? tenth : margin) : 0;
+}
+
+/* IKE lifetimes. With a reauth_time there is no rekeying unless it is asked for. */
 static void load_times(const struct tree_node *s, struct connection *c)
 {
 	uint64_t longer;
@@ -70,10 +76,11 @@ static void load_times(const struct tree_node *s, struct connection *c)
 
 	c->over_time_s = tree_text(s, "over_time")
 		? schema_get_number(s, PATTERN_CONNECTION, "over_time")
-		: longer / 10;
+		: loader_life(longer, LIFE_MARGIN_S) - longer;
 	c->rand_time_s = tree_text(s, "rand_time")
 		? schema_get_number(s, PATTERN_CONNECTION, "rand_time")
-		: c->over_time_s;
+		: tree_text(s, "over_time") ? c->over_time_s
+					    : longer / 10;
 	c->dpd_delay_s = schema_get_number(s, PATTERN_CONNECTION, "dpd_delay");
 	c->dpd_timeout_s = schema_get_number(s, PATTERN_CONNECTION, "dpd_timeout");
 }

@@ -268,7 +268,7 @@ static void one_of_two_is_not_set_up_anew_by_command_either(void **state)
  * comes: its child has an heir still. */
 static void an_sa_that_was_left_over_is_not_set_up_anew(void **state)
 {
-	struct story_config c = { .bob_connection = "reauth_time = 4m\n",
+	struct story_config c = { .bob_connection = "reauth_time = 4m\n over_time = 24s\n",
 		.child = "rekey_time = 0\n" };
 	struct story s = story_established(SEED, &c);
 

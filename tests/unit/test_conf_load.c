@@ -89,6 +89,28 @@ static void defaults_are_strongswans(void **state)
 	loaded_free(&l);
 }
 
+/* Whoever is rekeyed early keeps its tunnel when the peer is slow to answer. */
+static void short_lives_leave_room_for_retransmissions(void **state)
+{
+	struct loaded l = loaded_good(
+		"connections { c { remote { auth = psk }\n local { auth = psk }\n rekey_time = 5m\n"
+		"children { k { rekey_time = 2m }\n said { rekey_time = 2m\n life_time = 150s }\n"
+		"never { rekey_time = 0 } } } }");
+	const struct connection *c = l.connection;
+	const struct child_config *k = connection_child(c, "k"),
+				  *said = connection_child(c, "said");
+
+	(void)state;
+	assert_int_equal(c->over_time_s, 180);
+	assert_int_equal(c->rand_time_s, 30);
+	assert_int_equal(k->life_time_s, 300);
+	assert_int_equal(k->rand_time_s, 12);
+	assert_int_equal(said->life_time_s, 150);
+	assert_int_equal(said->rand_time_s, 30);
+	assert_int_equal(connection_child(c, "never")->life_time_s, 0);
+	loaded_free(&l);
+}
+
 static void every_key_finds_its_place(void **state)
 {
 	struct loaded l = loaded_good(
@@ -457,6 +479,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_strongswans),
+		cmocka_unit_test(short_lives_leave_room_for_retransmissions),
 		cmocka_unit_test(every_key_finds_its_place),
 		cmocka_unit_test(mistakes_are_told),
 		cmocka_unit_test(xauth_makes_a_connection_ikev1s),
