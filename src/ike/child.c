@@ -21,9 +21,6 @@ struct child_sa *child_find(const struct ike_engine *e, uint32_t id)
 	return table_find(e->by_child_id, BYTES(&id, sizeof(id)));
 }
 
-/* More than ever take each other's place while the first of them is still kept. */
-#define LINE_CHILDREN_MAX 64
-
 struct child_sa *child_latest(struct child_sa *c)
 {
 	struct child_sa *next;

@@ -3,6 +3,9 @@
 
 #include "ike/agree.h"
 
+/* More than ever take each other's place while the first of them is still kept. */
+#define LINE_CHILDREN_MAX 64
+
 struct child_sa *child_find(const struct ike_engine *e, uint32_t id);
 /* What a child was replaced by, and that, as far as there is something; NULL of NULL. */
 struct child_sa *child_latest(struct child_sa *c);

@@ -31,15 +31,33 @@ void child_arm(struct child_sa *c)
 	inactivity_arm(c);
 }
 
+/* Another that took its place later does already: that of the two ends which deletes this one first needn't
+ * be the one that was replaced first. */
+static bool later_one_sends(const struct child_sa *c)
+{
+	for (unsigned i = 0; i < LINE_CHILDREN_MAX && c; i++) {
+		c = child_find(c->sa->engine, c->successor);
+		if (c && c->installed_out)
+			return true;
+	}
+	return false;
+}
+
+void child_yields(const struct child_sa *c)
+{
+	struct child_sa *successor = child_find(c->sa->engine, c->successor);
+
+	if (successor && successor->state != IKE_CHILD_DELETED && c->sa->state != IKE_REKEYED &&
+		!later_one_sends(successor))
+		child_use_outbound(successor);
+}
+
 /* The peer has had time enough to show that it receives on what took this one's place, or has agreed to
  * our deleting this one. */
 static void successor_sends(const struct child_sa *c)
 {
-	struct child_sa *successor = child_find(c->sa->engine, c->successor);
-
-	if (successor && successor->state != IKE_CHILD_DELETED && c->installed_out &&
-		c->sa->state != IKE_REKEYED)
-		child_use_outbound(successor);
+	if (c->installed_out)
+		child_yields(c);
 }
 
 /* "When the lifetime of a Security Association expires, the Security Association MUST NOT be used",

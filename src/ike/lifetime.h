@@ -20,6 +20,10 @@ void child_expired(struct child_sa *c);
 /* `by` takes its place: it is not rekeyed any more, and waits for its delete. */
 void child_replaced(struct child_sa *c, struct child_sa *by);
 
+/* It sends no more: what took its place does from now, unless one that took that one's place does already.
+ * Not where an heir in a newer IKE SA sends. */
+void child_yields(const struct child_sa *c);
+
 /* The peer, which had asked for `c`, deletes it before the one that it replaced: it could not finish the
  * exchange. That one goes on; true where it does. */
 bool child_goes_back(struct child_sa *c);

@@ -304,6 +304,30 @@ static void what_took_the_place_of_an_expired_child_sends(void **state)
 	story_end(&s);
 }
 
+/* Seed 712027746: Alice's delete of what she has rekeyed is late. Bob has rekeyed the new one by then, and goes
+ * on sending over the newest. */
+static void what_was_replaced_again_does_not_begin_to_send(void **state)
+{
+	struct story s = story_established(SEED, NULL);
+
+	(void)state;
+	s.w->fate = (struct network_fate){ .nth = s.w->ike_sent + 3, .lost = true };
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, 30 * NS_PER_MS);
+	s.w->fate = (struct network_fate){ .nth = s.w->ike_sent + 4, .lost = true };
+	host_rekey(s.bob, NULL, "net");
+	world_run(s.w, 4010 * NS_PER_MS); /* alice has repeated her delete, bob is about to */
+	STORY_EQUAL(s, s.bob->child_rekeyed, 2);
+	s.w->fate = (struct network_fate){ .nth = s.w->ike_sent + 1, .lost = true };
+	for (unsigned i = 0; i < 120; i++) {
+		host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+		world_run(s.w, 100 * NS_PER_MS);
+	}
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +343,7 @@ int main(void)
 		cmocka_unit_test(a_replaced_child_receives_for_a_while_and_is_gone),
 		cmocka_unit_test(what_only_receives_is_no_child_that_stands),
 		cmocka_unit_test(what_took_the_place_of_an_expired_child_sends),
+		cmocka_unit_test(what_was_replaced_again_does_not_begin_to_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,9 +258,6 @@ struct informational_data {
 	bool initial_contact;
 };
 
-/* Of children that took each other's place, how many are looked at. */
-#define LINE_CHILDREN_MAX 16
-
 static bool leads_to(const struct child_sa *c, const struct child_sa *gone)
 {
 	const struct child_sa *next = c;

@@ -84,9 +84,6 @@ struct child_sa *v1_quick_beside(struct child_sa *c)
  * one finds out by the delete: see informational.c. */
 #define CROSSED_NS (60 * NS_PER_SECOND)
 
-/* Of those that took each other's place, how many are looked at. */
-#define LINE_CHILDREN_MAX 16
-
 static struct child_sa *crossing(struct ike_sa *sa, const struct child_sa *made)
 {
 	const struct child_deal like = deal_like(made);

@@ -215,8 +215,7 @@ static bool delete_named(struct ike_sa *sa, uint32_t spi, uint32_t *ret_ours)
 	struct child_sa *successor = c ? child_find(sa->engine, c->successor) : NULL;
 
 	if (successor && successor->state != IKE_CHILD_DELETED) {
-		if (sa->state != IKE_REKEYED) /* else its heir in a newer IKE SA sends */
-			child_use_outbound(successor);
+		child_yields(c);
 		child_announce(successor);
 	}
 	switch (request_collides(sa, REQUEST_DELETE_CHILD, c)) {
