@@ -1,5 +1,6 @@
 #include "ike/heir.h"
 
+#include "ike/liveness.h"
 #include "ike/narrow.h"
 #include "ike/peers.h"
 #include "ike/protocol.h"
@@ -7,8 +8,8 @@
 
 /* By then a peer that asked for something more has shown that it has what it asked for before. */
 #define ASKED_AFTER_NS (3 * NS_PER_SECOND)
-/* A peer without our response has repeated its request three times by then. */
-#define REPEATED_NS    (30 * NS_PER_SECOND)
+/* A peer that lives in the old IKE SA has been heard there by then. */
+#define SILENT_NS      (30 * NS_PER_SECOND)
 
 bool child_carries(const struct child_sa *c)
 {
@@ -220,37 +221,68 @@ void heirs_confirmed(struct ike_sa *sa)
 			child_use_outbound(c);
 }
 
+static bool came_with_auth(const struct child_sa *c)
+{
+	return c->installed_at <= c->sa->established_at;
+}
+
+/* What it takes the place of: there is time until the peer deletes that. */
+static bool old_lives(const struct child_sa *c)
+{
+	const struct child_sa *old = bequeather(c);
+
+	return old && child_carries(old) && !sa_ending(old->sa) &&
+		old->sa->last_heard > c->installed_at;
+}
+
 static bool peer_has(const struct child_sa *c)
 {
 	const struct ike_sa *sa = c->sa;
 
 	if (sa->protocol->adopts || child_confirmed(c))
 		return true;
-	if (c->installed_at <= sa->established_at)
-		return sa_answered(sa); /* it came with IKE_AUTH */
-	return sa->engine->now >= c->installed_at + REPEATED_NS;
+	if (came_with_auth(c))
+		return sa_answered(sa);
+	return !old_lives(c) && sa->engine->now >= c->installed_at + SILENT_NS;
+}
+
+/* Where it came by CREATE_CHILD_SA an answer in the new IKE SA proves nothing, but one in the old does: that
+ * it can wait. Mostly packets of the old child say so before. */
+static void ask(const struct child_sa *c)
+{
+	const struct child_sa *old = bequeather(c);
+
+	if (came_with_auth(c)) {
+		if (!sa_answered(c->sa))
+			intent_add(c->sa, &(struct intent){ .kind = INTENT_LIVENESS });
+	} else if (old) {
+		liveness_look(old);
+		intent_add(old->sa, &(struct intent){ .kind = INTENT_LIVENESS });
+	}
 }
 
 /* The old one may be dead, as it is to a peer that has lost it and came again. Thus we don't wait for
  * its end, but ask in the new IKE SA: who answers there has our response of IKE_AUTH. */
 void heirs_due(struct ike_sa *sa)
 {
-	bool any = false;
+	bool any = false, open = false;
 
 	for (struct child_sa *c = sa->children; sa->heirs_wait && c; c = c->next) {
 		if (!waits(c))
 			continue;
-		if (peer_has(c))
+		if (peer_has(c)) {
 			child_use_outbound(c);
-		else
-			any = true;
+			continue;
+		}
+		any = true;
+		if (came_with_auth(c) || !old_lives(c)) {
+			open = true;
+			ask(c);
+		}
 	}
 	sa->heirs_wait = any;
-	if (!any)
-		return;
-	timer_set(&sa->engine->timers, &sa->renew_timer, sa->engine->now + NS_PER_SECOND);
-	if (!sa_answered(sa))
-		intent_add(sa, &(struct intent){ .kind = INTENT_LIVENESS });
+	if (open)
+		timer_set(&sa->engine->timers, &sa->renew_timer, sa->engine->now + NS_PER_SECOND);
 }
 
 void heirs_move(const struct ike_sa *from, struct ike_sa *to)

@@ -100,6 +100,12 @@ void liveness_due(struct ike_sa *sa)
 		liveness_judge(sa);
 }
 
+void liveness_look(const struct child_sa *c)
+{
+	if (in_plane(c))
+		use_ask(c, USE_LOOK);
+}
+
 /* Inactivity. */
 
 static uint64_t inactivity_limit(const struct child_sa *c)
@@ -191,6 +197,6 @@ void use_answered(struct ike_engine *e, const struct ike_answer *answer)
 		sa->last_heard = answer->in_at;
 	if (answer->id & USE_INACTIVITY)
 		inactivity_judge(c);
-	else if (sa->use_asked && --sa->use_asked == 0)
+	else if (!(answer->id & USE_LOOK) && sa->use_asked && --sa->use_asked == 0)
 		liveness_judge(sa);
 }

@@ -146,6 +146,28 @@ static void nothing_is_sent_over_the_new_child_before_the_peer_has_it(void **sta
 	story_end(&s);
 }
 
+/* Seed 700016125: what Bob says of the child that follows IKE_AUTH's is lost three times; but the old child is
+ * used. */
+static void nothing_is_sent_over_a_further_child_while_the_old_one_lives(void **state)
+{
+	struct story s = two_children("", "");
+
+	(void)state;
+	host_reauthenticate(s.alice, "net");
+	while (laddered(&s, "alice  -> CREATE_CHILD_SA") < 2)
+		world_run(s.w, NS_PER_MS);
+	s.w->faults.spare_esp = true;
+	s.w->faults.loss_percent = 100;
+	late_packets(&s, 40);
+	s.w->faults.loss_percent = 0;
+	late_packets(&s, 20);
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, s.alice->ike_replaced, 1);
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	story_up(&s, 2);
+	story_end(&s);
+}
+
 /* Alice loses all that she has without saying so, and comes again: what Bob sends over the old children gets
  * nowhere, and he asks her whether she has the new ones. */
 static void the_new_child_is_used_although_the_old_one_goes_on(void **state)
@@ -328,6 +350,7 @@ int main(void)
 		cmocka_unit_test(what_is_to_replace_one_is_replaced_itself),
 		cmocka_unit_test(a_nat_that_rebinds_after_a_reauthentication_costs_no_packet),
 		cmocka_unit_test(nothing_is_sent_over_the_new_child_before_the_peer_has_it),
+		cmocka_unit_test(nothing_is_sent_over_a_further_child_while_the_old_one_lives),
 		cmocka_unit_test(the_new_child_is_used_although_the_old_one_goes_on),
 		cmocka_unit_test(reauth_time_is_kept),
 		cmocka_unit_test(the_initiator_keeps_to_the_responders_lifetime),
