@@ -92,6 +92,24 @@ static void kernel_event(struct run *r, size_t link, unsigned side, enum ike_ker
 	}
 }
 
+/* That of the child with the address which was given last: one that was given before ends with its IKE SA,
+ * and nothing new begins there. */
+static void virtual_source(const struct host *h, const char *child, char out[ADDRESS_TEXT_MAX])
+{
+	ike_time newest = 0;
+
+	for (size_t i = 0; i < h->children_used; i++) {
+		const struct sim_child *c = &h->children[i];
+		const struct address *a = &c->spec.local.list[0].first;
+
+		if (!c->in || !c->out || strcmp(c->spec.name, child) != 0 ||
+			host_virtual_since(h, a) < newest)
+			continue;
+		newest = host_virtual_since(h, a);
+		address_print(a, out);
+	}
+}
+
 /* Where packets of a child come from at one side. A virtual address is that of the child there is. */
 static void source(
 	struct run *r, size_t link, unsigned side, unsigned child, char out[ADDRESS_TEXT_MAX])
@@ -109,12 +127,7 @@ static void source(
 		return;
 	snprintf(out, ADDRESS_TEXT_MAX, WORKLOAD_POOL, link + 100, 1);
 	child_name(r, link, side, child, name);
-	for (size_t i = 0; i < h->children_used; i++) {
-		const struct sim_child *c = &h->children[i];
-
-		if (c->in && c->out && strcmp(c->spec.name, name) == 0)
-			address_print(&c->spec.local.list[0].first, out);
-	}
+	virtual_source(h, name, out);
 }
 
 void run_one_way(struct run *r, size_t link, unsigned side)

@@ -284,9 +284,9 @@ static void deliver(struct host *h, struct bytes packet)
 		world_broken(h->world, "a packet that nobody sent was delivered");
 		return;
 	}
-	if (h->world->flow_delivered[number])
+	if (h->world->flow[number].delivered)
 		world_broken(h->world, "a packet was delivered twice");
-	h->world->flow_delivered[number] = true;
+	h->world->flow[number].delivered = true;
 	h->traffic.delivered++;
 }
 
@@ -397,15 +397,17 @@ static size_t packet_make(
 	return p.size;
 }
 
-static uint64_t flow_next(struct world *w)
+static uint64_t flow_next(const struct host *h, const struct address *to)
 {
+	struct world *w = h->world;
+
 	if (w->flow_count == w->flow_room) {
 		w->flow_room = w->flow_room ? 2 * w->flow_room : 256;
-		w->flow_delivered = realloc(w->flow_delivered, w->flow_room);
-		if (!w->flow_delivered)
+		w->flow = realloc(w->flow, w->flow_room * sizeof(*w->flow));
+		if (!w->flow)
 			abort();
 	}
-	w->flow_delivered[w->flow_count] = false;
+	w->flow[w->flow_count] = (struct sim_flow){ .from = h, .to = *to, .sent_at = w->now };
 	return w->flow_count++;
 }
 
@@ -420,7 +422,8 @@ void host_packet(struct host *h, const char *from, const char *to)
 	if (address_parse(from, &source) < 0 || address_parse(to, &destination) < 0)
 		world_die("a packet's address is none");
 	h->traffic.sent++;
-	in.data = BYTES(packet, packet_make(packet, &source, &destination, flow_next(h->world)));
+	in.data = BYTES(
+		packet, packet_make(packet, &source, &destination, flow_next(h, &destination)));
 	if (!h->engine) {
 		h->traffic.dropped++;
 		return;

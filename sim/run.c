@@ -69,6 +69,25 @@ static void tell_state(const struct run *r)
 	}
 }
 
+#define LOST_TOLD 20
+
+/* Which packets, sent from `begin` on, are meant by "lost". */
+static void tell_lost(struct world *w, ike_time begin)
+{
+	unsigned told = 0;
+
+	for (uint64_t i = 0; i < w->flow_count && told < LOST_TOLD; i++) {
+		const struct sim_flow *f = &w->flow[i];
+		char to[ADDRESS_TEXT_MAX];
+
+		if (f->delivered || f->sent_at < begin)
+			continue;
+		told++;
+		ladder(w, "%-6s sent a packet to %s at %.3f that never arrived", f->from->name,
+			address_print(&f->to, to), (double)f->sent_at / (double)NS_PER_SECOND);
+	}
+}
+
 static void count_host(const struct host *h, struct outcome *ret)
 {
 	const uint64_t happened[HAPPENED_KINDS] = { [HAPPENED_IKE_UP] = h->ike_up,
@@ -111,7 +130,7 @@ static void finish(struct run *r, struct outcome *ret)
 }
 
 /* All tunnels stand; from now on until the end no packet may be lost. */
-static uint64_t calm_begin(struct run *r)
+static uint64_t calm_begin(struct run *r, ike_time *ret_begin)
 {
 	uint64_t before;
 
@@ -119,16 +138,19 @@ static uint64_t calm_begin(struct run *r)
 	run_ask_all(r);
 	run_converge(r);
 	before = world_lost_packets(r->w);
+	*ret_begin = r->w->now;
 	r->calm = !r->why;
 	return before;
 }
 
-static void calm_end(struct run *r, uint64_t lost_before)
+static void calm_end(struct run *r, uint64_t lost_before, ike_time begin)
 {
 	r->calm = false;
 	world_settle(r->w, 30 * NS_PER_SECOND);
-	if (!r->why && world_lost_packets(r->w) != lost_before)
-		r->why = "a packet was lost although all was calm";
+	if (r->why || world_lost_packets(r->w) == lost_before)
+		return;
+	r->why = "a packet was lost although all was calm";
+	tell_lost(r->w, begin);
 }
 
 static void act_all(struct run *r)
@@ -165,6 +187,7 @@ void workload_run(const struct workload *p, bool show, struct outcome *ret)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	uint64_t lost = 0;
+	ike_time begin = 0;
 
 	if (!r)
 		abort();
@@ -178,10 +201,10 @@ void workload_run(const struct workload *p, bool show, struct outcome *ret)
 	}
 	make_hosts(r);
 	if (p->calm)
-		lost = calm_begin(r);
+		lost = calm_begin(r, &begin);
 	act_all(r);
 	if (p->calm)
-		calm_end(r, lost);
+		calm_end(r, lost, begin);
 	calm_down(r);
 	if (!r->why && !r->w->broken)
 		run_converge(r);

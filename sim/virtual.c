@@ -38,6 +38,7 @@ void virtual_operate(struct host *h, const struct ike_operation *op)
 			return;
 		}
 		v->address = *a;
+		v->since = v->users ? v->since : h->world->now;
 		v->users += add ? 1u : -1u;
 	}
 }
@@ -49,4 +50,13 @@ size_t host_virtuals(const struct host *h)
 	for (size_t i = 0; i < HOST_VIRTUALS_MAX; i++)
 		count += h->virtuals[i].users > 0;
 	return count;
+}
+
+ike_time host_virtual_since(const struct host *h, const struct address *a)
+{
+	for (size_t i = 0; i < HOST_VIRTUALS_MAX; i++)
+		if (h->virtuals[i].users && address_equal(&h->virtuals[i].address, a))
+			return h->virtuals[i].since;
+
+	return 0;
 }

@@ -84,23 +84,24 @@ uint64_t world_random(struct world *w, uint64_t below)
 
 void ladder(struct world *w, const char *format, ...)
 {
-	char line[1300];
+	char line[1300], **slot = &w->ladder[w->ladder_lines++ % LADDER_LINES_MAX];
 	va_list args;
 	int at = snprintf(line, sizeof(line), "%10.3f ", (double)w->now / (double)NS_PER_SECOND);
 
-	if (w->ladder_count == LADDER_LINES_MAX)
-		return;
 	va_start(args, format);
 	vsnprintf(line + at, sizeof(line) - (size_t)at, format, args);
 	va_end(args);
-	w->ladder[w->ladder_count++] = strdup(line);
+	free(*slot);
+	*slot = strdup(line);
+	if (w->ladder_count < LADDER_LINES_MAX)
+		w->ladder_count++;
 }
 
 void world_print_ladder(const struct world *w)
 {
 	fprintf(stderr, "seed %llu\n", (unsigned long long)w->seed);
-	for (size_t i = 0; i < w->ladder_count; i++)
-		fprintf(stderr, "%s\n", w->ladder[i]);
+	for (size_t i = w->ladder_lines - w->ladder_count; i < w->ladder_lines; i++)
+		fprintf(stderr, "%s\n", w->ladder[i % LADDER_LINES_MAX]);
 }
 
 void world_broken(struct world *w, const char *format, ...)
@@ -143,7 +144,7 @@ void world_free(struct world *w)
 		host_free(w->hosts[i]);
 	for (size_t i = 0; i < w->ladder_count; i++)
 		free(w->ladder[i]);
-	free(w->flow_delivered);
+	free(w->flow);
 	free(w->keys_used);
 	if (crypto_state == &w->crypto_state)
 		crypto_state = &nobodys_state;

@@ -43,6 +43,13 @@ struct sim_child { /* what a plane was told */
 	ike_time in_at, out_at; /* when a packet last passed, where later than the plane knows */
 };
 
+struct sim_flow { /* a packet of host_packet() */
+	const struct host *from;
+	struct address to;
+	ike_time sent_at;
+	bool delivered;
+};
+
 struct sim_trap {
 	struct child_spec spec; /* reqid 0: none */
 	unsigned failed;        /* acquisitions */
@@ -50,6 +57,7 @@ struct sim_trap {
 
 struct sim_virtual { /* an address that a peer gave */
 	struct address address;
+	ike_time since;
 	unsigned users;
 };
 
@@ -198,10 +206,10 @@ struct world {
 	struct sim_packet *packets;
 	uint64_t packets_sent, packets_lost;
 	uint64_t flow_count, flow_room; /* packets of host_packet() */
-	bool *flow_delivered;           /* by number */
+	struct sim_flow *flow;          /* by number */
 	size_t key_count, key_room;
-	uint64_t *keys_used; /* digests of the keys that were sent with */
-	size_t ladder_count;
+	uint64_t *keys_used;               /* digests of the keys that were sent with */
+	size_t ladder_count, ladder_lines; /* of the last ones, which are kept; of all */
 	char *ladder[LADDER_LINES_MAX];
 	const char *broken; /* the first invariant that did not hold */
 	char broken_text[300];
@@ -286,6 +294,7 @@ size_t host_half_open(const struct host *h);
  * it lives: where the peer has forgotten it, that is found out when something is wanted of it. */
 bool host_cannot_ask(const struct host *h, uint32_t sa_id);
 size_t host_virtuals(const struct host *h); /* addresses that peers gave */
+ike_time host_virtual_since(const struct host *h, const struct address *a); /* 0: it isn't there */
 size_t host_children(const struct host *h); /* installed in both directions */
 
 /* Both ends of every live child hold the same keys and complementary selectors; false and a text
