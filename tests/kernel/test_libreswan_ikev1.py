@@ -17,29 +17,32 @@ def row(name, ike='aes128-sha256-modp2048', esp='aes128-sha256', both=None, **mo
 
 
 PLAIN = row('psk')
-PFS = row('pfs', esp='aes128-sha256-modp2048')
+PFS = 'aes128-sha256-modp2048'
 AGGRESSIVE = {'aggressive': True}
 # pluto asks for no certificate where it doesn't know whose it wants, and sends fragments unasked only where it must.
 ASKS, FRAGMENTS = {'rightca': '%same'}, {'fragmentation': 'force'}
-TUNNELS = [
+BOTH_WAYS = [
     PLAIN,
-    PFS,
     row('psk-aggressive', both=AGGRESSIVE),
     row('rsa', auth='rsa', pluto=ASKS),
-    row('rsa-unasked', auth='rsa', moon={'send_cert': 'always'}),
     row('rsa-aggressive', auth='rsa', ike='aes128-sha256-x25519', both=AGGRESSIVE, pluto={**ASKS, **FRAGMENTS}),
-    row('rsa-distinguished-names', auth='rsa', pluto=ASKS,
-        moon={'local.id': None, 'remote.id': 'C=CH, O=tern, CN=sun.tern.test'},
-        sun={'local.id': 'C=CH, O=tern, CN=sun.tern.test', 'remote.id': 'C=CH, O=tern, CN=moon.tern.test'}),
-    row('aes256-sha512-ecp521', ike='aes256-sha512-ecp521', esp='aes256-sha512'),
-    row('aes192-sha384-ecp384', ike='aes192-sha384-ecp384', esp='aes192-sha384'),
-    row('3des-sha1-modp1536', ike='3des-sha1-modp1536', esp='3des-sha1'),
-    row('x25519-gcm', ike='aes256-sha256-x25519', esp='aes256gcm16'),
-    row('address-identities', both={'/secrets.ike-site.id-1': '172.16.1.1', '/secrets.ike-site.id-2': '172.16.2.1'},
-        moon={'local.id': '172.16.1.1', 'remote.id': '172.16.2.1'},
-        sun={'local.id': '172.16.2.1', 'remote.id': '172.16.1.1'}),
-    row('ipv6', outer=6, inner=(6,)),
 ]
+# What is no matter of who begins; this is who does.
+ONE_WAY = [
+    ('tern', row('rsa-unasked', auth='rsa', moon={'send_cert': 'always'})),
+    ('pluto', row('rsa-distinguished-names', auth='rsa', pluto=ASKS,
+                  moon={'local.id': None, 'remote.id': 'C=CH, O=tern, CN=sun.tern.test'},
+                  sun={'local.id': 'C=CH, O=tern, CN=sun.tern.test', 'remote.id': 'C=CH, O=tern, CN=moon.tern.test'})),
+    ('tern', row('aes256-sha512-ecp521', ike='aes256-sha512-ecp521', esp='aes256-sha512')),
+    ('pluto', row('aes192-sha384-ecp384', ike='aes192-sha384-ecp384', esp='aes192-sha384')),
+    ('tern', row('3des-sha1-modp1536', ike='3des-sha1-modp1536', esp='3des-sha1')),
+    ('pluto', row('x25519-gcm', ike='aes256-sha256-x25519', esp='aes256gcm16')),
+    ('tern', row('address-identities', both={'/secrets.ike-site.id-1': '172.16.1.1', '/secrets.ike-site.id-2': '172.16.2.1'},
+                 moon={'local.id': '172.16.1.1', 'remote.id': '172.16.2.1'},
+                 sun={'local.id': '172.16.2.1', 'remote.id': '172.16.1.1'})),
+    ('pluto', row('ipv6', outer=6, inner=(6,))),
+]
+TUNNELS = [*((first, tunnel) for tunnel in BOTH_WAYS for first in ENDS), *ONE_WAY]
 
 
 def start(bench, tunnel):
@@ -53,8 +56,7 @@ def established(bench, tunnel, first='tern'):
     return ends
 
 
-@pytest.mark.parametrize('first', ENDS)
-@pytest.mark.parametrize('tunnel', TUNNELS, ids=str)
+@pytest.mark.parametrize('first, tunnel', TUNNELS, ids=str)
 def test_tunnel(bench, tunnel, first):
     with bench.wire() as wire:
         ends = established(bench, tunnel, first)
@@ -63,14 +65,13 @@ def test_tunnel(bench, tunnel, first):
     wire.assert_only_encrypted(protocol=50)
 
 
-# whack can't make pluto rekey anything of IKEv1: short lives do.
+# whack can't make pluto rekey anything of IKEv1: short lives do. Who renews is not who began: that is the harder half.
 SOON = {'rekeymargin': '12s', 'rekeyfuzz': '0%'}
 
 
-@pytest.mark.parametrize('first', ENDS)
-@pytest.mark.parametrize('rekeyer', ENDS)
+@pytest.mark.parametrize('rekeyer, first', [ENDS, ENDS[::-1]])
 def test_rekeying_a_child(bench, rekeyer, first):
-    ends = established(bench, row('pfs', esp=PFS.esp, pluto={**SOON, 'salifetime': '14s'} if rekeyer == 'pluto' else {}), first)
+    ends = established(bench, row('pfs', esp=PFS, pluto={**SOON, 'salifetime': '14s'} if rekeyer == 'pluto' else {}), first)
     before = ends['tern'].children()[0]
     with bench.wire() as wire:
         pings = bench.lab.start_pings('alice', INNER['bob', 4])
@@ -84,8 +85,7 @@ def test_rekeying_a_child(bench, rekeyer, first):
     wire.assert_only_encrypted()
 
 
-@pytest.mark.parametrize('first', ENDS)
-@pytest.mark.parametrize('again', ENDS)
+@pytest.mark.parametrize('again, first', [ENDS, ENDS[::-1]])
 def test_a_new_phase_1(bench, again, first):
     ends = established(bench, row('again', pluto={**SOON, 'ikelifetime': '14s'} if again == 'pluto' else {}), first)
     before = ends['tern'].sas()[0]

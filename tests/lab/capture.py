@@ -4,6 +4,7 @@ import dataclasses
 import ipaddress
 import itertools
 import re
+import socket
 import struct
 
 from .network import LabError, OUTER, wait_for
@@ -169,7 +170,8 @@ class Capture:
         """Send a marker through the capture and wait for it: what came before is then in the file."""
         number = next(self.marks)
         with open(self.path, 'rb') as file:
-            self.lab['moon'].run('bash', '-c', f'echo -n mark-{number} > /dev/udp/{OUTER["router", 4]}/{MARK_PORT}')
+            with self.lab['moon'].inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as marker:
+                marker.sendto(f'mark-{number}'.encode(), (OUTER['router', 4], MARK_PORT))
             wait_for(lambda: self.read(file, number), f'marker {number} in the capture')
         return len(self.frames)
 

@@ -4,6 +4,7 @@ by their own command line tools, and read through VICI."""
 import os
 import pathlib
 import re
+import shutil
 import signal
 
 from .config import Conf
@@ -36,7 +37,7 @@ class Daemon:
 
     def configure(self, certificates):
         """Write swanctl.conf and the credentials anew."""
-        run('rm', '-rf', self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
         for folder in CREDENTIALS:
             (self.directory / folder).mkdir(parents=True)
         self.conf = self.tunnel.conf(self.host.name)

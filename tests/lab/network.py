@@ -17,18 +17,23 @@ their names, so that runs don't meet, and vanish with it; daemons die with the r
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
 
 # The guest's kernel (tests/uml) has no nftables for IP, but the tables before it.
 GUEST = os.environ.get('TERN_GUEST')
+CLONE_NEWNET = 0x40000000
+NETLINK_NETFILTER, CT_DELETE = 12, 0x102
 HOSTS = ('alice', 'moon', 'router', 'sun', 'bob')
 
 #        one end           the other end
@@ -166,6 +171,11 @@ class Pings:
         return sorted(set(range(1, max(back))) - self.answered())
 
 
+def enter(namespace):
+    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET):
+        raise LabError(f'setns: {os.strerror(ctypes.get_errno())}')
+
+
 class Host:
     """One network namespace, with a directory of its own that is /run for the daemons on it."""
 
@@ -182,6 +192,16 @@ class Host:
 
     def run(self, *words, check=True, **options):
         return run(*self.command(*words), check=check, **options)
+
+    @contextlib.contextmanager
+    def inside(self):
+        """Be in this namespace ourselves: what is opened there stays there. A program costs much in a guest."""
+        with open('/proc/self/ns/net') as ours, open(f'/run/netns/{self.namespace}') as theirs:
+            enter(theirs)
+            try:
+                yield
+            finally:
+                enter(ours)
 
     def start(self, *words, log):
         return Process(self.command('setpriv', '--pdeathsig', 'TERM', *words), log)
@@ -209,7 +229,8 @@ class Lab:
 
     def __init__(self, keep=None):
         self.directory = pathlib.Path(keep or tempfile.mkdtemp(prefix=f'tern-lab-{os.getpid()}-'))
-        self.keep, self.hosts, self.daemons, self.helpers, self.serial = keep, {}, [], [], 0
+        self.keep, self.hosts, self.daemons, self.helpers = keep, {}, [], []
+        self.serial, self.hidden = 0, False
 
     def __enter__(self):
         if os.geteuid() != 0:
@@ -278,13 +299,20 @@ class Lab:
     def reset(self):
         """Back to an empty network without daemons and pings, for the next test. The capture goes on."""
         self.stop_everything()
-        self['router'].run('sh', '-c', 'nft flush ruleset; ip link set moon mtu 1500; ip link set sun mtu 1500')
-        if GUEST:
-            self['router'].run('iptables-legacy', '-t', 'nat', '-F')
+        self.show_all()
         self.forget_flows()
         for name in ('moon', 'sun', 'alice', 'bob'):
             (self[name].directory / 'hosts').write_text('127.0.0.1 localhost\n::1 localhost\n')
-            self[name].run('sh', '-c', 'ip route flush cache; ip -6 route flush cache')
+            if not GUEST:   # where no test changes the MTU of a path
+                self[name].run('sh', '-c', 'ip route flush cache; ip -6 route flush cache')
+
+    def show_all(self):
+        """The router translates nothing any more, and its links are as wide as they were."""
+        if not GUEST:
+            self['router'].run('sh', '-c', 'nft flush ruleset; ip link set moon mtu 1500; ip link set sun mtu 1500')
+        elif self.hidden:
+            self['router'].run('iptables-legacy', '-t', 'nat', '-F')
+        self.hidden = False
 
     def fresh_log(self, name):
         self.serial += 1
@@ -293,6 +321,7 @@ class Lab:
     def hide(self, site):
         """Let the router translate the addresses of one site's outer network to its own."""
         other = {'moon': 'sun', 'sun': 'moon'}[site]
+        self.hidden = True
         if GUEST:
             self['router'].run('iptables-legacy', '-t', 'nat', '-A', 'POSTROUTING', '!', '-s', f'{OUTER[other, 4]}/24',
                                '-o', other, '-j', 'MASQUERADE')
@@ -315,10 +344,13 @@ class Lab:
 
     def forget_flows(self):
         """Let the router forget all mappings: without that, a flow goes on being translated when the rules are gone."""
-        flush = ('import socket, struct; s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12); '
-                 's.send(struct.pack("=IHHIIBBH", 20, 0x102, 5, 1, 0, 0, 0, 0)); '   # IPCTNL_MSG_CT_DELETE, of all
-                 'assert struct.unpack("=i", s.recv(4096)[16:20])[0] == 0')
-        self['router'].run('/usr/bin/python3', '-c', flush)
+        with self['router'].inside():
+            netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        with netlink:
+            netlink.send(struct.pack('=IHHIIBBH', 20, CT_DELETE, 5, 1, 0, 0, 0, 0))   # of all, acknowledged
+            error = struct.unpack('=i', netlink.recv(4096)[16:20])[0]
+        if error:
+            raise LabError(f'forgetting flows: {os.strerror(-error)}')
 
     @contextlib.contextmanager
     def second_link(self, site):

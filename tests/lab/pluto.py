@@ -1,12 +1,14 @@
 """libreswan's pluto, with the kernel's ESP: a third daemon, for hosts in a guest (tests/uml). Its ipsec.conf is made from
 what the Tunnel says for its host; what only pluto has (`modecfgclient`, `sendca`) is in the row's `pluto`."""
 
+import hashlib
 import ipaddress
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 
 from .daemons import Daemon
 from .network import LabError, eventually, run
@@ -38,8 +40,8 @@ class Pluto(Daemon):
 
     def configure(self, certificates):
         install()
-        run('rm', '-rf', self.directory)
-        for folder in ('x509', 'x509ca', 'private', 'nss', 'files/policies'):
+        shutil.rmtree(self.directory, ignore_errors=True)
+        for folder in ('x509', 'x509ca', 'private', 'files/policies'):
             (self.directory / folder).mkdir(parents=True)
         self.conf = self.tunnel.conf(self.host.name)
         self.conf.text = ipsec_conf(self.conf.tree, self.tunnel.pluto, self.directory)
@@ -50,8 +52,17 @@ class Pluto(Daemon):
         self.fill_database()
 
     def fill_database(self):
-        """NSS's database, from which pluto takes certificates and keys."""
-        where = f'sql:{self.directory}/nss'
+        """NSS's database, from which pluto takes certificates and keys: that of the same ones is copied."""
+        files = sorted(path for folder in ('x509ca', 'x509') for path in (self.directory / folder).iterdir())
+        name = hashlib.sha256(b''.join(path.stem.encode() + path.read_bytes() for path in files)).hexdigest()
+        ready = self.lab.directory / f'nss-{name}'
+        if not ready.exists():
+            self.make_database(ready)
+        shutil.copytree(ready, self.directory / 'nss')
+
+    def make_database(self, directory):
+        directory.mkdir()
+        where = f'sql:{directory}'
         run('certutil', '-N', '-d', where, '--empty-password')
         for path in (self.directory / 'x509ca').iterdir():
             run('certutil', '-A', '-d', where, '-n', path.stem, '-t', 'CT,,', '-i', path)
@@ -76,7 +87,8 @@ class Pluto(Daemon):
         return self.host.directory / 'run/pluto/pluto.ctl'
 
     def listens(self):
-        return self.control.exists() and 'Libreswan' in self.whack('--status', check=False).stdout or False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            return control.connect_ex(str(self.control)) == 0
 
     def whack(self, *words, check=True):
         command = [PROGRAMS / 'whack', '--ctlsocket', self.control, *words]
@@ -110,7 +122,8 @@ class Pluto(Daemon):
         if not self.process:
             return 0
         code = super().end(how)
-        self.host.run('sh', '-c', 'ip xfrm state flush; ip xfrm policy flush')
+        if how == signal.SIGKILL or code:
+            self.host.run('sh', '-c', 'ip xfrm state flush; ip xfrm policy flush')
         return code
 
     def leave(self):
