@@ -109,6 +109,33 @@ static void both_rekey_a_child_that_ends_meanwhile(void **state)
 	}
 }
 
+/* Seed 751024349: the winner rekeys what it made and deletes that before its late answer has told the other
+ * that it won. */
+static void both_rekey_a_child_and_the_winner_rekeys_it_again(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct story s = story_established(seed, NULL);
+
+		s.w->fate = (struct network_fate){ .nth = s.w->ike_sent + 3 + seed % 2,
+			.later_ns = 400 * NS_PER_MS };
+		host_rekey(s.alice, NULL, "net");
+		host_rekey(s.bob, NULL, "net");
+		world_run(s.w, 100 * NS_PER_MS);
+		host_rekey(s.alice, NULL, "net");
+		host_rekey(s.bob, NULL, "net");
+		for (unsigned i = 0; i < 300; i++) {
+			host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+			host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+			world_run(s.w, 50 * NS_PER_MS);
+		}
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		story_up(&s, 1);
+		nothing_else(&s);
+		story_end(&s);
+	}
+}
+
 static void rfc7296_2_8_1_a_peer_that_did_not_see_the_collision_deletes_the_child(void **state)
 {
 	struct story s = story_established(SEED, NULL);
@@ -768,6 +795,7 @@ int main(void)
 			both_create_the_same_child_and_it_is_rekeyed_before_the_other_comes),
 		cmocka_unit_test(what_the_peer_created_while_we_prepared_is_not_created_twice),
 		cmocka_unit_test(both_rekey_a_child_that_ends_meanwhile),
+		cmocka_unit_test(both_rekey_a_child_and_the_winner_rekeys_it_again),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_answer_late),
 		cmocka_unit_test(both_create_the_same_child_and_the_peer_begins_again),

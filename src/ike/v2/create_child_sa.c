@@ -255,10 +255,11 @@ static void delete_replaced(struct exchange *x, const struct child_sa *c)
 static void rival_wins(struct exchange *x, struct child_sa *old)
 {
 	struct child_sa *winner = rival(x);
+	const struct child_sa *replaced = child_here(x, winner->predecessor);
 
 	if (old)
 		child_replaced(old, winner);
-	if (!old || !old->installed_out)
+	if ((!old || !old->installed_out) && (!replaced || !replaced->installed_out))
 		child_use_outbound(winner);
 	child_announce(winner);
 }
@@ -681,7 +682,7 @@ static void note_rival(struct exchange *x, struct child_sa *old, struct child_sa
 /* The peer rekeys what it made while ours is out still: ours lost, or is to win, against that now. */
 static void rival_replaced(const struct ike_sa *sa, struct child_sa *old, struct child_sa *made)
 {
-	struct create_data *od = ours_is(sa, &create_child_initiator) ? sa->ours->data : NULL;
+	struct create_data *od = makes_child(sa) ? sa->ours->data : NULL;
 
 	if (od && od->rival == old->id)
 		od->rival = made->id;
