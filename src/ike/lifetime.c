@@ -165,6 +165,29 @@ bool child_outlasts_sa(struct child_sa *c)
 	return true;
 }
 
+/* What a peer can make an IKE SA keep is limited. */
+static bool has_room(const struct ike_sa *sa)
+{
+	uint32_t count = 0;
+
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		count++;
+	return count / 2 < sa->engine->options.children_max;
+}
+
+bool child_follows_successor(struct child_sa *c)
+{
+	const struct child_sa *next = child_find(c->sa->engine, c->successor);
+
+	if (!next || next->sa == c->sa || next->sa->gone || !has_room(next->sa) ||
+		!c->installed_in || !c->sa->engine->options.child_kept_ns)
+		return false;
+	if (c->state != IKE_CHILD_DELETED)
+		keep_inbound(c);
+	child_move(c, next->sa);
+	return true;
+}
+
 /* Twice as long after each failure, within the half of what is left. */
 static ike_time again_at(struct ike_engine *e, unsigned tries, ike_time end)
 {

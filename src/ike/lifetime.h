@@ -35,6 +35,8 @@ void child_retire(struct child_sa *c, enum sa_end end, const char *why);
 /* Its IKE SA ends. Where a child of another IKE SA carries its traffic from now, its inbound SA stays
  * likewise, with that one; true then. */
 bool child_outlasts_sa(struct child_sa *c);
+/* And that of one which such a child had replaced goes with it: the peer needn't have known that yet. */
+bool child_follows_successor(struct child_sa *c);
 
 /* Rekeying failed: when to try again, in time before the hard limit, and longer after each failure. */
 void child_rekey_failed(struct child_sa *c);

@@ -227,6 +227,16 @@ const char *sa_name(const struct ike_sa *sa)
 	return sa->connection ? sa->connection->name : "";
 }
 
+static void keep_children(struct ike_sa *sa, bool (*keeps)(struct child_sa *c))
+{
+	struct child_sa *next;
+
+	for (struct child_sa *c = sa->children; c; c = next) {
+		next = c->next;
+		keeps(c);
+	}
+}
+
 /* Everything that ends with an SA but its memory. Told once. */
 static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 {
@@ -239,9 +249,9 @@ static void sa_over(struct ike_sa *sa, enum sa_end end, const char *why)
 	sa->gone = true;
 	peers_leave(sa);
 	ticket_sa_over(sa, end);
+	keep_children(sa, child_outlasts_sa);
+	keep_children(sa, child_follows_successor);
 	while (sa->children) {
-		if (child_outlasts_sa(sa->children))
-			continue;
 		child_remove(sa->children, end, why);
 		child_free(sa->children);
 	}

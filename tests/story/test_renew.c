@@ -124,6 +124,32 @@ static void a_nat_that_rebinds_after_a_reauthentication_costs_no_packet(void **s
 	story_end(&s);
 }
 
+/* Seed 730065869: Alice rekeys the child and doesn't hear of that before Bob's reauthentication ends the IKE SA
+ * that it was rekeyed in: she sends over the first one. */
+static void what_is_under_way_over_a_child_that_was_rekeyed_and_its_heir_arrives(void **state)
+{
+	const struct story_config c = { .connection = "mobike = no\n" }; /* it asks at once */
+	struct ike_options options;
+	struct story s;
+
+	(void)state;
+	ike_options_default(&options);
+	options.child_kept_ns = 2 * NS_PER_SECOND;
+	s = story_begin(SEED, &c, &options);
+	host_initiate(s.alice, "net");
+	world_settle(s.w, 60 * NS_PER_SECOND);
+	s.w->fate = (struct network_fate){ .nth = s.w->ike_sent + 2, .lost = true };
+	host_rekey(s.alice, NULL, "net");
+	world_run(s.w, 30 * NS_PER_MS);
+	host_reauthenticate(s.bob, "net");
+	late_packets(&s, 6);
+	STORY_EQUAL(s, laddered(&s, "alice  IKE DOWN"), 1);
+	world_run(s.w, 20 * NS_PER_SECOND);
+	STORY_EQUAL(s, world_lost_packets(s.w), 0);
+	story_up(&s, 1);
+	story_end(&s);
+}
+
 /* Seed 1175: Bob's last response is late. */
 static void nothing_is_sent_over_the_new_child_before_the_peer_has_it(void **state)
 {
@@ -349,6 +375,8 @@ int main(void)
 		cmocka_unit_test(what_the_peer_has_not_finished_is_not_set_up_anew),
 		cmocka_unit_test(what_is_to_replace_one_is_replaced_itself),
 		cmocka_unit_test(a_nat_that_rebinds_after_a_reauthentication_costs_no_packet),
+		cmocka_unit_test(
+			what_is_under_way_over_a_child_that_was_rekeyed_and_its_heir_arrives),
 		cmocka_unit_test(nothing_is_sent_over_the_new_child_before_the_peer_has_it),
 		cmocka_unit_test(nothing_is_sent_over_a_further_child_while_the_old_one_lives),
 		cmocka_unit_test(the_new_child_is_used_although_the_old_one_goes_on),
