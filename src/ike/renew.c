@@ -395,7 +395,8 @@ void renew_check(struct ike_sa *sa)
 	struct ike_sa *old = sa_find(sa->engine, sa->replaces);
 	const struct child_config *next;
 
-	if (!sa->renewal || sa->renewal->settling || !sa->established_at || sa->gone || sa->intents)
+	if (!sa->renewal || sa->renewal->settling || !sa->established_at || sa->gone ||
+		sa->intents || sa->ours)
 		return;
 	if (sa->protocol->confirmed && !sa->protocol->confirmed(sa))
 		return;

@@ -150,6 +150,28 @@ static void what_is_under_way_over_a_child_that_was_rekeyed_and_its_heir_arrives
 	story_end(&s);
 }
 
+/* Seeds 751024349, 751066984: it is looked at whether all stands when a child has just been asked for, as the
+ * old IKE SA was busy before. */
+static void a_child_that_was_just_asked_for_is_waited_for(void **state)
+{
+	(void)state;
+	for (unsigned ms = 1; ms < 200; ms += 10) {
+		struct story s = two_children("", "");
+
+		s.w->faults.delay_ns = 60 * NS_PER_MS;
+		host_reauthenticate(s.alice, "net");
+		while (laddered(&s, "alice  -> IKE_AUTH") < 2)
+			world_run(s.w, NS_PER_MS);
+		world_run(s.w, ms * NS_PER_MS);
+		host_rekey(s.alice, NULL, "net");
+		world_run(s.w, 20 * NS_PER_SECOND);
+		STORY_EQUAL(s, s.alice->ike_replaced, 1);
+		STORY_EQUAL(s, s.alice->done_failed, 0);
+		story_up(&s, 2);
+		story_end(&s);
+	}
+}
+
 /* Seed 1175: Bob's last response is late. */
 static void nothing_is_sent_over_the_new_child_before_the_peer_has_it(void **state)
 {
@@ -377,6 +399,7 @@ int main(void)
 		cmocka_unit_test(a_nat_that_rebinds_after_a_reauthentication_costs_no_packet),
 		cmocka_unit_test(
 			what_is_under_way_over_a_child_that_was_rekeyed_and_its_heir_arrives),
+		cmocka_unit_test(a_child_that_was_just_asked_for_is_waited_for),
 		cmocka_unit_test(nothing_is_sent_over_the_new_child_before_the_peer_has_it),
 		cmocka_unit_test(nothing_is_sent_over_a_further_child_while_the_old_one_lives),
 		cmocka_unit_test(the_new_child_is_used_although_the_old_one_goes_on),
