@@ -71,7 +71,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: sim [--no-shrink] [--first] [--ikev1 | --no-ikev1] [--from N] --seed N | --seeds A..B | --minutes M\n"
-		"--ikev1: all connections speak it that can; --no-ikev1: none\n");
+		"--ikev1: all connections speak it that can, instead of a quarter; --no-ikev1: none\n");
 	return 2;
 }
 

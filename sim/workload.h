@@ -12,7 +12,7 @@
 #define WORKLOAD_LINKS_MAX     64
 #define WORKLOAD_ACTIONS_MAX   64
 #define LINK_CHILDREN_MAX      2
-#define WORKLOAD_IKEV1_PERCENT 0 /* of the connections */
+#define WORKLOAD_IKEV1_PERCENT 25 /* of the connections */
 
 /* The options of a connection and its children that a workload chooses: rows of a table. */
 enum { WORKLOAD_OPTIONS = 22 };
