@@ -48,7 +48,7 @@ const char *const workload_happened_words[HAPPENED_KINDS] = {
 
 const char *const workload_feature_words[FEATURE_KINDS] = { "calm", "attacked", "NAT", "mobile",
 	"second address", "limits", "QCD", "tickets", "resumption", "childless force or prefer",
-	"transport", "pools", "reauth_time", "inactivity" };
+	"transport", "pools", "reauth_time", "inactivity", "IKEv1" };
 
 static bool chosen(const struct workload *p, const char *key, const char *plain)
 {
@@ -79,6 +79,7 @@ void workload_count(const struct workload *p, uint64_t counts[static FEATURE_KIN
 	for (size_t i = 0; i < p->link_count; i++) {
 		has[10] |= p->links[i].transport;
 		has[11] |= p->links[i].virtual;
+		has[14] |= p->links[i].ikev1;
 	}
 	has[12] = chosen(p, "reauth_time", "0");
 	has[13] = chosen(p, "inactivity", "0");

@@ -149,6 +149,6 @@ void workload_run(const struct workload *p, bool show, struct outcome *ret);
 void workload_shrink(struct workload *p, const struct outcome *failure);
 
 /* How many workloads had what, for the summary. */
-enum { FEATURE_KINDS = 14 };
+enum { FEATURE_KINDS = 15 };
 extern const char *const workload_feature_words[FEATURE_KINDS];
 void workload_count(const struct workload *p, uint64_t counts[static FEATURE_KINDS]);
