@@ -186,6 +186,8 @@ static void add_link(struct text *t, const struct workload *p, size_t link, unsi
 		add(t, "   remote_addrs = " WORKLOAD_ADDRESS "\n", (size_t)there + 1);
 	if (l->virtual)
 		add(t, side == 0 ? "   pools = pool%zu\n" : "   vips = 0.0.0.0\n", link);
+	if (l->aggressive)
+		add(t, "   aggressive = yes\n");
 	add_rows(t, l, side, false);
 	add(t, "  local {\n   auth = psk\n   id = h%u\n  }\n  remote {\n   auth = psk\n   id = h%u\n  }\n  children {\n",
 		here, there);

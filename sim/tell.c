@@ -48,7 +48,7 @@ const char *const workload_happened_words[HAPPENED_KINDS] = {
 
 const char *const workload_feature_words[FEATURE_KINDS] = { "calm", "attacked", "NAT", "mobile",
 	"second address", "limits", "QCD", "tickets", "resumption", "childless force or prefer",
-	"transport", "pools", "reauth_time", "inactivity", "IKEv1" };
+	"transport", "pools", "reauth_time", "inactivity", "IKEv1", "aggressive mode" };
 
 static bool chosen(const struct workload *p, const char *key, const char *plain)
 {
@@ -80,6 +80,7 @@ void workload_count(const struct workload *p, uint64_t counts[static FEATURE_KIN
 		has[10] |= p->links[i].transport;
 		has[11] |= p->links[i].virtual;
 		has[14] |= p->links[i].ikev1;
+		has[15] |= p->links[i].aggressive;
 	}
 	has[12] = chosen(p, "reauth_time", "0");
 	has[13] = chosen(p, "inactivity", "0");
@@ -90,9 +91,10 @@ void workload_count(const struct workload *p, uint64_t counts[static FEATURE_KIN
 static void print_link(const struct workload_link *l, FILE *out)
 {
 	for (unsigned side = 0; side < 2; side++) {
-		fprintf(out, "  h%u to h%u, IKEv%u, %u child%s%s%s:", l->host[side], l->host[!side],
-			l->ikev1 ? 1 : 2, l->children, l->children == 1 ? "" : "ren",
-			l->transport ? " in transport mode" : "",
+		fprintf(out, "  h%u to h%u, IKEv%u%s, %u child%s%s%s:", l->host[side],
+			l->host[!side], l->ikev1 ? 1 : 2,
+			l->aggressive ? " in aggressive mode" : "", l->children,
+			l->children == 1 ? "" : "ren", l->transport ? " in transport mode" : "",
 			!l->virtual         ? ""
 				: side == 0 ? " whose peer has an address of its pool"
 					    : " with a virtual address");

@@ -231,14 +231,19 @@ static void make_actions(struct workload *p, struct dice *d)
 	p->duration_ms = at + 1000;
 }
 
-/* From a stream of its own, so that what else happens with a seed doesn't depend on it: IKEv1 is what
- * so many of the connections speak, but for those with virtual addresses. */
+/* From streams of their own, so that what else happens with a seed doesn't depend on it: IKEv1 is what
+ * so many of the connections speak, but for those with virtual addresses; a quarter of these in aggressive
+ * mode. */
 void workload_versions(struct workload *p, unsigned percent)
 {
-	struct dice d = { p->seed ^ 0x696b657631 };
+	struct dice d = { p->seed ^ 0x696b657631 }, mode = { p->seed ^ 0x61676772 };
 
-	for (size_t i = 0; i < p->link_count; i++)
-		p->links[i].ikev1 = roll(&d, 100) < percent && !p->links[i].virtual && protocol_v1;
+	for (size_t i = 0; i < p->link_count; i++) {
+		struct workload_link *l = &p->links[i];
+
+		l->ikev1 = roll(&d, 100) < percent && !l->virtual && protocol_v1;
+		l->aggressive = one_in(&mode, 4) && l->ikev1;
+	}
 }
 
 void workload_make(struct workload *p, uint64_t seed)

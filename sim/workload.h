@@ -71,9 +71,10 @@ struct workload_link {
 	bool gone;
 	uint8_t host[2];
 	uint8_t children;
-	bool transport; /* its only child is in transport mode */
-	bool ikev1;     /* both ends speak that */
-	bool virtual;   /* host[1] has its address of host[0]'s pool; only it begins */
+	bool transport;  /* its only child is in transport mode */
+	bool ikev1;      /* both ends speak that */
+	bool aggressive; /* in its aggressive mode */
+	bool virtual;    /* host[1] has its address of host[0]'s pool; only it begins */
 	uint8_t choices[2][WORKLOAD_OPTIONS]; /* of either side; 0: the default */
 };
 
@@ -149,6 +150,6 @@ void workload_run(const struct workload *p, bool show, struct outcome *ret);
 void workload_shrink(struct workload *p, const struct outcome *failure);
 
 /* How many workloads had what, for the summary. */
-enum { FEATURE_KINDS = 15 };
+enum { FEATURE_KINDS = 16 };
 extern const char *const workload_feature_words[FEATURE_KINDS];
 void workload_count(const struct workload *p, uint64_t counts[static FEATURE_KINDS]);
