@@ -87,6 +87,8 @@ static void print_algorithms(const struct tree_node *sa)
 	}
 	if (yes(sa, "esn"))
 		printf("/ESN");
+	if (tree_text(sa, "computed-by"))
+		printf(", computed by %s", text(sa, "computed-by"));
 	putchar('\n');
 }
 

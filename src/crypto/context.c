@@ -65,6 +65,9 @@ void crypto_free(struct crypto *c)
 	for (size_t i = 0; i < DIGEST_COUNT; i++)
 		EVP_MD_free(c->digests[i]);
 	EVP_MD_CTX_free(c->hash);
+#ifdef TERN_IPSEC_MB
+	mb_free(c);
+#endif
 
 	if (c->algorithms)
 		OSSL_PROVIDER_unload(c->algorithms);

@@ -65,6 +65,19 @@ struct sealer *sealer_new(struct crypto *c, const struct seal_suite *suite, stru
 void sealer_free(struct sealer *s);
 const struct seal_suite *sealer_suite(const struct sealer *s);
 
+/* Who computes the ciphers of a context's sealers: OpenSSL, which has all, unless another is chosen. The
+ * octets are the same. */
+enum cipher_backend { CIPHERS_OPENSSL, CIPHERS_IPSEC_MB, CIPHER_BACKENDS };
+
+const char *cipher_backend_name(enum cipher_backend b); /* "OpenSSL" */
+
+/* Chooses for a cipher (enum encr_id) with any key, for sealers that are made from now on. False where that
+ * backend isn't built in, doesn't have it, or has nothing that this processor can do: then all stays. */
+bool cipher_backend_use(struct crypto *c, enum cipher_backend b, uint16_t encr);
+enum cipher_backend cipher_backend_of(
+	const struct crypto *c, uint16_t encr); /* encr is known (asserted) */
+enum cipher_backend sealer_backend(const struct sealer *s);
+
 /* Seals in place: `text` becomes ciphertext, the ICV is written to icv. `aad` is authenticated
  * before the IV (RFC 7296 §3.14, RFC 5282 §5.1: for an AEAD the aad; for encrypt-then-MAC the MAC
  * covers aad | iv | ciphertext | tail). `tail` is ESP's implicit upper sequence number with a MAC

@@ -25,6 +25,7 @@ enum mac_kind {
 
 #define MAC_BYTES_MAX 64 /* HMAC-SHA2-512 */
 #define CIPHERS_MAX   16 /* distinct ciphers that a context has fetched */
+#define ENCR_ROWS_MAX 16
 
 struct mac;
 
@@ -37,7 +38,10 @@ struct crypto {
 	EVP_CIPHER *ciphers[CIPHERS_MAX];
 	EVP_MAC *hmac;
 	EVP_MAC *cmac;
-	struct mac *prfs[MAC_COUNT]; /* keyed anew for every call */
+	struct mac *prfs[MAC_COUNT];                 /* keyed anew for every call */
+	enum cipher_backend backends[ENCR_ROWS_MAX]; /* by encr_index() */
+	struct IMB_MGR *mb;                          /* mb.c */
+	bool mb_asked; /* for it: NULL then means that there is none */
 };
 
 /* Fetched once per context and lent; NULL where OpenSSL does not have them. `name` is OpenSSL's,
@@ -108,8 +112,41 @@ struct integ_row {
 };
 
 const struct encr_row *encr_find(uint16_t encr); /* NULL where unknown, as below */
+size_t encr_index(uint16_t encr);                /* of its row; the cipher is known (asserted) */
 const struct integ_row *integ_find(uint16_t integ);
 const char *suite_cipher(const struct seal_suite *s); /* OpenSSL's name; NULL for ENCR_NULL */
+
+/* Backends: who computes what seals and opens (seal.c). */
+
+#define IV_BYTES_MAX       16
+#define AEAD_ICV_BYTES_MAX 16
+
+/* A packet as a MAC sees it, in this order. */
+enum part { AAD, IV, TEXT, TAIL, PACKET_PARTS };
+
+struct sealing {
+	struct bytes parts[PACKET_PARTS];
+	uint8_t iv[IV_BYTES_MAX]; /* what the cipher takes: with salt and counter */
+	uint8_t *text;            /* parts[TEXT], changed in place */
+};
+
+struct seal_backend {
+	/* Whether it has a cipher, with any key; NULL: it has all. */
+	bool (*has)(struct crypto *c, const struct encr_row *row);
+	/* The keys of one SA in a direction, of the sizes that sealer_new() has checked; NULL: refused. */
+	void *(*key_new)(struct crypto *c, const struct seal_suite *suite, struct bytes encr_key,
+		struct bytes integ_key);
+	void (*key_free)(void *key); /* wipes */
+	/* As sealer_seal() and sealer_open(); of `icv`, as many octets as the suite has. */
+	int (*seal)(void *key, const struct sealing *packet, uint8_t *icv);
+	int (*open)(void *key, const struct sealing *packet, const uint8_t *icv);
+};
+
+extern const struct seal_backend seal_openssl; /* seal_openssl.c */
+#ifdef TERN_IPSEC_MB
+extern const struct seal_backend seal_mb; /* mb.c */
+void mb_free(struct crypto *c);
+#endif
 
 /* The groups and their keys (group.c). */
 enum ke_kind {

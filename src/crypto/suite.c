@@ -49,6 +49,15 @@ const struct encr_row *encr_find(uint16_t encr)
 	return NULL;
 }
 
+size_t encr_index(uint16_t encr)
+{
+	const struct encr_row *row = encr_find(encr);
+
+	_Static_assert(COUNT_OF(encr_rows) <= ENCR_ROWS_MAX, "a context keeps something for each");
+	assert(row);
+	return (size_t)(row - encr_rows);
+}
+
 const struct integ_row *integ_find(uint16_t integ)
 {
 	for (size_t i = 0; i < COUNT_OF(integ_rows); i++) {

@@ -132,6 +132,7 @@ int esp_stats(const struct esp *esp, uint32_t child_id, struct esp_child_stats *
 		.sequence_in = c->replay.top,
 		.mtu = child_mtu(c, c->spec.local.list[0].family),
 		.replayed = c->replayed,
-		.failed = c->failed };
+		.failed = c->failed,
+		.computed_by = sealer_backend(c->in.sealer) };
 	return 0;
 }

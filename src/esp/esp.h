@@ -21,6 +21,7 @@
 
 #include "base/random.h"
 #include "base/timer.h"
+#include "crypto/crypto.h"
 #include "tern/child.h"
 
 struct esp;
@@ -213,6 +214,7 @@ struct esp_child_stats {
 	uint64_t sequence_out, sequence_in;       /* last sent, highest received */
 	uint32_t mtu;                             /* the longest inner packet that fits */
 	uint64_t replayed, failed;                /* dropped for replay, for integrity */
+	enum cipher_backend computed_by;          /* inbound */
 };
 
 struct esp_trap_stats {

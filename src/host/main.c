@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "host/ciphers.h"
 #include "host/config.h"
 #include "host/control.h"
 #include "host/host.h"
@@ -180,6 +181,7 @@ static int start(struct host *h)
 	h->keys = keys_new();
 	if (!h->crypto || !h->keys)
 		return fail(h, "OpenSSL could not be set up, or memory is short");
+	ciphers_choose(h->crypto, &h->log);
 	if (open_network(h) != 0 || open_engine(h) != 0)
 		return -1;
 

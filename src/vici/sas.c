@@ -164,8 +164,8 @@ void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_ch
 {
 	const struct child_spec *spec = child->spec;
 	struct esp_child_stats stats = { 0 };
+	bool installed = v->host.child_stats(v->host.context, child->id, &stats) == 0;
 
-	(void)v->host.child_stats(v->host.context, child->id, &stats);
 	vici_text(b, "name", child->config->name);
 	vici_printf(b, "uniqueid", "%u", child->id);
 	vici_printf(b, "reqid", "%u", spec->reqid);
@@ -177,6 +177,8 @@ void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_ch
 	vici_printf(b, "spi-in", "%08x", spec->spi_in);
 	vici_printf(b, "spi-out", "%08x", spec->spi_out);
 	write_algorithms(b, &child->chosen);
+	if (installed)
+		vici_text(b, "computed-by", cipher_backend_name(stats.computed_by));
 	if (spec->esn)
 		vici_text(b, "esn", "1");
 	write_direction(v, b, "in", &stats.in);

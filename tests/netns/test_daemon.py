@@ -1,6 +1,7 @@
 """ternd as a guest on its host: it leaves nothing behind, survives a reload, and explains bad configurations."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -80,6 +81,8 @@ def test_status_for_people_and_for_programs(bench):
     for word in ('site', 'net', '172.16.2.1', '10.2.0.0/24'):
         assert word in text, text
     assert '\033' not in text, 'colours are for terminals'
+    measured = re.search('AES-GCM is computed by ([^:]+): [0-9]+ ns', moon.output())[1]
+    assert f'AES_GCM_16-128, computed by {measured}\n' in text.replace('/ESN', ''), text
     assert 'site' in json.dumps(json.loads(moon.tern('status', '--json').stdout))
     assert 'site' in moon.tern('conns').stdout
     assert moon.tern('version').stdout.strip()

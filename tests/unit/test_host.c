@@ -1,5 +1,5 @@
-/* What is pure in the daemon: its command line, the lines of its log, prefixes of ranges, what a datagram is, and
- * the kernel's words in front of a packet of the TUN device. */
+/* What is pure in the daemon: its command line, the lines of its log, prefixes of ranges, what a datagram is,
+ * which ciphers are fastest, and the kernel's words in front of a packet of the TUN device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,11 +8,13 @@
 
 #include <cmocka.h>
 
+#include "host/ciphers.h"
 #include "host/log.h"
 #include "host/options.h"
 #include "host/prefix.h"
 #include "host/tun.h"
 #include "host/udp.h"
+#include "wire/ikev2.h"
 
 /* Options. */
 
@@ -270,6 +272,42 @@ static void what_came_as_one_is_several(void **state)
 	assert_false(datagram_next(&whole, &at, &one));
 }
 
+/* Ciphers. */
+
+static void keep_line(void *context, const struct log_line *line)
+{
+	char *kept = context;
+	size_t size = strlen(kept);
+
+	assert_string_equal(line->group, "DMN");
+	assert_true(size + strlen(line->text) + 2 < 1024);
+	strcpy(kept + size, line->text);
+	strcat(kept, "\n");
+}
+
+static void ciphers_are_chosen_by_measuring(void **state)
+{
+	static const uint16_t alike[] = { ENCR_AES_GCM_8, ENCR_AES_GCM_12, ENCR_AES_GCM_16 };
+	char kept[1024] = "", want[128];
+	struct crypto *c = crypto_new(NULL);
+	struct log log = { .subscriber = keep_line, .context = kept };
+	enum cipher_backend gcm, chacha;
+
+	(void)state;
+	ciphers_choose(c, &log);
+	gcm = cipher_backend_of(c, ENCR_AES_GCM_16);
+	chacha = cipher_backend_of(c, ENCR_CHACHA20_POLY1305);
+	for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++)
+		assert_int_equal(cipher_backend_of(c, alike[i]), gcm);
+	assert_int_equal(cipher_backend_of(c, ENCR_AES_CBC), CIPHERS_OPENSSL);
+	snprintf(want, sizeof(want), "AES-GCM is computed by %s: ", cipher_backend_name(gcm));
+	assert_non_null(strstr(kept, want));
+	snprintf(want, sizeof(want),
+		"ChaCha20-Poly1305 is computed by %s: ", cipher_backend_name(chacha));
+	assert_non_null(strstr(kept, want));
+	crypto_free(c);
+}
+
 /* The TUN device. */
 
 /* flags, kind, header's length, segment, where to sum from, where the sum goes: as the machine has numbers. */
@@ -411,6 +449,7 @@ int main(void)
 		cmocka_unit_test(the_widest_range_of_prefixes_fits),
 		cmocka_unit_test(datagrams_are_told_apart),
 		cmocka_unit_test(what_came_as_one_is_several),
+		cmocka_unit_test(ciphers_are_chosen_by_measuring),
 		cmocka_unit_test(incomplete_checksums_are_completed),
 		cmocka_unit_test(packets_to_be_cut_are_known),
 		cmocka_unit_test(written_headers_say_how_to_cut),

@@ -1,4 +1,5 @@
-/* Sealing: known answers, and that nothing altered is opened. */
+/* Sealing: known answers, and that nothing altered is opened; all of it by OpenSSL, and by intel-ipsec-mb
+ * where that is there, which must then give the same octets. */
 #include "vectors_aead.h"
 #include "vectors_mac.h"
 
@@ -12,6 +13,21 @@ static int open_crypto(void **state)
 {
 	*state = crypto_new(NULL);
 	return *state ? 0 : -1;
+}
+
+/* What it has is computed by intel-ipsec-mb. */
+static int open_crypto_mb(void **state)
+{
+	static const uint16_t encrs[] = { ENCR_AES_GCM_8, ENCR_AES_GCM_12, ENCR_AES_GCM_16,
+		ENCR_NULL_AES_GMAC, ENCR_CHACHA20_POLY1305 };
+
+	if (open_crypto(state) != 0)
+		return -1;
+	for (size_t i = 0; i < COUNT_OF(encrs); i++) {
+		if (!cipher_backend_use(*state, CIPHERS_IPSEC_MB, encrs[i]))
+			return -1;
+	}
+	return 0;
 }
 
 static int close_crypto(void **state)
@@ -297,8 +313,138 @@ static void a_text_is_hidden_unless_the_suite_says_null(void **state)
 	sealer_free(NULL);
 }
 
+/* Backends. */
+
+static const struct seal_suite mb_suites[] = {
+	{ ENCR_AES_GCM_8, 128, INTEG_NONE },
+	{ ENCR_AES_GCM_8, 192, INTEG_NONE },
+	{ ENCR_AES_GCM_8, 256, INTEG_NONE },
+	{ ENCR_AES_GCM_12, 128, INTEG_NONE },
+	{ ENCR_AES_GCM_12, 192, INTEG_NONE },
+	{ ENCR_AES_GCM_12, 256, INTEG_NONE },
+	{ ENCR_AES_GCM_16, 128, INTEG_NONE },
+	{ ENCR_AES_GCM_16, 192, INTEG_NONE },
+	{ ENCR_AES_GCM_16, 256, INTEG_NONE },
+	{ ENCR_NULL_AES_GMAC, 128, INTEG_NONE },
+	{ ENCR_NULL_AES_GMAC, 192, INTEG_NONE },
+	{ ENCR_NULL_AES_GMAC, 256, INTEG_NONE },
+	{ ENCR_CHACHA20_POLY1305, 0, INTEG_NONE },
+};
+
+/* Additional data of every size that SK payloads and ESP can have, and texts up to the longest; `size` octets
+ * have exactly their room, so that what reads or writes behind them is found. */
+static void assert_same_octets(struct sealer *a, struct sealer *b, size_t aad_size, size_t size)
+{
+	const struct seal_suite *suite = sealer_suite(a);
+	size_t icv = suite_icv_bytes(suite);
+	uint64_t seed = SEED + size;
+	uint8_t aad[64], iv[8], icv_a[16] = { 0 }, icv_b[16] = { 0 };
+	uint8_t *clear = malloc(size + 1), *by_a = malloc(size + 1), *by_b = malloc(size + 1);
+
+	seed_fill(&seed, aad, sizeof(aad));
+	seed_fill(&seed, iv, sizeof(iv));
+	seed_fill(&seed, clear, size);
+	memcpy(by_a, clear, size);
+	memcpy(by_b, clear, size);
+	by_a[size] = by_b[size] = 0xa5;
+	assert_int_equal(
+		sealer_seal(a, BYTES(aad, aad_size), iv, by_a, size, BYTES_EMPTY, icv_a), 0);
+	assert_int_equal(
+		sealer_seal(b, BYTES(aad, aad_size), iv, by_b, size, BYTES_EMPTY, icv_b), 0);
+	assert_memory_equal(by_a, by_b, size + 1);
+	assert_memory_equal(icv_a, icv_b, sizeof(icv_a));
+	for (size_t i = icv; i < sizeof(icv_b); i++)
+		assert_int_equal(icv_b[i], 0);
+	assert_int_equal(
+		sealer_open(b, BYTES(aad, aad_size), iv, by_a, size, BYTES_EMPTY, icv_a), 0);
+	assert_memory_equal(by_a, clear, size);
+	assert_int_equal(by_a[size], 0xa5);
+	free(clear);
+	free(by_a);
+	free(by_b);
+}
+
+static void all_backends_make_the_same_octets(void **state)
+{
+	static const size_t long_sizes[] = { 1399, 1400, 1408, 1500, 4095, 4096, 9000, 65535 };
+	struct crypto *plain = crypto_new(NULL);
+
+	for (size_t i = 0; i < COUNT_OF(mb_suites); i++) {
+		struct sealer *a = sealer_seeded(plain, &mb_suites[i], SEED);
+		struct sealer *b = sealer_seeded(*state, &mb_suites[i], SEED);
+
+		assert_int_equal(sealer_backend(a), CIPHERS_OPENSSL);
+		assert_int_equal(sealer_backend(b), CIPHERS_IPSEC_MB);
+		for (size_t size = 0; size < 600; size++)
+			assert_same_octets(a, b, size % 65, size);
+		for (size_t n = 0; n < COUNT_OF(long_sizes); n++)
+			assert_same_octets(a, b, n % 2 ? 8 : 12, long_sizes[n]);
+		sealer_free(a);
+		sealer_free(b);
+	}
+	crypto_free(plain);
+}
+
+static void a_backend_is_taken_for_what_it_has(void **state)
+{
+	static const struct seal_suite others[] = {
+		{ ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_256_128 },
+		{ ENCR_AES_CCM_16, 256, INTEG_NONE },
+	};
+	struct crypto *c = crypto_new(NULL);
+
+	(void)state;
+	assert_string_equal(cipher_backend_name(CIPHERS_OPENSSL), "OpenSSL");
+	assert_string_equal(cipher_backend_name(CIPHERS_IPSEC_MB), "intel-ipsec-mb");
+	assert_false(cipher_backend_use(c, CIPHERS_IPSEC_MB, 2));
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		struct sealer *s;
+
+		assert_false(cipher_backend_use(c, CIPHERS_IPSEC_MB, others[i].encr));
+		s = sealer_seeded(c, &others[i], SEED);
+		assert_int_equal(sealer_backend(s), CIPHERS_OPENSSL);
+		sealer_free(s);
+	}
+	crypto_free(c);
+}
+
+/* One that is chosen later changes nothing about the sealers that there are. */
+static void sealers_stay_with_their_backend(void **state)
+{
+	const struct seal_suite suite = { ENCR_AES_GCM_16, 128, INTEG_NONE };
+	struct crypto *c = crypto_new(NULL);
+	struct sealer *before = sealer_seeded(c, &suite, SEED), *after;
+
+	(void)state;
+	assert_true(cipher_backend_use(c, CIPHERS_IPSEC_MB, suite.encr));
+	assert_int_equal(cipher_backend_of(c, suite.encr), CIPHERS_IPSEC_MB);
+	assert_int_equal(cipher_backend_of(c, ENCR_CHACHA20_POLY1305), CIPHERS_OPENSSL);
+	after = sealer_seeded(c, &suite, SEED);
+	assert_int_equal(sealer_backend(before), CIPHERS_OPENSSL);
+	assert_int_equal(sealer_backend(after), CIPHERS_IPSEC_MB);
+	assert_same_octets(before, after, 8, 1400);
+	sealer_free(before);
+	sealer_free(after);
+	assert_true(cipher_backend_use(c, CIPHERS_OPENSSL, suite.encr));
+	assert_int_equal(cipher_backend_of(c, suite.encr), CIPHERS_OPENSSL);
+	crypto_free(c);
+}
+
+static bool mb_is_there(void)
+{
+	struct crypto *c = crypto_new(NULL);
+	bool is = c && cipher_backend_use(c, CIPHERS_IPSEC_MB, ENCR_AES_GCM_16);
+
+	crypto_free(c);
+	return is;
+}
+
 int main(void)
 {
+	const struct CMUnitTest more[] = {
+		cmocka_unit_test(all_backends_make_the_same_octets),
+		cmocka_unit_test(sealers_stay_with_their_backend),
+	};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_answers_with_a_mac),
 		cmocka_unit_test(known_answers_of_aeads),
@@ -309,7 +455,15 @@ int main(void)
 		cmocka_unit_test(a_refused_aead_leaves_no_plaintext),
 		cmocka_unit_test(a_sealer_starts_afresh_with_every_packet),
 		cmocka_unit_test(a_text_is_hidden_unless_the_suite_says_null),
+		cmocka_unit_test(a_backend_is_taken_for_what_it_has),
 	};
+	int failed = cmocka_run_group_tests_name("OpenSSL", tests, open_crypto, close_crypto);
 
-	return cmocka_run_group_tests(tests, open_crypto, close_crypto);
+	if (mb_is_there()) {
+		failed += cmocka_run_group_tests_name(
+			"intel-ipsec-mb", tests, open_crypto_mb, close_crypto);
+		failed += cmocka_run_group_tests_name(
+			"backends compared", more, open_crypto_mb, close_crypto);
+	}
+	return failed;
 }
