@@ -38,14 +38,14 @@ static int child_stats(void *context, uint32_t child_id, struct esp_child_stats 
 {
 	struct host *h = context;
 
-	return esp_stats(plane_esp(h->plane), child_id, ret_stats);
+	return h->data_plane->child_stats(h, child_id, ret_stats);
 }
 
 static int trap_stats(void *context, uint32_t reqid, struct esp_trap_stats *ret_stats)
 {
 	struct host *h = context;
 
-	return esp_trap_stats(plane_esp(h->plane), reqid, ret_stats);
+	return h->data_plane->trap_stats(h, reqid, ret_stats);
 }
 
 static void log_line(void *context, const struct log_line *line)

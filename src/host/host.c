@@ -174,10 +174,12 @@ static void carry_operation(struct host *h, const struct ike_operation *o)
 {
 	char reason[IKE_REASON_TEXT_MAX] = "";
 
-	if (plane_operate(h->plane, host_now(h), o, reason, sizeof(reason)) != 0) {
+	if (h->data_plane->operate(h, host_now(h), o, reason, sizeof(reason)) != 0) {
 		refuse(h, o->spec, reason);
 		return;
 	}
+	if (o->spec->mode == CHILD_TRANSPORT && !h->data_plane->routes_transport)
+		return;
 	switch (o->kind) {
 	case IKE_OPERATE_INSTALL_IN:
 	case IKE_OPERATE_TRAP:
@@ -221,7 +223,7 @@ static void carry_address(struct host *h, const struct ike_operation *o)
 static void answer_spi(struct host *h, const struct ike_question *question)
 {
 	struct ike_answer answer = { .id = question->id, .status = IKE_ANSWER_OK };
-	int r = plane_choose_spi(h->plane, host_now(h), &answer.spi);
+	int r = h->data_plane->choose_spi(h, host_now(h), &answer.spi);
 
 	if (r) {
 		answer.status = IKE_ANSWER_NO;
@@ -235,7 +237,7 @@ static void answer_use(struct host *h, const struct ike_question *question)
 	struct ike_answer answer = { .id = question->id, .status = IKE_ANSWER_OK };
 	struct esp_child_stats stats;
 
-	if (esp_stats(plane_esp(h->plane), question->child_id, &stats) == 0) {
+	if (h->data_plane->child_stats(h, question->child_id, &stats) == 0) {
 		answer.in_at = stats.in.last_used;
 		answer.out_at = stats.out.last_used;
 	}

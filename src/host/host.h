@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/answers.h"
+#include "host/data_plane.h"
 #include "host/log.h"
 #include "host/monitor.h"
 #include "host/options.h"
@@ -28,6 +29,7 @@
 #define HOST_TUN_MTU 1400
 
 struct vici_server;
+struct kernel_plane;
 
 enum host_state { HOST_STARTING, HOST_RUNNING, HOST_ENDING };
 
@@ -56,7 +58,9 @@ struct host {
 	struct routes *routes;
 	struct virtual *virtual;
 	struct resolver *resolver;
+	const struct data_plane *data_plane; /* who carries ESP: one of the next two */
 	struct plane *plane;
+	struct kernel_plane *kernel; /* NULL: not used */
 	struct path_finder paths;
 	struct answers *answers;
 	struct vici_server *vici;

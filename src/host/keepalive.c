@@ -53,7 +53,7 @@ static void send_keepalive(struct host *h, const struct ike_path *path)
 }
 
 /* When IKE or ESP last went to the peer. */
-static ike_time sa_sent_at(const struct host *h, const struct ike_sa_view *sa)
+static ike_time sa_sent_at(struct host *h, const struct ike_sa_view *sa)
 {
 	struct ike_child_view child;
 	struct esp_child_stats stats;
@@ -61,7 +61,7 @@ static ike_time sa_sent_at(const struct host *h, const struct ike_sa_view *sa)
 	size_t position = 0;
 
 	while (ike_next_child(h->engine, sa->id, &position, &child)) {
-		if (esp_stats(plane_esp(h->plane), child.id, &stats) == 0 &&
+		if (h->data_plane->child_stats(h, child.id, &stats) == 0 &&
 			stats.out.last_used > at)
 			at = stats.out.last_used;
 	}
@@ -74,7 +74,7 @@ static bool needs_keeping(const struct ike_sa_view *sa)
 }
 
 /* All paths that need keeping, each once and sorted. Where memory runs out some are missing. */
-static struct keepalive_list find_paths(const struct host *h)
+static struct keepalive_list find_paths(struct host *h)
 {
 	struct keepalive_list list = { 0 };
 	struct ike_sa_view sa;

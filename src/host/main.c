@@ -11,6 +11,7 @@
 #include "host/config.h"
 #include "host/control.h"
 #include "host/host.h"
+#include "host/kernel_plane.h"
 #include "host/state.h"
 
 #define EXIT_USAGE 2
@@ -58,7 +59,9 @@ static int open_network(struct host *h)
 	char problem[512];
 
 	if (udp_open(&h->udp, &udp, problem, sizeof(problem)) != 0 ||
-		raw_open(&h->raw, &udp.datagram, problem, sizeof(problem)) != 0 ||
+		data_plane_choose(h, problem, sizeof(problem)) != 0 ||
+		/* They would have a copy of each packet that the kernel takes. */
+		(!h->kernel && raw_open(&h->raw, &udp.datagram, problem, sizeof(problem)) != 0) ||
 		tun_open(&h->tun, HOST_TUN_NAME, HOST_TUN_MTU, problem, sizeof(problem)) != 0)
 		return fail(h, problem);
 
@@ -168,10 +171,6 @@ static int start(struct host *h)
 
 	if (config_read_settings(h) != 0)
 		return fail(h, "not started: the settings above need correction");
-	if (h->settings.data_plane == DATA_PLANE_KERNEL)
-		return fail(h,
-			"--data-plane kernel: this version has the user-space data plane only; "
-			"leave the option out, or say auto or user");
 	if (h->options.config_given && access(h->options.config, R_OK | X_OK) < 0) {
 		log_text(&h->log, "CFG", 0, "--config %s: %s", h->options.config, strerror(errno));
 		return -1;
@@ -186,14 +185,18 @@ static int start(struct host *h)
 		return -1;
 
 	r = loop_watch(h);
+	if (r == 0 && h->kernel)
+		r = kernel_plane_watch(h->kernel);
 	if (r)
 		return fail(h, uv_strerror(r));
 	h->state = HOST_RUNNING;
 	if (control_open(h) != 0)
 		return -1;
 	log_text(&h->log, "DMN", 0,
-		"ternd " TERN_VERSION ": UDP ports %u and %u, device %s, control socket %s",
-		h->udp.port, h->udp.port_nat_t, h->tun.name, h->settings.vici_path);
+		"ternd " TERN_VERSION
+		": UDP ports %u and %u, device %s, %s data plane, control socket %s",
+		h->udp.port, h->udp.port_nat_t, h->tun.name, h->data_plane->name,
+		h->settings.vici_path);
 	(void)config_load(h); /* what is wrong is in the log; VICI can mend it */
 	return 0;
 }
@@ -228,6 +231,7 @@ static void stop(struct host *h, int code)
 		answers_stop(h->answers);
 	control_close(h);
 	loop_unwatch(h);
+	kernel_plane_stop(h->kernel);
 	plane_free(h->plane);
 	routes_free(h->routes);
 	resolver_close(h->resolver);
@@ -247,6 +251,7 @@ static void stop(struct host *h, int code)
 	crypto_free(h->crypto);
 	datagram_batch_free(h->batch);
 	resolver_free(h->resolver);
+	kernel_plane_free(h->kernel);
 }
 
 static struct host *host_new(const struct options *options)

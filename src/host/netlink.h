@@ -1,7 +1,7 @@
 /* rtnetlink, as far as routes, rules and addresses need it. */
 #pragma once
 
-#include "host/prefix.h"
+#include "wire/prefix.h"
 
 #include <libmnl/libmnl.h>
 

@@ -156,7 +156,7 @@ class Tern(Daemon):
         program = BUILD / 'ternd'
         if not program.exists():
             raise LabError(f'{program} is not there: run make build')
-        settings = Conf({'ternd': {'state_dir': self.directory / 'state', 'delete_rekeyed_delay': 1,
+        settings = Conf({'ternd': {'state_dir': self.directory / 'state', 'delete_rekeyed_delay': 1, 'data_plane': 'user',
                                    'plugins': {'resolve': {'file': self.directory / 'resolv.conf'}},
                                    **self.tunnel.daemon_settings(self.host.name)}})
         (self.directory / 'ternd.conf').write_text(settings.text)

@@ -11,10 +11,10 @@
 #include "host/ciphers.h"
 #include "host/log.h"
 #include "host/options.h"
-#include "host/prefix.h"
 #include "host/tun.h"
 #include "host/udp.h"
 #include "wire/ikev2.h"
+#include "wire/prefix.h"
 
 /* Options. */
 

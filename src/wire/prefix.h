@@ -1,4 +1,4 @@
-/* Ranges of addresses as prefixes, for routes. Pure. */
+/* Ranges of addresses as prefixes, as the kernel has them in routes and policies. Pure. */
 #pragma once
 
 #include "base/address.h"

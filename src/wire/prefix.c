@@ -1,6 +1,6 @@
 /* Ranges of addresses as prefixes: take the largest aligned block that starts at the beginning and
  * still fits, go on behind it. */
-#include "host/prefix.h"
+#include "wire/prefix.h"
 
 static unsigned bit_count(const struct address *a)
 {

@@ -1,0 +1,185 @@
+/* Policies in the kernel. Several children may want the same one, as those of a rekeying do, and the trap
+ * that they came by: it is there once, with the template of who came last, and goes with the last. */
+#include "host/kernel_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define POLICIES_MAX 1024 /* of one child and direction */
+#define KEY_BYTES    48
+
+static struct bytes key_of(
+	const struct xfrm_selector *s, uint8_t direction, uint8_t out[static KEY_BYTES])
+{
+	struct writer w = writer_of(out, KEY_BYTES);
+
+	write_bytes(&w, BYTES(&s->saddr, sizeof(s->saddr)));
+	write_bytes(&w, BYTES(&s->daddr, sizeof(s->daddr)));
+	write_u16(&w, s->sport);
+	write_u16(&w, s->sport_mask);
+	write_u16(&w, s->dport);
+	write_u16(&w, s->dport_mask);
+	write_u8(&w, (uint8_t)s->family);
+	write_u8(&w, s->prefixlen_s);
+	write_u8(&w, s->prefixlen_d);
+	write_u8(&w, s->proto);
+	write_u8(&w, direction);
+	return writer_bytes(&w);
+}
+
+static int policy_tell(struct kernel_plane *k, const struct kernel_policy *p)
+{
+	struct xfrm_request r;
+
+	return kernel_request(k->socket, &r, xfrm_put_policy(&r, &p->users->wanted), NULL, NULL);
+}
+
+static void policy_end(struct kernel_plane *k, struct kernel_policy *p)
+{
+	struct xfrm_request r;
+	uint8_t key[KEY_BYTES];
+
+	(void)kernel_request(
+		k->socket, &r, xfrm_put_policy_delete(&r, &p->selector, p->direction), NULL, NULL);
+	table_take(k->policies, key_of(&p->selector, p->direction, key));
+	free(p);
+}
+
+static struct kernel_policy *policy_find(
+	struct kernel_plane *k, const struct xfrm_selector *selector, uint8_t direction)
+{
+	uint8_t key[KEY_BYTES];
+	struct bytes name = key_of(selector, direction, key);
+	struct kernel_policy *p = table_find(k->policies, name);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->selector = *selector;
+	p->direction = direction;
+	p->index = XFRM_OWNER_INDEX | (++k->policy_number & XFRM_INDEX_NUMBER) << 3 | direction;
+	if (table_put(k->policies, name, p) != 0) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+static bool same_template(const struct xfrm_policy_wanted *a, const struct xfrm_policy_wanted *b)
+{
+	return a->priority == b->priority && a->reqid == b->reqid && a->mode == b->mode &&
+		address_equal(&a->source, &b->source) &&
+		address_equal(&a->destination, &b->destination);
+}
+
+static void use_end(struct kernel_plane *k, struct policy_use *use)
+{
+	struct kernel_policy *p = use->policy;
+	struct policy_use **at = &p->users;
+	bool first = *at == use;
+
+	while (*at != use)
+		at = &(*at)->behind;
+	*at = use->behind;
+	if (!p->users)
+		policy_end(k, p);
+	else if (first && !same_template(&use->wanted, &p->users->wanted))
+		(void)policy_tell(k, p);
+	free(use);
+}
+
+void policies_leave(struct kernel_plane *k, struct policy_use **uses)
+{
+	while (*uses) {
+		struct policy_use *use = *uses;
+
+		*uses = use->next;
+		use_end(k, use);
+	}
+}
+
+static int use_begin(
+	struct kernel_plane *k, struct policy_use **uses, const struct xfrm_policy_wanted *wanted)
+{
+	struct policy_use *use = calloc(1, sizeof(*use));
+	struct kernel_policy *p = use ? policy_find(k, &wanted->selector, wanted->direction) : NULL;
+	int failed = 0;
+
+	if (!p) {
+		free(use);
+		return -ENOMEM;
+	}
+	*use = (struct policy_use){
+		.policy = p, .wanted = *wanted, .next = *uses, .behind = p->users
+	};
+	use->wanted.index = p->index;
+	p->users = use;
+	*uses = use;
+	if (!use->behind || !same_template(&use->wanted, &use->behind->wanted))
+		failed = policy_tell(k, p);
+	return failed;
+}
+
+/* The way in is the mirror of the way out; in tunnel mode also for what is forwarded. */
+static int use_directions(struct kernel_plane *k, struct policy_use **uses,
+	const struct policy_want *want, const struct xfrm_selector *selector)
+{
+	struct xfrm_policy_wanted out = want->common, in = want->common;
+	int failed;
+
+	out.selector = *selector;
+	out.direction = XFRM_POLICY_OUT;
+	failed = use_begin(k, uses, &out);
+	if (failed || !want->inbound)
+		return failed;
+	in.source = out.destination;
+	in.destination = out.source;
+	in.selector.saddr = selector->daddr;
+	in.selector.daddr = selector->saddr;
+	in.selector.prefixlen_s = selector->prefixlen_d;
+	in.selector.prefixlen_d = selector->prefixlen_s;
+	in.selector.family = selector->family;
+	in.selector.proto = selector->proto;
+	in.selector.sport = selector->dport;
+	in.selector.sport_mask = selector->dport_mask;
+	in.selector.dport = selector->sport;
+	in.selector.dport_mask = selector->sport_mask;
+	if (selector->proto == IPPROTO_ICMP || selector->proto == IPPROTO_ICMPV6) {
+		in.selector.sport = selector->sport; /* type and code stay where they are */
+		in.selector.sport_mask = selector->sport_mask;
+		in.selector.dport = selector->dport;
+		in.selector.dport_mask = selector->dport_mask;
+	}
+	in.direction = XFRM_POLICY_IN;
+	failed = use_begin(k, uses, &in);
+	if (failed || in.mode == CHILD_TRANSPORT)
+		return failed;
+	in.direction = XFRM_POLICY_FWD;
+	return use_begin(k, uses, &in);
+}
+
+int policies_use(struct kernel_plane *k, struct policy_use **uses, const struct policy_want *want)
+{
+	struct xfrm_selector *selectors = calloc(POLICIES_MAX, sizeof(*selectors));
+	struct policy_use *fresh = NULL;
+	int count, failed = 0;
+
+	if (!selectors)
+		return -ENOMEM;
+	count = xfrm_selectors_of(want->local, want->remote, selectors, POLICIES_MAX);
+	for (int i = 0; i < count && !failed; i++)
+		failed = use_directions(k, &fresh, want, &selectors[i]);
+	free(selectors);
+	if (count < 0)
+		failed = count;
+	if (failed) {
+		policies_leave(k, &fresh);
+		return failed;
+	}
+	policies_leave(k, uses);
+	*uses = fresh;
+	return 0;
+}
