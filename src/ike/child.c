@@ -731,6 +731,8 @@ static struct child_spec deal_spec(struct exchange *x, const struct child_deal *
 static struct child_sa *child_new(struct exchange *x, const struct child_deal *deal)
 {
 	const struct connection *connection = deal->born ? deal->born : x->sa->connection;
+	const struct child_sa *rekeyed =
+		deal->rekeys_id ? child_find(x->engine, deal->rekeys_id) : NULL;
 	struct child_sa *old = deal->rekeys_id ? NULL : heir_predecessor(x->sa, deal);
 	struct child_sa *c = calloc(1, sizeof(*c));
 
@@ -758,6 +760,7 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 	c->original = deal->original;
 	if (old)
 		heir_link(c, old);
+	c->ours = rekeyed ? rekeyed->ours : x->initiator;
 	c->made_in = x->sa->id;
 	c->made_by = x->initiator ? 0 : x->message_id + 1;
 	c->spec.answered = !x->initiator;

@@ -6,6 +6,7 @@
 #include "ike/exchange.h"
 #include "ike/protocol.h"
 #include "ike/renew.h"
+#include "ike/sweep.h"
 #include "ike/twins.h"
 
 /* Enough for a peer's first retransmission. */
@@ -160,6 +161,7 @@ void intent_pump(struct ike_sa *sa)
 	timer_set(&sa->engine->timers, &sa->intent_timer, next);
 	renew_check(sa);
 	twins_check(sa);
+	sweep_later(sa);
 }
 
 void intents_clear(struct ike_sa *sa, const char *why)

@@ -13,6 +13,7 @@
 #include "ike/protocol.h"
 #include "ike/renew.h"
 #include "ike/supervise.h"
+#include "ike/sweep.h"
 #include "ike/ticket.h"
 #include "ike/unique.h"
 #include "ike/v2/configuration.h"
@@ -41,10 +42,11 @@ struct ike_sa *sa_new(struct ike_engine *e, const struct connection *c, bool ini
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
 	struct timer *timers[] = { &sa->window.retransmit, &sa->rekey_timer, &sa->over_timer,
 		&sa->liveness_timer, &sa->intent_timer, &sa->linger_timer, &sa->reauth_timer,
-		&sa->auth_end_timer, &sa->renew_timer, &sa->unique_timer, &sa->path_timer };
+		&sa->auth_end_timer, &sa->renew_timer, &sa->unique_timer, &sa->sweep_timer,
+		&sa->path_timer };
 	static const int kinds[] = { TIMER_RETRANSMIT, TIMER_REKEY, TIMER_OVER, TIMER_LIVENESS,
 		TIMER_INTENT, TIMER_LINGER, TIMER_REAUTH, TIMER_AUTH_END, TIMER_RENEW, TIMER_UNIQUE,
-		TIMER_PATH };
+		TIMER_SWEEP, TIMER_PATH };
 
 	if (!sa)
 		return NULL;
@@ -187,7 +189,7 @@ void sa_free(struct ike_sa *sa)
 	struct ike_engine *e = sa->engine;
 	uint64_t spi = sa_spi_local(sa);
 	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
-		&sa->intent_timer, &sa->linger_timer, &sa->unique_timer };
+		&sa->intent_timer, &sa->linger_timer, &sa->unique_timer, &sa->sweep_timer };
 
 	*sa->link = sa->next;
 	if (sa->next)
@@ -284,7 +286,7 @@ void sa_doom(struct ike_sa *sa, enum sa_end end, const char *why)
 void sa_linger(struct ike_sa *sa, enum sa_end end, const char *why)
 {
 	struct timer *timers[] = { &sa->rekey_timer, &sa->over_timer, &sa->liveness_timer,
-		&sa->intent_timer, &sa->unique_timer };
+		&sa->intent_timer, &sa->unique_timer, &sa->sweep_timer };
 
 	if (sa->gone)
 		return;
@@ -398,6 +400,9 @@ void sa_timer_due(struct ike_sa *sa, enum sa_timer kind)
 		break;
 	case TIMER_UNIQUE:
 		unique_due(sa);
+		break;
+	case TIMER_SWEEP:
+		sweep_due(sa);
 		break;
 	case TIMER_PATH:
 		path_due(sa);

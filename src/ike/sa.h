@@ -136,6 +136,7 @@ struct child_sa {
 	ike_time used_at; /* as far as the plane was asked */
 	bool installed_in, installed_out, announced;
 	bool sent_enough;     /* it stopped sending, for good */
+	bool ours;            /* we had asked for it, or for the first in its line of rekeyings */
 	uint32_t successor;   /* what replaced it, or 0 */
 	uint32_t predecessor; /* what it replaces, or 0 */
 	unsigned rekey_tries; /* rekeyings that failed, in a row */
@@ -175,6 +176,7 @@ enum sa_timer {
 	TIMER_AUTH_END,
 	TIMER_RENEW,
 	TIMER_UNIQUE,
+	TIMER_SWEEP,
 	TIMER_PATH,
 	TIMER_PROTOCOL /* owner: the SA; struct protocol's timer_due() */
 };
@@ -231,7 +233,7 @@ struct ike_sa {
 			       it, too: it is not decided yet which survives. Or 0 */
 	unsigned rekey_tries; /* rekeyings that failed, in a row */
 	struct timer rekey_timer, over_timer, liveness_timer, intent_timer, linger_timer,
-		unique_timer;
+		unique_timer, sweep_timer;
 
 	bool original_initiator; /* of the first SA of this line, before any rekeying */
 	uint32_t replaces; /* the IKE SA beside which this one is set up to take its place, or 0 */

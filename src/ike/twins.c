@@ -100,11 +100,10 @@ static void move_traffic(struct ike_sa *loser, const struct ike_sa *survivor)
 	}
 }
 
-static void end(struct ike_sa *loser, struct ike_sa *survivor)
+void twins_end(struct ike_sa *loser, struct ike_sa *survivor, const char *why)
 {
 	struct timers *timers = &loser->engine->timers;
 
-	move_traffic(loser, survivor);
 	renew_disarm(loser);
 	renew_withdraw(loser, survivor);
 	timer_clear(timers, &loser->rekey_timer);
@@ -117,7 +116,7 @@ static void end(struct ike_sa *loser, struct ike_sa *survivor)
 			.ike_id = survivor->id,
 			.old_id = loser->id,
 			.ike_name = sa_name(survivor),
-			.text = "both ends had initiated at once: this one stays",
+			.text = why,
 			.path = &survivor->path });
 	intent_add(loser,
 		&(struct intent){ .kind = INTENT_DELETE_IKE,
@@ -154,8 +153,10 @@ static void judge(struct ike_sa *ours, struct ike_sa *theirs)
 		intent_add(survivor, &(struct intent){ .kind = INTENT_LIVENESS });
 		return;
 	}
-	if (complete(loser, survivor, &asked) && !asked)
-		end(loser, survivor);
+	if (!complete(loser, survivor, &asked) || asked)
+		return;
+	move_traffic(loser, survivor);
+	twins_end(loser, survivor, "both ends had initiated at once: this one stays");
 }
 
 void twins_check(struct ike_sa *sa)
