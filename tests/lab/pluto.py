@@ -182,7 +182,7 @@ def ipsec_conf(tree, more, directory):
     for side, end in ('left', 'local'), ('right', 'remote'):
         conn[side] = site[f'{end}_addrs']
         if site[end].get('id'):
-            conn[f'{side}id'] = identity(site[end]['id'])
+            conn[f'{side}id'] = identity(site[end]['id']) if site[end]['id'] != '%any' else None
         if net.get(f'{end}_ts'):
             conn[f'{side}subnet'] = ','.join(net[f'{end}_ts'])
         if site[end].get('certs'):
@@ -226,7 +226,7 @@ def secrets(tree):
     for name, secret in tree.get('secrets', {}).items():
         if name.startswith('ike'):
             who = ' '.join(identity(value) for key, value in secret.items() if key.startswith('id'))
-            lines.append(f'{who} : PSK "{secret["secret"]}"')
+            lines.append(f'{who} : PSK "{secret["secret"]}"'.lstrip())
         else:
             lines.append(f'@{secret["id"]} : XAUTH "{secret["secret"]}"')
     return '\n'.join(lines) + '\n'
