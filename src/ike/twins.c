@@ -9,6 +9,8 @@
 #define UNDERWAY_NS   NS_PER_SECOND
 /* By then a peer that knows the rule has deleted what is its to delete, or tries. */
 #define PEER_LIMIT_NS (4 * NS_PER_SECOND)
+/* A peer without our answer has asked for it three times more by then. */
+#define REPEATED_NS   (30 * NS_PER_SECOND)
 /* Nobody waits for longer than this for the verdict. */
 #define UNDECIDED_NS  (60 * NS_PER_SECOND)
 
@@ -140,6 +142,22 @@ static bool left_to_us(struct ike_sa *loser, const struct ike_sa *survivor)
 	return false;
 }
 
+/* An answer of the peer in the survivor says that it has what came with IKE_AUTH; but what it has asked for
+ * since it may not have yet, and the loser's children carry the traffic until it has. */
+static bool peer_has_children(struct ike_sa *loser, const struct ike_sa *survivor)
+{
+	ike_time at = 0;
+
+	for (const struct child_sa *c = survivor->children; c; c = c->next)
+		if (child_carries(c) && c->installed_at > survivor->established_at &&
+			!child_confirmed(c) && c->installed_at + REPEATED_NS > at)
+			at = c->installed_at + REPEATED_NS;
+	if (loser->engine->now >= at)
+		return true;
+	timer_set(&loser->engine->timers, &loser->unique_timer, at);
+	return false;
+}
+
 /* Of the two that with the higher initiator's SPI survives. */
 static void judge(struct ike_sa *ours, struct ike_sa *theirs)
 {
@@ -147,7 +165,8 @@ static void judge(struct ike_sa *ours, struct ike_sa *theirs)
 	struct ike_sa *loser = won ? theirs : ours, *survivor = won ? ours : theirs;
 
 	if (!are_twins(ours, theirs) || !share_a_child(loser, survivor) || !idle(ours) ||
-		!idle(theirs) || !left_to_us(loser, survivor))
+		!idle(theirs) || !left_to_us(loser, survivor) ||
+		!peer_has_children(loser, survivor))
 		return;
 	if (!sa_answered(survivor)) {
 		intent_add(survivor, &(struct intent){ .kind = INTENT_LIVENESS });

@@ -144,6 +144,33 @@ static void both_reauthenticate_at_once_and_no_packet_is_lost(void **state)
 	}
 }
 
+/* Seed 2017955777212124: whichever datagram is lost. The child doesn't come with IKE_AUTH, so that who has answered
+ * in the IKE SA that stays needn't have the child. */
+static void both_reauthenticate_at_once_childless_and_what_is_lost_costs_no_packet(void **state)
+{
+	const struct story_config c = { .connection = "childless = force\n" };
+
+	(void)state;
+	for (unsigned nth = 1; nth < 60; nth++) {
+		struct story s = story_established(SEED + nth % 3, &c);
+
+		s.w->fate =
+			(struct network_fate){ .nth = s.w->ike_sent + (nth + 2) / 3, .lost = true };
+		host_reauthenticate(s.alice, "net");
+		world_run(s.w, 4 * NS_PER_MS);
+		host_reauthenticate(s.bob, "net");
+		for (unsigned i = 0; i < 600; i++) {
+			world_run(s.w, 50 * NS_PER_MS);
+			host_packet(s.alice, "10.1.0.5", "10.2.0.7");
+			host_packet(s.bob, "10.2.0.7", "10.1.0.5");
+		}
+		world_run(s.w, 60 * NS_PER_SECOND);
+		STORY_EQUAL(s, world_lost_packets(s.w), 0);
+		story_up(&s, 1);
+		story_end(&s);
+	}
+}
+
 /* Each end has an IKE SA of its own, or will when what is on its way has arrived: his request of IKE_AUTH
  * was late. */
 static struct story late_twins(uint64_t seed, const struct story_config *c)
@@ -341,6 +368,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_reauthenticate_at_once_and_no_packet_is_lost),
+		cmocka_unit_test(
+			both_reauthenticate_at_once_childless_and_what_is_lost_costs_no_packet),
 		cmocka_unit_test(one_of_two_is_not_set_up_anew_before_the_other_is_gone),
 		cmocka_unit_test(both_reauthenticate_and_what_is_under_way_arrives),
 		cmocka_unit_test(an_old_sa_that_was_rekeyed_is_not_set_up_anew),
