@@ -118,12 +118,11 @@ class Pluto(Daemon):
         return self.whack('--name', 'site', '--terminate')
 
     def end(self, how=signal.SIGTERM):
-        """A kernel keeps the SAs of a pluto that was killed."""
+        """A kernel keeps the SAs of a pluto that was killed, and of each its policies for neighbour discovery."""
         if not self.process:
             return 0
         code = super().end(how)
-        if how == signal.SIGKILL or code:
-            self.host.run('sh', '-c', 'ip xfrm state flush; ip xfrm policy flush')
+        self.host.run('sh', '-c', 'ip xfrm state flush; ip xfrm policy flush')
         return code
 
     def leave(self):
