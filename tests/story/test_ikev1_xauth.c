@@ -1,7 +1,8 @@
 /* What comes between phase 1 and an SA that stands: XAUTH and mode config in both roles, with all that
  * a network does to them. Bob is the gateway. */
 #include "conf/pool.h"
-#include "ike/v1/ikev1.h"
+#include "ike/v1/transaction.h"
+#include "ike/v1/window.h"
 #include "sim/internal.h"
 #include "tests/story/ikev1.h"
 #include "tests/story/vips.h"
@@ -182,6 +183,33 @@ static void push_mode(void **state)
 	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
 	STORY_TRUE(s, laddered(&s, "CPS(ADDR DNS MASK)") && laddered(&s, "CPA(ADDR DNS)"));
 	packet_goes_through(&s, "10.3.0.1");
+	story_end(&s);
+}
+
+/* As libreswan 4.10 has it: the gateway's SET goes on in the exchange of XAUTH's status. */
+static bool pushes_with_the_status;
+
+struct v1_flight *__real_v1_flight_of(struct exchange *x);
+struct v1_flight *__wrap_v1_flight_of(struct exchange *x);
+struct v1_flight *__wrap_v1_flight_of(struct exchange *x)
+{
+	if (pushes_with_the_status && x->kind == &v1_config_set && !x->message_id)
+		x->message_id = x->sa->v1->flights->message_id;
+	return __real_v1_flight_of(x);
+}
+
+static void push_mode_in_the_exchange_of_the_status(void **state)
+{
+	struct story s;
+
+	(void)state;
+	pushes_with_the_status = true;
+	s = connected(ASKS POOLS "pull = no\n", CAROL VIPS "pull = no\n");
+	pushes_with_the_status = false;
+	story_up(&s, 1);
+	STORY_EQUAL(s, strcmp(story_vip(s.alice, 0), "10.3.0.1"), 0);
+	packet_goes_through(&s, "10.3.0.1");
+	STORY_TRUE(s, !s.alice->engine->sas->theirs);
 	story_end(&s);
 }
 
@@ -548,6 +576,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_password_is_told_at_both_ends),
 		cmocka_unit_test(an_unknown_user_is_told_the_same),
 		cmocka_unit_test(push_mode),
+		cmocka_unit_test(push_mode_in_the_exchange_of_the_status),
 		cmocka_unit_test(one_end_pushes_and_the_other_pulls),
 		cmocka_unit_test(who_has_no_xauth_is_refused),
 		cmocka_unit_test(who_skips_xauth_has_no_child),

@@ -239,21 +239,45 @@ static enum step answer(struct exchange *x)
 		x, INVALID_SYNTAX, "a transaction that begins with an answer (type %u)", in.type);
 }
 
+/* libreswan 4.10 pushes in the exchange that has just said that XAUTH is passed, although an exchange
+ * ought to have a message ID of its own: that one stays open until there is an address. */
+static enum step close_or_not(struct exchange *x)
+{
+	const struct ike_sa *sa = x->sa;
+
+	x->last = sa->established_at || sa->gone || !sa->v1->xauth_over || sa->v1->config_over ||
+		!v1_config_is_client(sa) || sa->connection->pull;
+	return STEP_NEXT;
+}
+
+static void close_others(struct ike_sa *sa)
+{
+	struct exchange *x = sa->theirs, *next;
+
+	for (; x; x = next) {
+		next = x->next;
+		if (x->kind == &v1_transaction_responder)
+			exchange_free(x);
+	}
+}
+
 static void answered(struct exchange *x)
 {
 	struct v1_transaction_data *d = x->data;
 	char why[V1_TROUBLE_MAX];
 
 	snprintf(why, sizeof(why), "%s", x->sa->v1->trouble);
+	if (x->sa->v1->config_over)
+		close_others(x->sa);
 	if (d->refused && !x->sa->established_at)
 		sa_linger(x->sa, SA_END_FAILED, why);
 	else if (d->goes_on)
 		v1_setup_next(x);
 }
 
-static step_fn *const steps[] = { answer, NULL };
-static const struct round rounds[] = { { &v1_transaction_message, steps,
-	&v1_transaction_message } };
+static step_fn *const steps[] = { answer, close_or_not, NULL };
+static const struct round rounds[] = { { &v1_transaction_message, steps, &v1_transaction_message,
+	true } };
 
 const struct exchange_kind v1_transaction_responder = {
 	.name = "transaction",
