@@ -14,9 +14,9 @@ from lab import INNER, OUTER, OUTER_SECOND, Tunnel, wait_for
 QUIET = {'dpd_delay': '0s'}
 
 
-def row(name, keep_alive='1s', moon=None):
+def row(name, keep_alive='1s', moon=None, **more):
     settings = {'keep_alive': keep_alive}
-    return Tunnel(name, moon={**QUIET, **(moon or {})}, sun={**QUIET, 'remote_addrs': '%any'}, moon_settings=settings, sun_settings=settings)
+    return Tunnel(name, **more, moon={**QUIET, **(moon or {})}, sun={**QUIET, 'remote_addrs': '%any'}, moon_settings=settings, sun_settings=settings)
 
 
 def up(bench, tunnel, hidden=True):
@@ -49,8 +49,9 @@ def assert_only_where_silent(wire, seconds=1):
         assert frame.kind != 'keepalive' or silent > 0.75 * seconds, f'a keepalive {silent:.3f} s after {before}'
 
 
-def test_an_idle_tunnel_is_kept(bench):
-    up(bench, row('kept'))
+@pytest.mark.parametrize('version', [1, 2])
+def test_an_idle_tunnel_is_kept(bench, version):
+    up(bench, row(f'kept-{version}', ike='aes128-sha256-modp2048', both={'version': version}))
     wire = kept(bench, 4)
     frames = wire.of('keepalive')
     for frame in frames:
