@@ -160,8 +160,7 @@ static void hear(struct kernel_plane *k, const struct xfrm_told *t)
 
 struct states {
 	struct kernel_plane *plane;
-	size_t count, room;
-	struct xfrm_told *list;
+	struct told_list told;
 };
 
 static int states_keep(const struct nlmsghdr *h, void *context)
@@ -173,20 +172,10 @@ static int states_keep(const struct nlmsghdr *h, void *context)
 		!(told.name.spi ? xfrm_is_our_state(told.sequence)
 				: trap_of(s->plane, told.reqid) != NULL))
 		return MNL_CB_OK;
-	if (s->count == s->room) {
-		size_t room = s->room ? 2 * s->room : 64;
-		struct xfrm_told *more = reallocarray(s->list, room, sizeof(*more));
-
-		if (!more)
-			return MNL_CB_ERROR;
-		s->list = more;
-		s->room = room;
-	}
-	s->list[s->count++] = told;
-	return MNL_CB_OK;
+	return told_list_add(&s->told, &told) ? MNL_CB_OK : MNL_CB_ERROR;
 }
 
-static bool is_there(const struct states *s, const struct xfrm_name *name)
+static bool is_there(const struct told_list *s, const struct xfrm_name *name)
 {
 	for (size_t i = 0; i < s->count; i++)
 		if (s->list[i].name.spi == name->spi &&
@@ -196,7 +185,7 @@ static bool is_there(const struct states *s, const struct xfrm_name *name)
 }
 
 /* A child of which a state has gone; told one by one, as telling changes the children. */
-static bool tell_one_gone(struct kernel_plane *k, const struct states *s, ike_time now)
+static bool tell_one_gone(struct kernel_plane *k, const struct told_list *s, ike_time now)
 {
 	for (struct kernel_child *c = k->children; c; c = c->next) {
 		const struct xfrm_name in = xfrm_name_of(&c->spec, true);
@@ -221,9 +210,9 @@ static void resynchronise(struct kernel_plane *k)
 
 	log_text(&k->host->log, "KNL", 1,
 		"the kernel said more than could be heard: looked through its %zu states of ours",
-		s.count);
-	for (size_t i = 0; i < s.count; i++) {
-		const struct xfrm_told *t = &s.list[i];
+		s.told.count);
+	for (size_t i = 0; i < s.told.count; i++) {
+		const struct xfrm_told *t = &s.told.list[i];
 		const struct kernel_child *c = t->name.spi ? child_of(k, &t->name) : NULL;
 
 		if (!t->name.spi)
@@ -231,9 +220,9 @@ static void resynchronise(struct kernel_plane *k)
 		else if (c && (t->bytes >= t->soft_bytes || t->packets >= t->soft_packets))
 			tell_child(k, c, IKE_KERNEL_EXPIRE_SOFT, NULL);
 	}
-	while (!failed && tell_one_gone(k, &s, now))
+	while (!failed && tell_one_gone(k, &s.told, now))
 		;
-	free(s.list);
+	free(s.told.list);
 }
 
 void kernel_events_read(struct kernel_plane *k)

@@ -79,6 +79,15 @@ struct policy_want {
 int policies_use(struct kernel_plane *k, struct policy_use **uses, const struct policy_want *want);
 void policies_leave(struct kernel_plane *k, struct policy_use **uses);
 
+/* What the kernel told, gathered out of a dump by a callback of kernel_request(); the list is to be
+ * freed. Adding returns false where there is no memory: it is as it was. */
+struct told_list {
+	size_t count, room;
+	struct xfrm_told *list;
+};
+
+bool told_list_add(struct told_list *l, const struct xfrm_told *told); /* kernel_probe.c */
+
 /* kernel_events.c */
 void kernel_events_read(struct kernel_plane *k);
 

@@ -86,38 +86,38 @@ int kernel_probe(struct kernel_socket *s, bool all, bool ipv6, char *why, size_t
 
 /* Cleaning. */
 
-struct found {
-	size_t count, room;
-	struct xfrm_told *list;
-};
+bool told_list_add(struct told_list *l, const struct xfrm_told *told)
+{
+	if (l->count == l->room) {
+		size_t room = l->room ? 2 * l->room : 64;
+		struct xfrm_told *more = reallocarray(l->list, room, sizeof(*more));
+
+		if (!more)
+			return false;
+		l->list = more;
+		l->room = room;
+	}
+	l->list[l->count++] = *told;
+	return true;
+}
 
 static int found_keep(const struct nlmsghdr *h, void *context)
 {
-	struct found *f = context;
+	struct told_list *f = context;
 	struct xfrm_told told;
 
-	if (!xfrm_read(BYTES(h, h->nlmsg_len), &told) ||
-		!(told.kind == XFRM_TOLD_STATE
+	if (xfrm_read(BYTES(h, h->nlmsg_len), &told) &&
+		(told.kind == XFRM_TOLD_STATE
 				? xfrm_is_our_state(told.sequence)
 				: told.kind == XFRM_TOLD_POLICY && xfrm_is_our_policy(told.index)))
-		return MNL_CB_OK;
-	if (f->count == f->room) {
-		size_t room = f->room ? 2 * f->room : 64;
-		struct xfrm_told *more = reallocarray(f->list, room, sizeof(*more));
-
-		if (!more)
-			return MNL_CB_OK;
-		f->list = more;
-		f->room = room;
-	}
-	f->list[f->count++] = told;
+		(void)told_list_add(f, &told);
 	return MNL_CB_OK;
 }
 
 void kernel_clean(struct kernel_socket *s)
 {
 	struct xfrm_request r;
-	struct found f = { 0 };
+	struct told_list f = { 0 };
 
 	(void)kernel_request(s, &r, xfrm_put_policies_dump(&r), found_keep, &f);
 	(void)kernel_request(s, &r, xfrm_put_states_dump(&r), found_keep, &f);
