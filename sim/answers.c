@@ -208,6 +208,8 @@ static void ask_slow(struct host *h, const struct ike_question *q)
 		abort();
 	*a = (struct sim_answer){ .due = h->world->now + f->answer_delay_ns,
 		.question = ike_question_copy(q) };
+	if (f->answer_jitter_ns)
+		a->due += stream_random(&h->fault_state, f->answer_jitter_ns);
 	if (is_slow(q)) {
 		a->never = stream_chance(&h->fault_state, f->answer_never_percent);
 		a->no = stream_chance(&h->fault_state, f->answer_no_percent);

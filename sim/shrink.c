@@ -101,6 +101,9 @@ static bool plainer_faults(struct shrinker *s)
 		better = still_fails(s) || better;
 	}
 	*s->attempt = *s->p;
+	s->attempt->faults.answer_jitter_ns = 0;
+	better = (s->p->faults.answer_jitter_ns && still_fails(s)) || better;
+	*s->attempt = *s->p;
 	s->attempt->faults.answer_delay_ns = 0;
 	return (s->p->faults.answer_delay_ns && still_fails(s)) || better;
 }

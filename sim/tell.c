@@ -128,11 +128,12 @@ static void print_faults(const struct network_faults *f, FILE *out)
 {
 	fprintf(out,
 		"  network: %u%% lost, %u%% doubled, %u%% late, %u%% damaged, %llu ms, mtu %u\n"
-		"  answers: after %llu ms, %u%% never, %u%% no\n",
+		"  answers: after %llu and up to %llu ms, %u%% never, %u%% no\n",
 		f->loss_percent, f->duplicate_percent, f->reorder_percent, f->corrupt_percent,
 		(unsigned long long)(f->delay_ns / NS_PER_MS), f->mtu,
-		(unsigned long long)(f->answer_delay_ns / NS_PER_MS), f->answer_never_percent,
-		f->answer_no_percent);
+		(unsigned long long)(f->answer_delay_ns / NS_PER_MS),
+		(unsigned long long)((f->answer_delay_ns + f->answer_jitter_ns) / NS_PER_MS),
+		f->answer_never_percent, f->answer_no_percent);
 }
 
 void workload_print(const struct workload *p, FILE *out)

@@ -146,20 +146,21 @@ static void make_shape(struct workload *p, struct dice *d)
 		make_link(p, d, 0, i);
 }
 
-static void make_faults(struct workload *p, struct dice *d)
+static struct network_faults calm_faults(struct dice *d)
 {
-	if (p->calm) {
-		p->faults = (struct network_faults){
-			.loss_percent = one_in(d, 2) ? 0 : (unsigned)roll(d, 5),
-			.spare_esp = true,
-			.duplicate_percent = (unsigned)roll(d, 40),
-			.reorder_percent = (unsigned)roll(d, 40),
-			.delay_ns = (1 + roll(d, 50)) * NS_PER_MS,
-			.answer_delay_ns = one_in(d, 3) ? roll(d, 1000) * NS_PER_MS : 0,
-		};
-		return;
-	}
-	p->faults = (struct network_faults){
+	return (struct network_faults){
+		.loss_percent = one_in(d, 2) ? 0 : (unsigned)roll(d, 5),
+		.spare_esp = true,
+		.duplicate_percent = (unsigned)roll(d, 40),
+		.reorder_percent = (unsigned)roll(d, 40),
+		.delay_ns = (1 + roll(d, 50)) * NS_PER_MS,
+		.answer_delay_ns = one_in(d, 3) ? roll(d, 1000) * NS_PER_MS : 0,
+	};
+}
+
+static struct network_faults rough_faults(struct dice *d)
+{
+	return (struct network_faults){
 		.loss_percent = one_in(d, 3) ? 0 : (unsigned)roll(d, 40),
 		.duplicate_percent = (unsigned)roll(d, 40),
 		.reorder_percent = (unsigned)roll(d, 40),
@@ -170,6 +171,12 @@ static void make_faults(struct workload *p, struct dice *d)
 		.answer_no_percent = one_in(d, 6) ? (unsigned)roll(d, 10) : 0,
 		.mtu = one_in(d, 5) ? 1280 : 0,
 	};
+}
+
+static void make_faults(struct workload *p, struct dice *d)
+{
+	p->faults = p->calm ? calm_faults(d) : rough_faults(d);
+	p->faults.answer_jitter_ns = one_in(d, 2) ? roll(d, 100) * NS_PER_MS : 0;
 }
 
 static uint32_t action_value(const struct workload *p, struct dice *d, enum action_kind kind)

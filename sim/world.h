@@ -21,7 +21,8 @@
 struct network_faults {
 	unsigned loss_percent, duplicate_percent, reorder_percent, corrupt_percent;
 	uint64_t delay_ns;
-	uint64_t answer_delay_ns;                         /* of slow questions */
+	uint64_t answer_delay_ns;  /* of slow questions */
+	uint64_t answer_jitter_ns; /* and each up to so much later: out of order */
 	unsigned answer_never_percent, answer_no_percent; /* of slow questions */
 	unsigned mtu;   /* bigger IP packets are lost; 0: none is too big */
 	bool partition; /* nothing passes */

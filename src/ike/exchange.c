@@ -259,7 +259,34 @@ enum step exchange_reject(struct exchange *x, uint16_t notify, const char *forma
 	return STEP_REJECT;
 }
 
+enum step exchange_after_theirs(struct exchange *x)
+{
+	assert(x->initiator && x->sa->theirs);
+	x->after_theirs = true;
+	return STEP_WAIT;
+}
+
 /* Ends. */
+
+static void exchange_run(struct exchange *x);
+
+static void ours_goes_on(struct ike_sa *sa)
+{
+	struct exchange *ours = sa->ours;
+
+	if (!ours || !ours->after_theirs)
+		return;
+	ours->after_theirs = false;
+	exchange_run(ours);
+}
+
+/* Behind the end of an exchange: what waited for it. */
+static void go_on(struct ike_sa *sa)
+{
+	ours_goes_on(sa);
+	if (!sa->doomed)
+		intent_pump(sa);
+}
 
 static void exchange_finish(struct exchange *x)
 {
@@ -269,8 +296,7 @@ static void exchange_finish(struct exchange *x)
 	if (x->kind->finished)
 		x->kind->finished(x);
 	exchange_free(x);
-	if (!sa->doomed)
-		intent_pump(sa);
+	go_on(sa);
 }
 
 /* Takes the exchange off its SA and lets its kind say what follows from its failure. */
@@ -287,8 +313,7 @@ void exchange_abandon(struct exchange *x, const char *why)
 
 	exchange_fail(x, why);
 	exchange_free(x);
-	if (!sa->doomed)
-		intent_pump(sa);
+	go_on(sa);
 }
 
 /* The SA ends with the refusal, but repeats of the request still get it. */
@@ -317,8 +342,8 @@ static void exchange_refuse(struct exchange *x)
 	exchange_free(x);
 	if (doom && !sa->gone)
 		sa_doom(sa, SA_END_FAILED, why);
-	else if (!sa->doomed)
-		intent_pump(sa);
+	else
+		go_on(sa);
 }
 
 static void exchange_dropped(struct exchange *x)
@@ -328,6 +353,7 @@ static void exchange_dropped(struct exchange *x)
 	if (x->initiator || (x->round > 0 && sa->protocol->both_wait))
 		return; /* keep waiting: the window retransmits */
 	exchange_free(x);
+	ours_goes_on(sa);
 	if (!sa->setup || sa->keys.in)
 		return;
 	sa_doom(sa, SA_END_FAILED, ""); /* a responder's SA whose first message was dropped */

@@ -90,6 +90,7 @@ struct exchange {
 	struct rejection reject;
 	struct intent *intent; /* what it serves; owned; may be NULL */
 	bool ended;
+	bool after_theirs; /* ours waits for one of the peer's: exchange_after_theirs() */
 	void *data;
 };
 
@@ -111,6 +112,8 @@ void exchange_free(struct exchange *x);
 const struct ike_answer *exchange_take_answer(struct exchange *x); /* NULL on the first run */
 enum step exchange_ask(
 	struct exchange *x, struct ike_question *question); /* copied into the arena; STEP_WAIT */
+/* The step runs again when an exchange of the peer's on this IKE SA has ended. STEP_WAIT */
+enum step exchange_after_theirs(struct exchange *x);
 enum step exchange_reject(struct exchange *x, uint16_t notify, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void *exchange_take(

@@ -84,6 +84,26 @@ static void rfc7296_2_8_1_both_rekey_the_child_and_the_lowest_nonce_is_redundant
 	}
 }
 
+/* As a thread pool answers, in any order: the request that came before the response is answered as usual, and
+ * the nonces decide behind it. A peer that is refused there may have made nothing of the collision. */
+static void what_crosses_is_not_refused_for_answers_out_of_order(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct story s = story_established(seed, NULL);
+		bool ike = seed % 2;
+
+		s.w->faults.answer_jitter_ns = 200 * NS_PER_MS;
+		host_rekey(s.alice, ike ? "net" : NULL, ike ? NULL : "net");
+		host_rekey(s.bob, ike ? "net" : NULL, ike ? NULL : "net");
+		world_settle(s.w, 60 * NS_PER_SECOND);
+		STORY_EQUAL(s, s.alice->done_ok + s.bob->done_ok, 3);
+		STORY_TRUE(s, !laddered(&s, "", "TEMPORARY_FAILURE"));
+		one_tunnel_stayed_up(&s);
+		story_end(&s);
+	}
+}
+
 /* Found by seed 5604: what is to send when the peer deletes the old child sends, too, when we do. */
 static void both_rekey_a_child_that_ends_meanwhile(void **state)
 {
@@ -794,6 +814,7 @@ int main(void)
 		cmocka_unit_test(
 			both_create_the_same_child_and_it_is_rekeyed_before_the_other_comes),
 		cmocka_unit_test(what_the_peer_created_while_we_prepared_is_not_created_twice),
+		cmocka_unit_test(what_crosses_is_not_refused_for_answers_out_of_order),
 		cmocka_unit_test(both_rekey_a_child_that_ends_meanwhile),
 		cmocka_unit_test(both_rekey_a_child_and_the_winner_rekeys_it_again),
 		cmocka_unit_test(both_create_the_same_child_at_once_and_one_stays),

@@ -236,6 +236,24 @@ static enum step finish_group(struct exchange *x)
 	return agreement_finish(x, &d->deal.ke);
 }
 
+static const struct exchange_kind create_child_responder;
+
+/* The peer asked to rekey the same child before we had its response, and is being answered: that comes
+ * first, so that it gets what it asked for (§2.25.1: "reply as usual"), and the nonces decide behind it. */
+static enum step let_cross(struct exchange *x)
+{
+	const struct create_data *d = x->data;
+
+	for (const struct exchange *y = x->sa->theirs; y; y = y->next) {
+		const struct create_data *theirs = y->data;
+
+		if (y->kind == &create_child_responder && d->deal.rekeys_id &&
+			theirs->deal.rekeys_id == d->deal.rekeys_id)
+			return exchange_after_theirs(x);
+	}
+	return STEP_NEXT;
+}
+
 static bool lost_to_rival(struct exchange *x)
 {
 	struct create_data *d = x->data;
@@ -484,7 +502,8 @@ static void create_failed(struct exchange *x, const char *why)
 
 static step_fn *const new_begins[] = { prepare_new, ask_spi, begin_group, build_request, NULL };
 static step_fn *const rekey_begins[] = { prepare_rekey, ask_spi, begin_group, build_request, NULL };
-static step_fn *const initiator_ends[] = { read_error, read_response, finish_group, install, NULL };
+static step_fn *const initiator_ends[] = { read_error, read_response, finish_group, let_cross,
+	install, NULL };
 static const struct round new_rounds[] = { { NULL, new_begins, &request },
 	{ &response, initiator_ends, NULL } };
 static const struct round rekey_rounds[] = { { NULL, rekey_begins, &request },

@@ -244,10 +244,24 @@ static enum step read_response(struct exchange *x)
 static enum step finish_group(struct exchange *x)
 {
 	struct rekey_data *d = x->data;
-	enum step verdict = agreement_finish(x, &d->ke);
 
-	if (verdict != STEP_NEXT)
-		return verdict;
+	return agreement_finish(x, &d->ke);
+}
+
+/* The peer asked for the same before we had its response, and is being answered: that comes first, and
+ * the nonces decide behind it, §2.8.2. */
+static enum step let_cross(struct exchange *x)
+{
+	for (const struct exchange *y = x->sa->theirs; y; y = y->next)
+		if (y->kind == &rekey_ike_responder)
+			return exchange_after_theirs(x);
+	return STEP_NEXT;
+}
+
+static enum step make_successor(struct exchange *x)
+{
+	struct rekey_data *d = x->data;
+
 	d->made = successor_make(x);
 	if (!d->made)
 		return exchange_reject(x, 0, "the new IKE SA could not be made");
@@ -402,7 +416,8 @@ void rekey_ike_chosen(struct ike_sa *rival)
 }
 
 static step_fn *const initiator_begins[] = { begin_group, build_request, NULL };
-static step_fn *const initiator_ends[] = { read_error, read_response, finish_group, NULL };
+static step_fn *const initiator_ends[] = { read_error, read_response, finish_group, let_cross,
+	make_successor, NULL };
 static const struct round initiator_rounds[] = { { NULL, initiator_begins, &request },
 	{ &response, initiator_ends, NULL } };
 
