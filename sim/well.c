@@ -172,8 +172,9 @@ void run_converge(struct run *r)
 }
 
 /* No HASH covers NAT-D, RFC 3947: where one was damaged on its way, an end goes by NATs that aren't there
- * until there is another phase 1. */
-static void see_nats_anew(struct run *r)
+ * until there is another phase 1, and the ends may not even agree on a child's mode. `before`: what was wrong
+ * before it was looked for what stands. */
+static void see_nats_anew(struct run *r, const char *before)
 {
 	bool damaged = r->now.faults.corrupt_percent || r->now.attacked, any = false;
 
@@ -187,8 +188,10 @@ static void see_nats_anew(struct run *r)
 		host_reauthenticate(host_of(r, i, side), name);
 		any = true;
 	}
-	if (any)
-		run_converge(r);
+	if (!any)
+		return;
+	r->why = before;
+	run_converge(r);
 }
 
 /* A NAT box that forgets costs no more than the packets on their way: the first one out shows where
@@ -211,13 +214,15 @@ static bool nats_followed(struct run *r)
 
 void run_come_up(struct run *r)
 {
-	ike_time end = r->w->now + QUIET_NS; /* a peer that is gone is noticed by then */
+	ike_time end;
+	const char *before = r->why;
 	bool crossed = false;
 
 	r->asked = true;
 	run_ask_all(r);
 	run_converge(r);
-	see_nats_anew(r);
+	see_nats_anew(r, before);
+	end = r->w->now + QUIET_NS; /* a peer that is gone is noticed by then */
 	while (r->w->now < end && !crossed && !r->why && !r->w->broken) {
 		run_converge(r);
 		crossed = packets_cross(r);
