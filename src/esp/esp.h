@@ -125,7 +125,7 @@ struct esp_out {
 	enum esp_reason reason; /* ESP_DROP */
 	size_t source;          /* index of the input that it comes from */
 	uint32_t child_id;      /* 0 where unknown */
-	struct bytes packet;    /* within memory; empty with ESP_DROP */
+	struct bytes packet;    /* within memory or the input's `own`; empty: ESP_DROP */
 	struct ike_path path;   /* ESP_SEND; and where known with ESP_DROP inbound */
 	bool encap;             /* ESP_SEND: in UDP */
 	bool df;                /* ESP_SEND: set DF; false: may be fragmented on the way */
@@ -157,6 +157,8 @@ size_t esp_release(struct esp *esp, ike_time now, struct esp_out *out, size_t ou
 /* A received packet that starts at its SPI. */
 struct esp_in {
 	struct bytes packet;
+	uint8_t *own; /* where it lies, if it may be opened there and be the output; NULL: it stays
+			 as it is */
 	struct ike_path path; /* ports are ignored without encap */
 	bool encap;           /* it came in UDP */
 	uint8_t tos;          /* of the outer header */

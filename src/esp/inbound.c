@@ -16,9 +16,9 @@ struct inbound {
 	ike_time now;
 	const struct esp_in *in;
 	struct esp_out *out;
-	struct child *child;
+	struct child *child, *last; /* last: the packet's before, which most are for, too */
 	uint64_t sequence;
-	struct bytes payload; /* within out->memory, as is all that follows */
+	struct bytes payload; /* within out->memory or in->own, as is all that follows */
 	uint8_t next_header;
 	uint8_t *packet;
 	struct flow flow;
@@ -48,7 +48,9 @@ static enum esp_reason inbound_find(struct inbound *x)
 	if (size < ESP_HEADER_BYTES)
 		return ESP_REASON_MALFORMED;
 
-	c = table_find(x->esp->by_spi, BYTES(x->in->packet.data, 4));
+	c = x->last;
+	if (!c || c->spec.spi_in != load_u32(x->in->packet.data))
+		c = table_find(x->esp->by_spi, BYTES(x->in->packet.data, 4));
 	if (!c)
 		return ESP_REASON_NO_SA;
 
@@ -56,10 +58,9 @@ static enum esp_reason inbound_find(struct inbound *x)
 	x->out->child_id = c->spec.child_id;
 	if (x->in->path.remote.address.family != c->spec.path.remote.address.family)
 		return ESP_REASON_ENCAP;
-	if (size < payload_offset(c) + ESP_TRAILER_BYTES + suite_icv_bytes(&c->spec.suite))
+	if (size < payload_offset(c) + ESP_TRAILER_BYTES + c->measures.icv)
 		return ESP_REASON_MALFORMED;
-	if ((size - payload_offset(c) - suite_icv_bytes(&c->spec.suite)) %
-		suite_block_bytes(&c->spec.suite))
+	if ((size - payload_offset(c) - c->measures.icv) & (c->measures.block - 1u))
 		return ESP_REASON_MALFORMED;
 	return ESP_REASON_NONE;
 }
@@ -111,9 +112,12 @@ static enum esp_reason inbound_open(struct inbound *x)
 	if (!sa_may_pass(x->esp, c, &c->in))
 		return ESP_REASON_EXHAUSTED;
 
-	/* IPv6's header may have to go where ESP's was */
-	x->packet = x->out->memory + IPV6_HEADER_BYTES;
-	memcpy(x->packet, x->in->packet.data, size);
+	x->packet = x->in->own;
+	if (!x->packet || c->spec.mode == CHILD_TRANSPORT) {
+		/* IPv6's header may have to go where ESP's was */
+		x->packet = x->out->memory + IPV6_HEADER_BYTES;
+		memcpy(x->packet, x->in->packet.data, size);
+	}
 	reason = packet_open(c, x->packet, size, x->sequence);
 	if (reason != ESP_REASON_NONE) {
 		c->failed++;
@@ -283,8 +287,12 @@ static bool inbound_waits(struct inbound *x, enum esp_reason *ret_reason)
 void esp_inbound(
 	struct esp *esp, ike_time now, const struct esp_in *in, size_t count, struct esp_out *out)
 {
+	struct child *last = NULL;
+
 	for (size_t i = 0; i < count; i++) {
-		struct inbound x = { .esp = esp, .now = now, .in = &in[i], .out = &out[i] };
+		struct inbound x = {
+			.esp = esp, .now = now, .in = &in[i], .out = &out[i], .last = last
+		};
 		enum esp_reason reason;
 		ike_time used;
 
@@ -294,6 +302,7 @@ void esp_inbound(
 			.path = in[i].path,
 			.encap = in[i].encap };
 		reason = inbound_one(&x);
+		last = x.child;
 		if (reason == ESP_REASON_NO_SA && inbound_waits(&x, &reason))
 			continue;
 		if (reason == ESP_REASON_SELECTORS)

@@ -52,6 +52,17 @@ struct sa {
 	bool soft_told, hard_told;
 };
 
+/* What each packet of a child needs to know of sizes: child_measure(). */
+struct measures {
+	bool aead;
+	bool iv_random;      /* CBC's must not be foreseen */
+	uint16_t offset;     /* where the payload lies in a sealed packet */
+	uint16_t block, icv; /* of the cipher, of the whole */
+	uint16_t alignment;
+	uint32_t
+		room; /* for a payload (TFC padding not counted) in an outer packet of the path MTU */
+};
+
 struct child {
 	struct child *next;     /* in the plane */
 	struct child *sibling;  /* of the reqid: the newest outbound SA first */
@@ -65,6 +76,7 @@ struct child {
 	struct endpoint mapping_told; /* family 0: none */
 	uint64_t replayed, failed;
 	uint32_t path_mtu;
+	struct measures measures;
 };
 
 /* What packets meet where no child takes them. */
@@ -202,14 +214,21 @@ void offers_free(struct esp *esp);
 
 /* packet.c */
 
-/* The payload (TFC padding not counted) that fits into an outer packet of the child's path MTU. */
-size_t payload_room(const struct child *c);
+/* Anew, after its suite, path, encapsulation or path MTU changed. */
+void child_measure(struct child *c);
+
+static inline size_t payload_room(const struct child *c)
+{
+	return c->measures.room;
+}
+
+static inline size_t payload_offset(const struct child *c)
+{
+	return c->measures.offset;
+}
 
 /* The longest inner packet of a family that fits. */
 uint32_t child_mtu(const struct child *c, uint8_t family);
-
-/* Where the payload lies in a sealed packet. */
-size_t payload_offset(const struct child *c);
 size_t sealed_size(const struct child *c, size_t payload_size);
 
 /* Seals what lies at payload_offset(): adds header, IV, padding and ICV. `size` includes TFC

@@ -119,6 +119,7 @@ enum esp_reason early_keep(struct esp *esp, ike_time now, const struct esp_in *i
 	*e = (struct early){ .at = now, .in = *in, .size = in->packet.size };
 	memcpy(e->data, in->packet.data, e->size);
 	e->in.packet = BYTES(e->data, e->size);
+	e->in.own = NULL; /* it goes before what comes of it */
 	*esp->early_end = e;
 	esp->early_end = &e->next;
 	esp->early_packets++;

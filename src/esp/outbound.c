@@ -13,6 +13,10 @@ struct outbound {
 	size_t source;
 	struct esp_out *out;
 	size_t used, count;
+	/* What was chosen for the packet before: most are of the same flow. */
+	struct flow chosen_for; /* family 0: none */
+	struct policy *policy;
+	struct child *child;
 };
 
 enum outcome { OUTCOME_DONE, OUTCOME_FULL };
@@ -231,15 +235,32 @@ static enum outcome keep(
 	return OUTCOME_DONE;
 }
 
+static bool same_choice(const struct flow *a, const struct flow *b)
+{
+	return a->family == b->family && a->protocol == b->protocol &&
+		a->ports_known == b->ports_known && a->source_port == b->source_port &&
+		a->destination_port == b->destination_port &&
+		address_equal(&a->source, &b->source) &&
+		address_equal(&a->destination, &b->destination);
+}
+
 /* The policy that a packet falls under and the child that takes it; NULL: none. What goes back to one of
  * those behind a NAT goes where its flow came from, to the port that it has there. */
 static struct policy *choose(struct outbound *o, struct flow *f, struct child **ret_child)
 {
 	struct child *c = track_outbound(o->esp, o->now, f);
-	struct policy *p = c ? c->policy : policy_find(o->esp, f);
 
-	*ret_child = c || !p ? c : policy_child(p, f);
-	return p;
+	if (c) {
+		*ret_child = c;
+		return c->policy;
+	}
+	if (!same_choice(&o->chosen_for, f)) {
+		o->chosen_for = *f;
+		o->policy = policy_find(o->esp, f);
+		o->child = o->policy ? policy_child(o->policy, f) : NULL;
+	}
+	*ret_child = o->child;
+	return o->policy;
 }
 
 static enum outcome outbound_packet(

@@ -5,40 +5,40 @@
 
 #include <assert.h>
 
-static size_t alignment(const struct child *c)
+void child_measure(struct child *c)
 {
-	size_t block = suite_block_bytes(&c->spec.suite);
+	const struct seal_suite *suite = &c->spec.suite;
+	bool outer_ipv4 = c->spec.path.remote.address.family == 4;
+	size_t outer = (outer_ipv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES) +
+		(c->spec.encap ? UDP_HEADER_BYTES : 0);
+	size_t block = suite_block_bytes(suite), offset = ESP_HEADER_BYTES + suite_iv_bytes(suite),
+	       icv = suite_icv_bytes(suite), around = outer + offset + icv,
+	       alignment = block > ESP_ALIGN ? block : ESP_ALIGN;
 
-	return block > ESP_ALIGN ? block : ESP_ALIGN;
-}
-
-size_t payload_offset(const struct child *c)
-{
-	return ESP_HEADER_BYTES + suite_iv_bytes(&c->spec.suite);
+	assert(c->path_mtu > around + alignment);
+	c->measures = (struct measures){
+		.aead = encr_is_aead(suite->encr),
+		.iv_random = block > 1,
+		.offset = (uint16_t)offset,
+		.block = (uint16_t)block,
+		.icv = (uint16_t)icv,
+		.alignment = (uint16_t)alignment,
+		.room = (uint32_t)((c->path_mtu - around) / alignment * alignment -
+			ESP_TRAILER_BYTES),
+	};
 }
 
 static size_t padding_bytes(const struct child *c, size_t payload_size)
 {
-	size_t align = alignment(c);
+	size_t align = c->measures.alignment; /* a power of two */
 
-	return (align - (payload_size + ESP_TRAILER_BYTES) % align) % align;
+	return -(payload_size + ESP_TRAILER_BYTES) & (align - 1);
 }
 
 size_t sealed_size(const struct child *c, size_t payload_size)
 {
 	return payload_offset(c) + payload_size + padding_bytes(c, payload_size) +
-		ESP_TRAILER_BYTES + suite_icv_bytes(&c->spec.suite);
-}
-
-size_t payload_room(const struct child *c)
-{
-	bool outer_ipv4 = c->spec.path.remote.address.family == 4;
-	size_t outer = (outer_ipv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES) +
-		(c->spec.encap ? UDP_HEADER_BYTES : 0);
-	size_t around = outer + payload_offset(c) + suite_icv_bytes(&c->spec.suite);
-
-	assert(c->path_mtu > around + alignment(c));
-	return (c->path_mtu - around) / alignment(c) * alignment(c) - ESP_TRAILER_BYTES;
+		ESP_TRAILER_BYTES + c->measures.icv;
 }
 
 uint32_t child_mtu(const struct child *c, uint8_t family)
@@ -52,36 +52,37 @@ uint32_t child_mtu(const struct child *c, uint8_t family)
 	return (uint32_t)mtu;
 }
 
+/* What is authenticated beside the text: the packet's own header, but with an ESN. */
 struct authenticated {
-	uint8_t head[ESP_HEADER_BYTES + 4];
-	size_t head_size;
-	uint8_t tail[4];
-	size_t tail_size;
+	struct bytes head, tail;
+	uint8_t esn_head[ESP_HEADER_BYTES + 4];
+	uint8_t esn_tail[4];
 };
 
-static struct authenticated authenticated_of(
-	const struct child *c, const uint8_t *packet, uint64_t sequence)
+static void authenticated_of(
+	struct authenticated *a, const struct child *c, const uint8_t *packet, uint64_t sequence)
 {
-	struct authenticated a = { .head_size = ESP_HEADER_BYTES };
-
-	memcpy(a.head, packet, ESP_HEADER_BYTES);
-	if (c->spec.esn && encr_is_aead(c->spec.suite.encr)) {
-		store_u64(a.head + 4, sequence);
-		a.head_size += 4;
-	} else if (c->spec.esn) {
-		store_u32(a.tail, (uint32_t)(sequence >> 32));
-		a.tail_size = 4;
+	a->head = BYTES(packet, ESP_HEADER_BYTES);
+	a->tail = BYTES_EMPTY;
+	if (!c->spec.esn)
+		return;
+	if (c->measures.aead) {
+		memcpy(a->esn_head, packet, 4);
+		store_u64(a->esn_head + 4, sequence);
+		a->head = BYTES_OF(a->esn_head);
+	} else {
+		store_u32(a->esn_tail, (uint32_t)(sequence >> 32));
+		a->tail = BYTES_OF(a->esn_tail);
 	}
-	return a;
 }
 
 /* Counter modes must never repeat an IV under a key, and the sequence number doesn't; CBC's must
  * not be foreseen. */
 static void write_iv(const struct esp *esp, const struct child *c, uint8_t *iv)
 {
-	size_t size = suite_iv_bytes(&c->spec.suite);
+	size_t size = payload_offset(c) - ESP_HEADER_BYTES;
 
-	if (suite_block_bytes(&c->spec.suite) > 1)
+	if (c->measures.iv_random)
 		random_fill(&esp->options.random, iv, size);
 	else if (size > 0)
 		store_u64(iv, c->sequence);
@@ -105,21 +106,21 @@ size_t packet_seal(
 	text[size + padding] = (uint8_t)padding;
 	text[size + padding + 1] = next_header;
 
-	a = authenticated_of(c, packet, c->sequence);
-	if (sealer_seal(c->out.sealer, BYTES(a.head, a.head_size), iv, text, text_size,
-		    BYTES(a.tail, a.tail_size), text + text_size) != 0)
+	authenticated_of(&a, c, packet, c->sequence);
+	if (sealer_seal(c->out.sealer, a.head, iv, text, text_size, a.tail, text + text_size) != 0)
 		return 0;
-	return sealed_size(c, size);
+	return payload_offset(c) + text_size + c->measures.icv;
 }
 
 enum esp_reason packet_open(struct child *c, uint8_t *packet, size_t size, uint64_t sequence)
 {
-	struct authenticated a = authenticated_of(c, packet, sequence);
-	size_t text_size = size - payload_offset(c) - suite_icv_bytes(&c->spec.suite);
+	size_t text_size = size - payload_offset(c) - c->measures.icv;
 	uint8_t *text = packet + payload_offset(c);
+	struct authenticated a;
 
-	if (sealer_open(c->in.sealer, BYTES(a.head, a.head_size), packet + ESP_HEADER_BYTES, text,
-		    text_size, BYTES(a.tail, a.tail_size), text + text_size) != 0)
+	authenticated_of(&a, c, packet, sequence);
+	if (sealer_open(c->in.sealer, a.head, packet + ESP_HEADER_BYTES, text, text_size, a.tail,
+		    text + text_size) != 0)
 		return ESP_REASON_INTEGRITY;
 	return ESP_REASON_NONE;
 }
@@ -127,7 +128,7 @@ enum esp_reason packet_open(struct child *c, uint8_t *packet, size_t size, uint6
 enum esp_reason packet_unpad(const struct child *c, const uint8_t *packet, size_t size,
 	struct bytes *ret_payload, uint8_t *ret_next_header)
 {
-	size_t text_size = size - payload_offset(c) - suite_icv_bytes(&c->spec.suite);
+	size_t text_size = size - payload_offset(c) - c->measures.icv;
 	const uint8_t *text = packet + payload_offset(c);
 	size_t padding = text[text_size - 2], payload_size;
 

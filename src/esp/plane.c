@@ -197,8 +197,10 @@ void esp_set_pmtu(struct esp *esp, const struct address *remote, uint32_t mtu)
 		esp->path_mtu_count++;
 	esp->path_mtus[i] = (struct path_mtu){ .remote = *remote, .mtu = mtu };
 
-	for (struct child *c = esp->children; c; c = c->next)
+	for (struct child *c = esp->children; c; c = c->next) {
 		c->path_mtu = path_mtu(esp, &c->spec.path.remote.address);
+		child_measure(c);
+	}
 }
 
 static struct child *child_new(struct esp *esp, const struct child_spec *spec)
@@ -214,6 +216,7 @@ static struct child *child_new(struct esp *esp, const struct child_spec *spec)
 	bytes_wipe(&c->spec.keys_out, sizeof(c->spec.keys_out));
 	c->replay = (struct replay){ .size = spec->replay_window, .esn = spec->esn };
 	c->path_mtu = path_mtu(esp, &spec->path.remote.address);
+	child_measure(c);
 	c->in.sealer = sealer_new(esp->options.crypto, &spec->suite,
 		secret_bytes(&spec->keys_in.encr), secret_bytes(&spec->keys_in.integ));
 	return c;
@@ -329,6 +332,7 @@ int esp_update_path(struct esp *esp, const struct child_spec *spec)
 	c->spec.encap = spec->encap;
 	c->spec.peer_nat = spec->peer_nat;
 	c->path_mtu = path_mtu(esp, &spec->path.remote.address);
+	child_measure(c);
 	c->mapping_told = (struct endpoint){ 0 };
 	return 0;
 }

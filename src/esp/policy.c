@@ -84,7 +84,15 @@ static uint32_t fit(
 bool selectors_fit(const struct selectors *source, const struct selectors *destination,
 	const struct flow *flow)
 {
-	return fit(source, destination, flow) != 0;
+	bool fits = false;
+
+	for (size_t i = 0; i < source->count && !fits; i++)
+		fits = source_fits(&source->list[i], flow);
+	for (size_t i = 0; i < destination->count && fits; i++) {
+		if (destination_fits(&destination->list[i], flow))
+			return true;
+	}
+	return false;
 }
 
 bool selectors_have(const struct selectors *s, const struct address *a)

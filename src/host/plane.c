@@ -11,6 +11,7 @@
 
 #include "esp/offload.h"
 #include "host/host.h"
+#include "host/sockaddr.h"
 
 #define OUTPUTS      256 /* what one packet may need, fragmented */
 #define OUTPUT_BYTES (TUN_READ_BYTES + ESP_OVERHEAD_MAX)
@@ -232,8 +233,8 @@ static void write_device(struct plane *p, size_t count)
 		const struct esp_out *o = &p->out[i];
 
 		if (o->verdict == ESP_DELIVER)
-			coalesce_add(&p->coalescer, o->memory + (o->packet.data - o->memory),
-				o->packet.size, tun->cuts_udp);
+			coalesce_add(&p->coalescer, iovec_of(o->packet).iov_base, o->packet.size,
+				tun->cuts_udp);
 	}
 	for (size_t i = 0; i < p->coalescer.bundle_count; i++) {
 		struct bytes pieces[BUNDLE_PACKETS];
@@ -331,6 +332,7 @@ void plane_receive(
 	for (size_t i = 0; i < count; i++) {
 		if (!datagrams[i].cut && datagrams[i].data.size)
 			in[taken++] = (struct esp_in){ .packet = datagrams[i].data,
+				.own = iovec_of(datagrams[i].data).iov_base,
 				.path = datagrams[i].path,
 				.encap = encap,
 				.tos = datagrams[i].tos };

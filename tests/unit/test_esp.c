@@ -107,6 +107,80 @@ static void a_flipped_bit_or_a_missing_octet_is_dropped(void **state)
 	}
 }
 
+/* Where the memory is the plane's own, a tunnel's packet is opened there; what comes out is the same. */
+static void what_may_be_is_opened_where_it_lies(void **state)
+{
+	(void)state;
+	for (unsigned bits = 0; bits < 4; bits++) {
+		bool tunnel = bits & 1;
+		struct child_spec spec = spec_of(
+			bits & 2 ? GCM : CBC, tunnel ? CHILD_TUNNEL : CHILD_TRANSPORT, 4, 4);
+		struct world *w = world_new(&spec);
+		uint8_t own[2048];
+		struct esp_in in = { .path = w->spec_b.path, .own = own };
+		const struct esp_out *sealed;
+
+		packet_make(w, tunnel ? "10.1.0.1" : "192.0.2.1", tunnel ? "10.2.0.1" : "192.0.2.2",
+			PROTOCOL_UDP, 900);
+		sealed = world_send(w);
+		memcpy(own, sealed->packet.data, sealed->packet.size);
+		in.packet = BYTES(own, sealed->packet.size);
+		esp_inbound(w->b, w->now, &in, 1, &w->back);
+		assert_int_equal(w->back.verdict, ESP_DELIVER);
+		assert_int_equal(w->back.packet.size, 900);
+		assert_memory_equal(w->back.packet.data + 20, w->packet + 20, 880);
+		assert_int_equal(
+			w->back.packet.data >= own && w->back.packet.data < own + sizeof(own),
+			tunnel);
+		world_free(w);
+	}
+}
+
+#define MANY 6
+
+/* Packets of several SAs in one batch, and one of none: each finds its own, both ways. */
+static void a_batch_is_of_many_sas(void **state)
+{
+	struct child_spec spec = spec_of(GCM, CHILD_TUNNEL, 4, 4), other, back;
+	struct world *w = world_new(&spec);
+	uint8_t plain[MANY][128], memory[2][MANY][256];
+	struct esp_packet packets[MANY] = { 0 };
+	struct esp_out sealed[MANY] = { 0 }, opened[MANY] = { 0 };
+	struct esp_in in[MANY];
+
+	(void)state;
+	other = w->spec_a;
+	other.child_id = other.reqid = 2;
+	other.spi_in++, other.spi_out++;
+	other.remote = selectors_of("10.3.0.0", "10.3.255.255");
+	install(w->a, &other);
+	back = spec_mirrored(&other);
+	install(w->b, &back);
+	for (size_t i = 0; i < MANY; i++) {
+		packet_make(w, "10.1.0.1", i % 3 == 1 ? "10.3.0.1" : "10.2.0.1", PROTOCOL_UDP, 60);
+		packets[i].data = BYTES(memcpy(plain[i], w->packet, 60), 60);
+		sealed[i].memory = memory[0][i];
+		opened[i].memory = memory[1][i];
+		sealed[i].memory_size = opened[i].memory_size = sizeof(memory[0][i]);
+	}
+	assert_int_equal(esp_outbound(w->a, w->now, packets, MANY, sealed, MANY, &w->used), MANY);
+	assert_int_equal(w->used, MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(sealed[i].verdict, ESP_SEND);
+		assert_int_equal(sealed[i].child_id, i % 3 == 1 ? 2 : 1);
+		in[i] = (struct esp_in){ .packet = sealed[i].packet, .path = w->spec_b.path };
+	}
+	sealed[4].memory[3] ^= 0x80;
+	esp_inbound(w->b, w->now, in, MANY, opened);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(opened[i].verdict, i == 4 ? ESP_DROP : ESP_DELIVER);
+		assert_int_equal(opened[i].child_id, i == 4 ? 0 : i % 3 == 1 ? 2 : 1);
+		if (i != 4)
+			assert_memory_equal(opened[i].packet.data, plain[i], 60);
+	}
+	world_free(w);
+}
+
 /* RFC 7634 appendix A: an ESP packet with ChaCha20-Poly1305. */
 static void chacha_packet_of_rfc_7634(void **state)
 {
@@ -337,6 +411,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_suite_mode_family_and_esn_round_trips),
 		cmocka_unit_test(a_flipped_bit_or_a_missing_octet_is_dropped),
+		cmocka_unit_test(what_may_be_is_opened_where_it_lies),
+		cmocka_unit_test(a_batch_is_of_many_sas),
 		cmocka_unit_test(chacha_packet_of_rfc_7634),
 		cmocka_unit_test(a_null_packet_is_laid_out_as_drawn),
 		cmocka_unit_test(sequence_numbers_end_and_are_never_reused),
