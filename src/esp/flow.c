@@ -101,21 +101,25 @@ static bool read_ipv6(struct reader *r, struct flow *f, size_t packet_size)
 	return read_extensions(r, f);
 }
 
+bool protocol_has_ports(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_DCCP ||
+		protocol == PROTOCOL_SCTP || protocol == PROTOCOL_UDP_LITE;
+}
+
 static void read_ports(struct reader *r, struct flow *f)
 {
 	struct bytes ports;
 
-	switch (f->protocol) {
-	case PROTOCOL_TCP:
-	case PROTOCOL_UDP:
-	case PROTOCOL_DCCP:
-	case PROTOCOL_SCTP:
-	case PROTOCOL_UDP_LITE:
-		f->ports_paired = true;
+	f->ports_paired = protocol_has_ports(f->protocol);
+	if (f->ports_paired) {
 		ports = read_bytes(r, 4);
 		f->source_port = ports.size ? load_u16(ports.data) : 0;
 		f->destination_port = ports.size ? load_u16(ports.data + 2) : 0;
-		break;
+		f->ports_known = reader_ok(r);
+		return;
+	}
+	switch (f->protocol) {
 	case PROTOCOL_ICMPV4:
 	case PROTOCOL_ICMPV6:
 		f->source_port = read_u16(r);

@@ -24,6 +24,9 @@ struct flow {
 	size_t size;  /* by the IP header: what follows is TFC padding */
 };
 
+/* Whether packets of the protocol show a source and a destination port. */
+bool protocol_has_ports(uint8_t protocol);
+
 /* False for what is no well-formed IP packet. */
 bool flow_read(struct bytes packet, struct flow *ret_flow);
 

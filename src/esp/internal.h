@@ -6,6 +6,7 @@
 #include "esp/flow.h"
 #include "esp/offload.h"
 #include "esp/replay.h"
+#include "esp/spd.h"
 
 #define ESP_HEADER_BYTES  8 /* SPI, sequence number */
 #define ESP_TRAILER_BYTES 2 /* pad length, next header */
@@ -64,10 +65,11 @@ struct measures {
 };
 
 struct child {
-	struct child *next;     /* in the plane */
-	struct child *sibling;  /* of the reqid: the newest outbound SA first */
-	struct child_spec spec; /* without keys and name */
+	struct child *next, *prev; /* in the plane */
+	struct child *sibling;     /* of the reqid: the newest outbound SA first */
+	struct child_spec spec;    /* without keys and name */
 	struct policy *policy;
+	struct spd_rules rules;
 	struct sa in, out;
 	uint64_t out_order; /* of the outbound SA's installation: the greatest of a reqid carries
 			       the traffic */
@@ -83,8 +85,9 @@ struct child {
 struct trap {
 	bool laid;
 	struct selectors local, remote;
+	struct spd_rules rules;
 	uint32_t priority;
-	bool holding;  /* a child takes what is kept, but not before esp_release() */
+	bool holding;  /* a child takes what is kept, but not before esp_release(): something is */
 	bool acquired; /* at least once, at acquired_at */
 	ike_time acquired_at;
 	struct esp_trap_stats stats;
@@ -92,8 +95,8 @@ struct trap {
 
 /* The policies of a reqid: the selectors of its children and of its trap. */
 struct policy {
-	struct policy *next;
 	uint32_t reqid;
+	uint64_t order;         /* the newest is the greatest */
 	struct child *children; /* by `sibling` */
 	struct child *active;   /* the newest outbound SA; NULL: none */
 	struct trap trap;
@@ -134,8 +137,10 @@ struct esp {
 	struct table *by_spi; /* inbound */
 	struct table *by_id;
 	struct child *children;
-	struct policy *policies;
-	uint64_t installed; /* outbound SAs, ever */
+	struct table *by_reqid; /* struct policy */
+	struct spd *spd;
+	uint64_t policies_made; /* ever */
+	uint64_t installed;     /* outbound SAs, ever */
 	struct esp_event events[EVENTS_MAX];
 	size_t event_first, event_count;
 	struct path_mtu path_mtus[PATH_MTUS_MAX];
@@ -176,6 +181,15 @@ struct policy *policy_find(const struct esp *esp, const struct flow *flow);
 /* Of a policy's children that can send, the newest that takes the packet; NULL: none. */
 struct child *policy_child(const struct policy *p, const struct flow *flow);
 struct policy *policy_of(const struct esp *esp, uint32_t reqid);
+
+/* A selector as what the source, or the destination, of a packet has to be. */
+bool selector_fits_source(const struct selector *s, const struct flow *f);
+bool selector_fits_destination(const struct selector *s, const struct flow *f);
+/* Bits that all its addresses begin with. */
+uint8_t selector_prefix(const struct selector *s);
+/* How little a pair of selectors takes, and what it is at most where their prefixes are so long. */
+uint32_t pair_narrowness(const struct selector *local, const struct selector *remote);
+uint32_t pair_narrowness_max(uint8_t local_prefix, uint8_t remote_prefix);
 
 /* Whether a packet that `source` selectors may send to `destination` ones is this one. */
 bool selectors_fit(const struct selectors *source, const struct selectors *destination,

@@ -379,8 +379,8 @@ size_t esp_release(struct esp *esp, ike_time now, struct esp_out *out, size_t ou
 	struct outbound o = { .esp = esp, .now = now, .out = out, .count = out_count };
 	struct kept **at = &esp->kept;
 
-	for (struct policy *p = esp->policies; p; p = p->next)
-		p->trap.holding = false;
+	for (struct kept *k = esp->kept; k; k = k->next)
+		k->policy->trap.holding = false;
 	kept_expire(esp, now);
 	while (*at && o.used < o.count) {
 		struct kept *k = *at;

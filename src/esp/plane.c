@@ -47,15 +47,19 @@ struct esp *esp_new(const struct esp_options *options)
 	esp->by_id = table_new(seed);
 	esp->by_flow = table_new(seed);
 	esp->offered = table_new(seed);
-	if (!esp->by_spi || !esp->by_id || !esp->by_flow || !esp->offered) {
+	esp->by_reqid = table_new(seed);
+	esp->spd = spd_new(seed);
+	if (!esp->by_spi || !esp->by_id || !esp->by_flow || !esp->offered || !esp->by_reqid ||
+		!esp->spd) {
 		esp_free(esp);
 		return NULL;
 	}
 	return esp;
 }
 
-static void child_free(struct child *c)
+static void child_free(struct esp *esp, struct child *c)
 {
+	spd_remove(esp->spd, &c->rules);
 	sealer_free(c->in.sealer);
 	sealer_free(c->out.sealer);
 	free(c);
@@ -65,6 +69,7 @@ void esp_free(struct esp *esp)
 {
 	struct policy *p;
 	struct child *c;
+	size_t position = 0;
 
 	if (!esp)
 		return;
@@ -73,10 +78,10 @@ void esp_free(struct esp *esp)
 	tracks_clear(esp);
 	while ((c = esp->children)) {
 		esp->children = c->next;
-		child_free(c);
+		child_free(esp, c);
 	}
-	while ((p = esp->policies)) {
-		esp->policies = p->next;
+	while (esp->by_reqid && (p = table_next(esp->by_reqid, &position))) {
+		spd_remove(esp->spd, &p->trap.rules);
 		free(p);
 	}
 	if (esp->offered)
@@ -85,6 +90,8 @@ void esp_free(struct esp *esp)
 	table_free(esp->by_spi);
 	table_free(esp->by_id);
 	table_free(esp->by_flow);
+	table_free(esp->by_reqid);
+	spd_free(esp->spd);
 	free(esp);
 }
 
@@ -123,6 +130,7 @@ static void policy_unlink(struct policy *p, struct child *c)
 static struct policy *policy_make(struct esp *esp, uint32_t reqid)
 {
 	struct policy *p = policy_of(esp, reqid);
+	uint8_t key[4];
 
 	if (p)
 		return p;
@@ -130,23 +138,24 @@ static struct policy *policy_make(struct esp *esp, uint32_t reqid)
 	if (!p)
 		return NULL;
 	p->reqid = reqid;
-	p->next = esp->policies;
-	esp->policies = p;
+	p->order = ++esp->policies_made;
+	if (table_put(esp->by_reqid, key_of(reqid, key), p) < 0) {
+		free(p);
+		return NULL;
+	}
 	return p;
 }
 
 /* Goes with its last user. */
 static void policy_settle(struct esp *esp, struct policy *p)
 {
-	struct policy **at = &esp->policies;
+	uint8_t key[4];
 
 	policy_choose(p);
 	if (p->children || p->trap.laid)
 		return;
 	kept_clear(esp, p);
-	while (*at != p)
-		at = &(*at)->next;
-	*at = p->next;
+	table_take(esp->by_reqid, key_of(p->reqid, key));
 	free(p);
 }
 
@@ -245,6 +254,11 @@ static struct policy *policy_join(struct esp *esp, struct child *c)
 
 	if (!p)
 		return NULL;
+	if (spd_add(esp->spd, &c->rules, p, &c->spec.local, &c->spec.remote, c->spec.priority) <
+		0) {
+		policy_settle(esp, p);
+		return NULL;
+	}
 	end = &p->children;
 	while (*end)
 		end = &(*end)->sibling;
@@ -273,7 +287,7 @@ int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec)
 		return -ENOMEM;
 	error = c->in.sealer ? child_register(esp, c) : -EIO;
 	if (error != 0) {
-		child_free(c);
+		child_free(esp, c);
 		return error;
 	}
 	if (!policy_join(esp, c)) {
@@ -281,10 +295,12 @@ int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec)
 
 		table_take(esp->by_id, key_of(spec->child_id, key));
 		table_take(esp->by_spi, key_of(spec->spi_in, key));
-		child_free(c);
+		child_free(esp, c);
 		return -ENOMEM;
 	}
 	c->next = esp->children;
+	if (c->next)
+		c->next->prev = c;
 	esp->children = c;
 	return 0;
 }
@@ -352,20 +368,20 @@ int esp_remove_out(struct esp *esp, uint32_t child_id)
 
 int esp_remove(struct esp *esp, uint32_t child_id)
 {
-	struct child *c = child_find(esp, child_id), **at = &esp->children;
+	struct child *c = child_find(esp, child_id);
 	uint8_t key[4];
 
 	if (!c)
 		return -ENOENT;
 
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
+	*(c->prev ? &c->prev->next : &esp->children) = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
 	table_take(esp->by_id, key_of(child_id, key));
 	table_take(esp->by_spi, key_of(c->spec.spi_in, key));
 	policy_leave(esp, c->policy, c);
 	tracks_leave(esp, c);
-	child_free(c);
+	child_free(esp, c);
 	return 0;
 }
 
@@ -382,10 +398,16 @@ int esp_trap(struct esp *esp, const struct child_spec *spec)
 	p = policy_make(esp, spec->reqid);
 	if (!p)
 		return -ENOMEM;
+	spd_remove(esp->spd, &p->trap.rules);
 	p->trap.laid = true;
 	p->trap.local = spec->local;
 	p->trap.remote = spec->remote;
 	p->trap.priority = spec->priority;
+	if (spd_add(esp->spd, &p->trap.rules, p, &p->trap.local, &p->trap.remote, spec->priority) <
+		0) {
+		(void)esp_untrap(esp, spec->reqid);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -397,6 +419,7 @@ int esp_untrap(struct esp *esp, uint32_t reqid)
 		return -ENOENT;
 
 	kept_clear(esp, p);
+	spd_remove(esp->spd, &p->trap.rules);
 	p->trap = (struct trap){ 0 };
 	policy_settle(esp, p);
 	return 0;

@@ -1,5 +1,4 @@
-/* The SPD: which reqid an outbound packet belongs to, and whether a packet is what an SA was made
- * for. The lookup is linear for now and hidden behind policy_find(). */
+/* The SPD: which reqid an outbound packet belongs to, and whether a packet is what an SA was made for. */
 #include "esp/internal.h"
 
 /* Priorities that a configuration gives come before those that follow from the selectors. */
@@ -36,63 +35,55 @@ static bool protocol_fits(const struct selector *s, const struct flow *f)
 	return s->protocol == 0 || s->protocol == f->protocol;
 }
 
-static bool source_fits(const struct selector *s, const struct flow *f)
+bool selector_fits_source(const struct selector *s, const struct flow *f)
 {
 	return address_fits(s, &f->source) && protocol_fits(s, f) &&
 		port_fits(s, f, f->source_port);
 }
 
 /* ICMP's type and code are the sender's side alone: RFC 4301 §4.4.1.1. */
-static bool destination_fits(const struct selector *s, const struct flow *f)
+bool selector_fits_destination(const struct selector *s, const struct flow *f)
 {
 	return address_fits(s, &f->destination) && protocol_fits(s, f) &&
 		((f->ports_known && !f->ports_paired) || port_fits(s, f, f->destination_port));
 }
 
-/* How narrow a selector is: the prefix that its ends share, then protocol, then ports. */
-static uint32_t selector_narrowness(const struct selector *s)
+uint8_t selector_prefix(const struct selector *s)
 {
-	uint32_t bits = 0, size = (uint32_t)address_size(&s->first) * 8;
+	unsigned bits = 0, size = (unsigned)address_size(&s->first) * 8;
 
 	while (bits < size &&
 		!((s->first.octets[bits / 8] ^ s->last.octets[bits / 8]) & 0x80 >> bits % 8))
 		bits++;
-	return bits * 4 + (s->protocol != 0) * 2 + !port_is_any(s);
+	return (uint8_t)bits;
 }
 
-/* Of the fitting selectors the narrowest pair; 0: none fits. */
-static uint32_t fit(
-	const struct selectors *source, const struct selectors *destination, const struct flow *f)
+/* How narrow a selector is: the prefix that its ends share, then protocol, then ports. */
+static uint32_t selector_narrowness(const struct selector *s)
 {
-	uint32_t best_source = 0, best_destination = 0;
+	return selector_prefix(s) * 4u + (s->protocol != 0) * 2 + !port_is_any(s) + 1;
+}
 
-	for (size_t i = 0; i < source->count; i++) {
-		uint32_t n = selector_narrowness(&source->list[i]) + 1;
+uint32_t pair_narrowness(const struct selector *local, const struct selector *remote)
+{
+	return selector_narrowness(local) + selector_narrowness(remote);
+}
 
-		if (n > best_source && source_fits(&source->list[i], f))
-			best_source = n;
-	}
-	for (size_t i = 0; i < destination->count && best_source; i++) {
-		uint32_t n = selector_narrowness(&destination->list[i]) + 1;
-
-		if (n > best_destination && destination_fits(&destination->list[i], f))
-			best_destination = n;
-	}
-	return best_destination ? best_source + best_destination : 0;
+uint32_t pair_narrowness_max(uint8_t local_prefix, uint8_t remote_prefix)
+{
+	return (local_prefix + remote_prefix) * 4u + 2 * (2 + 1 + 1);
 }
 
 bool selectors_fit(const struct selectors *source, const struct selectors *destination,
 	const struct flow *flow)
 {
-	bool fits = false;
+	size_t i = 0, j = 0;
 
-	for (size_t i = 0; i < source->count && !fits; i++)
-		fits = source_fits(&source->list[i], flow);
-	for (size_t i = 0; i < destination->count && fits; i++) {
-		if (destination_fits(&destination->list[i], flow))
-			return true;
-	}
-	return false;
+	while (i < source->count && !selector_fits_source(&source->list[i], flow))
+		i++;
+	while (j < destination->count && !selector_fits_destination(&destination->list[j], flow))
+		j++;
+	return i < source->count && j < destination->count;
 }
 
 bool selectors_have(const struct selectors *s, const struct address *a)
@@ -102,19 +93,6 @@ bool selectors_have(const struct selectors *s, const struct address *a)
 			return true;
 	}
 	return false;
-}
-
-/* By its children, also those that can't send yet or any more, and by its trap. */
-static uint32_t policy_fits(const struct policy *p, const struct flow *f)
-{
-	uint32_t best = p->trap.laid ? fit(&p->trap.local, &p->trap.remote, f) : 0;
-
-	for (const struct child *c = p->children; c; c = c->sibling) {
-		uint32_t fits = fit(&c->spec.local, &c->spec.remote, f);
-
-		best = fits > best ? fits : best;
-	}
-	return best;
 }
 
 static uint32_t policy_priority(const struct policy *p)
@@ -135,11 +113,10 @@ struct child *policy_child(const struct policy *p, const struct flow *flow)
 
 struct policy *policy_of(const struct esp *esp, uint32_t reqid)
 {
-	struct policy *p = esp->policies;
+	uint8_t key[4];
 
-	while (p && p->reqid != reqid)
-		p = p->next;
-	return p;
+	store_u32(key, reqid);
+	return table_find(esp->by_reqid, BYTES_OF(key));
 }
 
 /* Of those behind one NAT, with nothing to tell whom a packet is for (see track.c), whoever was heard
@@ -156,21 +133,34 @@ static ike_time heard_at(const struct policy *p)
 	return at;
 }
 
+struct choice {
+	struct policy *policy;
+	uint64_t rank; /* the least wins */
+};
+
+/* By all its children, also those that can't send yet or any more, and by its trap. */
+static uint32_t consider(void *context, struct policy *p, uint32_t narrowness)
+{
+	struct choice *best = context;
+	uint32_t priority = policy_priority(p);
+	uint64_t rank = priority ? priority : PRIORITY_BY_SELECTORS - narrowness;
+	bool better = !best->policy || rank < best->rank;
+
+	if (!better && rank == best->rank && p != best->policy) {
+		ike_time heard = heard_at(p), other = heard_at(best->policy);
+
+		better = heard > other || (heard == other && p->order > best->policy->order);
+	}
+	if (better)
+		*best = (struct choice){ p, rank };
+	return best->rank <= PRIORITY_BY_SELECTORS ? (uint32_t)(PRIORITY_BY_SELECTORS - best->rank)
+						   : 0;
+}
+
 struct policy *policy_find(const struct esp *esp, const struct flow *flow)
 {
-	struct policy *best = NULL;
-	uint64_t best_rank = UINT64_MAX;
+	struct choice best = { 0 };
 
-	for (struct policy *p = esp->policies; p; p = p->next) {
-		uint32_t fits = policy_fits(p, flow), priority = policy_priority(p);
-		uint64_t rank = priority ? priority : PRIORITY_BY_SELECTORS - fits;
-
-		if (fits &&
-			(rank < best_rank ||
-				(best && rank == best_rank && heard_at(p) > heard_at(best)))) {
-			best = p;
-			best_rank = rank;
-		}
-	}
-	return best;
+	spd_look(esp->spd, flow, consider, &best);
+	return best.policy;
 }

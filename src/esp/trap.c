@@ -24,7 +24,8 @@ void kept_remove(struct esp *esp, struct kept **at)
 	*at = k->next;
 	if (!k->next)
 		esp->kept_end = at;
-	stats->kept_packets--;
+	if (--stats->kept_packets == 0)
+		k->policy->trap.holding = false;
 	stats->kept_bytes -= k->size;
 	esp->kept_packets--;
 	esp->kept_bytes -= k->size;

@@ -143,7 +143,9 @@ static void the_narrowest_policy_wins_unless_priorities_say_otherwise(void **sta
 	install(w->a, &narrow);
 	packet_make(w, "10.1.0.1", "10.2.3.1", PROTOCOL_UDP, 40);
 	assert_int_equal(world_send(w)->child_id, 2);
-	world_child(w->a)->next->spec.priority = 10;
+	assert_int_equal(esp_remove(w->a, 1), 0);
+	spec.priority = 10;
+	install(w->a, &spec);
 	assert_int_equal(world_send(w)->child_id, 1);
 	world_free(w);
 }
