@@ -34,6 +34,7 @@ demo: build
 bench: build
 	@build/bench/flood
 	@build/bench/peers
+	@build/bench/lookup
 
 # As root, on a machine that does nothing else: needs gnuplot, and fetches a wireguard-go to compare with.
 throughput: build
