@@ -152,7 +152,8 @@ static bool packets_cross(struct run *r)
 }
 
 /* Looks until all was well a few times in a row, or it takes too long. */
-void run_converge(struct run *r)
+/* What is wrong after it had time to come well; NULL: nothing. */
+static const char *converge(struct run *r)
 {
 	ike_time end = r->w->now + QUIET_NS;
 	unsigned well = 0;
@@ -167,14 +168,13 @@ void run_converge(struct run *r)
 		else if (r->asked && !r->now.calm)
 			packets_cross(r); /* or the unused ones are closed in turn */
 	}
-	if (well < WELL_LOOKS && !r->why)
-		r->why = wrong;
+	return well < WELL_LOOKS ? wrong : NULL;
 }
 
 /* No HASH covers NAT-D, RFC 3947: where one was damaged on its way, an end goes by NATs that aren't there
- * until there is another phase 1, and the ends may not even agree on a child's mode. `before`: what was wrong
- * before it was looked for what stands. */
-static void see_nats_anew(struct run *r, const char *before)
+ * until there is another phase 1, and the ends may not even agree on a child's mode. False where it can't be
+ * so. */
+static bool see_nats_anew(struct run *r)
 {
 	bool damaged = r->now.faults.corrupt_percent || r->now.attacked, any = false;
 
@@ -188,10 +188,17 @@ static void see_nats_anew(struct run *r, const char *before)
 		host_reauthenticate(host_of(r, i, side), name);
 		any = true;
 	}
-	if (!any)
-		return;
-	r->why = before;
-	run_converge(r);
+	return any;
+}
+
+void run_converge(struct run *r)
+{
+	const char *wrong = converge(r);
+
+	if (wrong && see_nats_anew(r))
+		wrong = converge(r);
+	if (!r->why)
+		r->why = wrong;
 }
 
 /* A NAT box that forgets costs no more than the packets on their way: the first one out shows where
@@ -215,13 +222,13 @@ static bool nats_followed(struct run *r)
 void run_come_up(struct run *r)
 {
 	ike_time end;
-	const char *before = r->why;
 	bool crossed = false;
 
 	r->asked = true;
 	run_ask_all(r);
 	run_converge(r);
-	see_nats_anew(r, before);
+	if (see_nats_anew(r))
+		run_converge(r);
 	end = r->w->now + QUIET_NS; /* a peer that is gone is noticed by then */
 	while (r->w->now < end && !crossed && !r->why && !r->w->broken) {
 		run_converge(r);

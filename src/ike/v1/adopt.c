@@ -162,6 +162,8 @@ static void unretire(struct ike_sa *sa)
 		*link = i->next;
 		free(i);
 	}
+	if (sa->state == IKE_REKEYED)
+		sa->state = IKE_ESTABLISHED;
 	timer_set(timers, &sa->rekey_timer, sa->rekey_at);
 	timer_set(timers, &sa->reauth_timer, sa->reauth_at);
 	liveness_arm(sa);
