@@ -2,7 +2,7 @@
 
 CLANG_SOURCES = find src include sim tests fuzz bench -name '*.[ch]' 2>/dev/null
 
-.PHONY: all build deps test unit story sim mutants netns interop kernel symbols demo bench throughput fuzz format check-format clean
+.PHONY: all build deps test unit story sim mutants netns interop kernel symbols demo bench throughput soak fuzz format check-format clean
 
 all: build
 
@@ -39,6 +39,9 @@ bench: build
 # As root, on a machine that does nothing else: needs gnuplot, and fetches a wireguard-go to compare with.
 throughput: build
 	@bench/throughput
+
+soak: build
+	@bench/soak
 
 # The fuzz targets, in build-fuzz/fuzz, and what some of them begin with, in build-fuzz/corpus: for example
 # build-fuzz/fuzz/fuzz_opened -max_total_time=600 -dict=build-fuzz/corpus/ike.dict build-fuzz/corpus/opened
