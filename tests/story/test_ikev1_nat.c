@@ -168,6 +168,33 @@ static void drafts_02_and_03_with_their_own_numbers(void **state)
 	}
 }
 
+/* Bob wants UDP, but what alice hears of him has no NAT traversal in it, and she tells him nothing of NATs: he
+ * can't want it of her. (That was seed 97379.) */
+static void no_nat_is_feigned_for_who_does_not_look_for_any(void **state)
+{
+	static const char *const keys[] = { V1_KEYS, V1_KEYS "aggressive = yes\n" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct story_config c = { .connection = keys[i], .bob_connection = "encap = yes" };
+		struct story s = story_begin(SEED, &c, NULL);
+
+		host_initiate(s.alice, "net");
+		world_run(s.w, 15 * NS_PER_MS); /* his answer is on its way */
+		blot_out(s.w, V1_VENDOR_RFC_3947);
+		world_run(s.w, 10 * NS_PER_SECOND);
+		story_up(&s, 1);
+		v1_packets(&s);
+		STORY_EQUAL(s, s.bob->engine->sas->path.remote.port, 500);
+		STORY_TRUE(s, !s.bob->children[0].spec.encap);
+		host_rekey(s.bob, NULL, "net");
+		world_run(s.w, 30 * NS_PER_SECOND);
+		story_up(&s, 1);
+		v1_packets(&s);
+		story_end(&s);
+	}
+}
+
 static void drafts_without_a_nat_stay_at_port_500(void **state)
 {
 	struct story_config c = { .connection = V1_KEYS, .child = TRANSPORT };
@@ -494,6 +521,7 @@ int main(void)
 		cmocka_unit_test(tunnels_keep_their_addresses_for_themselves),
 		cmocka_unit_test(a_server_behind_a_nat),
 		cmocka_unit_test(drafts_02_and_03_with_their_own_numbers),
+		cmocka_unit_test(no_nat_is_feigned_for_who_does_not_look_for_any),
 		cmocka_unit_test(drafts_without_a_nat_stay_at_port_500),
 		cmocka_unit_test(a_client_that_names_itself_in_place_of_its_address),
 		cmocka_unit_test(a_server_that_answers_with_the_addresses_that_it_sees),

@@ -67,6 +67,7 @@ void v1_nat_detect(struct exchange *x)
 
 	if (!count) {
 		sa->v1->nat_t = V1_NAT_T_NONE;
+		sa->nat_fake = false; /* ours tells nothing to who doesn't look for NATs */
 		return;
 	}
 	size = nat_hash(x, &x->in->path.local, hash);
