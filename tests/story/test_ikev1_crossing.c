@@ -246,6 +246,37 @@ static void phases_1_that_the_ends_see_differently(void **state)
 	}
 }
 
+/* Alice and bob set up another phase 1 each, and alice ends all. What they were to take the place of is the last
+ * that bob knows of; its Delete never comes, so he asks whether she lives, or authenticates again in vain. (That
+ * was seed 98700.) */
+static void what_was_replaced_and_goes_on_ends_with_its_peer(void **state)
+{
+	static const char *const keys[] = { V1_KEYS "dpd_delay = 10s",
+		V1_KEYS "rekey_time = 100s\n over_time = 50s",
+		V1_KEYS "rekey_time = 0s\n reauth_time = 100s\n over_time = 50s" };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct story_config c = { .connection = keys[seed % 3] };
+		struct story s = story_established(seed, &c);
+
+		s.w->faults.delay_ns = 4 * NS_PER_MS;
+		host_reauthenticate(s.alice, "net");
+		host_reauthenticate(s.bob, "net");
+		world_run(s.w, 40 * NS_PER_MS);
+		STORY_EQUAL(s, s.alice->ike_replaced + s.bob->ike_replaced, 2);
+		host_terminate(s.alice, "net", NULL);
+		world_run(s.w, 30 * NS_PER_MS);
+		s.w->faults.partition = true;
+		world_run(s.w, 10 * NS_PER_SECOND);
+		STORY_EQUAL(s, host_sas(s.bob), 1);
+		world_run(s.w, 300 * NS_PER_SECOND);
+		story_down(&s);
+		STORY_EQUAL(s, s.bob->engine->sas ? 1 : 0, 0);
+		story_end(&s);
+	}
+}
+
 /* Bob's last message of alice's phase 1 is lost, and lost again; meanwhile his own stands, and he deletes
  * hers: she doesn't get that message any more, or she would go by an SA whose Deletes she has dropped. */
 static void a_phase_1_that_was_deleted_is_not_finished(void **state)
@@ -415,6 +446,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_is_being_made_is_not_rekeyed),
 		cmocka_unit_test(a_child_is_not_rekeyed_in_two_phases_1),
 		cmocka_unit_test(phases_1_that_the_ends_see_differently),
+		cmocka_unit_test(what_was_replaced_and_goes_on_ends_with_its_peer),
 		cmocka_unit_test(a_phase_1_that_was_deleted_is_not_finished),
 		cmocka_unit_test(a_child_that_was_deleted_is_not_confirmed),
 		cmocka_unit_test(a_phase_1_that_goes_over_the_other_port_adopts_the_children),

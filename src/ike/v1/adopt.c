@@ -148,7 +148,8 @@ void v1_confirmed(struct ike_sa *sa)
 }
 
 /* Two were set up so close to each other that the ends saw it differently: the peer deletes the one that
- * we kept. The other one, which we were about to delete, is what it goes by. */
+ * we kept. The other one, which we were about to delete, is what it goes by; it stands again, also where the
+ * one that has gone had taken its place (renew.c). */
 static void unretire(struct ike_sa *sa)
 {
 	struct timers *timers = &sa->engine->timers;
@@ -162,10 +163,10 @@ static void unretire(struct ike_sa *sa)
 		*link = i->next;
 		free(i);
 	}
-	if (sa->state == IKE_REKEYED)
-		sa->state = IKE_ESTABLISHED;
+	sa->state = IKE_ESTABLISHED;
 	timer_set(timers, &sa->rekey_timer, sa->rekey_at);
-	timer_set(timers, &sa->reauth_timer, sa->reauth_at);
+	timer_set(timers, &sa->over_timer, sa->over_at);
+	renew_arm(sa);
 	liveness_arm(sa);
 }
 
