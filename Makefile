@@ -31,15 +31,19 @@ mutants: deps
 demo: build
 	@demo/demo
 
+# Ratios: what floods, many peers and many SAs cost, and a packet alone; as root also how fast packets cross a tunnel.
 bench: build
 	@build/bench/flood
 	@build/bench/peers
 	@build/bench/lookup
+	@build/bench/plane
+	@if [ $$(id -u) = 0 ]; then bench/throughput; else echo 'the throughput of tunnels: as root'; fi
 
 # As root, on a machine that does nothing else: needs gnuplot, and fetches a wireguard-go to compare with.
 throughput: build
 	@bench/throughput
 
+# As root: half an hour of full load, with accounts of what was lost.
 soak: build
 	@bench/soak
 
