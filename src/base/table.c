@@ -170,6 +170,17 @@ void *table_find(const struct table *t, struct bytes key)
 	return e ? e->value : NULL;
 }
 
+void *table_exchange(struct table *t, struct bytes key, void *value)
+{
+	struct entry *e = table_slot(t, key, siphash(t->seed, key));
+	void *before = e ? e->value : NULL;
+
+	assert(value);
+	if (before)
+		e->value = value;
+	return before;
+}
+
 void *table_take(struct table *t, struct bytes key)
 {
 	struct entry *e = table_slot(t, key, siphash(t->seed, key));

@@ -15,6 +15,8 @@ void table_free(struct table *t); /* frees the table, not what it points to */
 int table_put(struct table *t, struct bytes key, void *value);
 void *table_find(const struct table *t, struct bytes key); /* NULL where absent */
 void *table_take(struct table *t, struct bytes key);       /* removes and returns */
+/* Another value in the place of the key's, which it returns. NULL where absent: then nothing changes. */
+void *table_exchange(struct table *t, struct bytes key, void *value);
 size_t table_count(const struct table *t);
 
 /* Iteration: start with 0, ends with NULL. Don't change the table while iterating. */

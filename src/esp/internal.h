@@ -1,7 +1,7 @@
 /* What the files of the ESP plane share; for them and for their tests alone. */
 #pragma once
 
-#include "base/table.h"
+#include "base/fellows.h"
 #include "esp/esp.h"
 #include "esp/flow.h"
 #include "esp/offload.h"
@@ -70,6 +70,8 @@ struct child {
 	struct child_spec spec;    /* without keys and name */
 	struct policy *policy;
 	struct spd_rules rules;
+	struct fellow along; /* those to path.remote.address */
+	struct fellow peers; /* those of its peer whose flows are tracked: see track.c */
 	struct sa in, out;
 	uint64_t out_order; /* of the outbound SA's installation: the greatest of a reqid carries
 			       the traffic */
@@ -136,6 +138,8 @@ struct esp {
 	struct esp_options options;
 	struct table *by_spi; /* inbound */
 	struct table *by_id;
+	struct table *by_remote; /* fellows `along` by path.remote.address */
+	struct table *by_peer;   /* fellows `peers` */
 	struct child *children;
 	struct table *by_reqid; /* struct policy */
 	struct spd *spd;
@@ -216,9 +220,19 @@ uint16_t track_inbound(struct esp *esp, ike_time now, const struct child *c, con
 struct child *track_outbound(struct esp *esp, ike_time now, struct flow *f);
 /* Puts a port into the header of TCP or UDP, and mends its checksum. */
 void track_show(uint8_t *upper, const struct flow *f, size_t at, uint16_t port);
-void tracks_move(struct esp *esp, const struct child *c, const struct endpoint *to);
-void tracks_leave(struct esp *esp, const struct child *gone); /* where its peer has no SA left */
+/* A child comes, moves (what it will be is `to`; before it leaves and joins again) and goes, the peer's tracks
+ * with its last. Returns 0 or -ENOMEM: then its flows aren't told from others'. */
+int tracks_join(struct esp *esp, struct child *c);
+void tracks_move(struct esp *esp, const struct child *c, const struct child_spec *to);
+void tracks_leave(struct esp *esp, struct child *c);
 void tracks_clear(struct esp *esp);
+
+/* path.c */
+
+/* Before and after its path is another. Joining measures it. Returns 0 or -ENOMEM: then it won't hear of the path
+ * MTU that becomes known later. */
+int path_join(struct esp *esp, struct child *c);
+void path_leave(struct esp *esp, struct child *c);
 
 /* offer.c */
 

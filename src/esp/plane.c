@@ -48,9 +48,11 @@ struct esp *esp_new(const struct esp_options *options)
 	esp->by_flow = table_new(seed);
 	esp->offered = table_new(seed);
 	esp->by_reqid = table_new(seed);
+	esp->by_remote = table_new(seed);
+	esp->by_peer = table_new(seed);
 	esp->spd = spd_new(seed);
 	if (!esp->by_spi || !esp->by_id || !esp->by_flow || !esp->offered || !esp->by_reqid ||
-		!esp->spd) {
+		!esp->by_remote || !esp->by_peer || !esp->spd) {
 		esp_free(esp);
 		return NULL;
 	}
@@ -91,6 +93,8 @@ void esp_free(struct esp *esp)
 	table_free(esp->by_id);
 	table_free(esp->by_flow);
 	table_free(esp->by_reqid);
+	table_free(esp->by_remote);
+	table_free(esp->by_peer);
 	spd_free(esp->spd);
 	free(esp);
 }
@@ -182,36 +186,6 @@ static bool keys_are_valid(const struct child_spec *s, const struct child_keys *
 		k->integ.size == suite_integ_key_bytes(&s->suite);
 }
 
-static uint32_t path_mtu(const struct esp *esp, const struct address *remote)
-{
-	uint32_t least = remote->family == 4 ? MTU_MIN_IPV4 : MTU_MIN_IPV6;
-	uint32_t mtu = esp->options.mtu;
-
-	for (size_t i = 0; i < esp->path_mtu_count; i++) {
-		if (address_equal(&esp->path_mtus[i].remote, remote) && esp->path_mtus[i].mtu)
-			mtu = esp->path_mtus[i].mtu;
-	}
-	return mtu < least ? least : mtu > UINT16_MAX ? UINT16_MAX : mtu;
-}
-
-void esp_set_pmtu(struct esp *esp, const struct address *remote, uint32_t mtu)
-{
-	size_t i = 0;
-
-	while (i < esp->path_mtu_count && !address_equal(&esp->path_mtus[i].remote, remote))
-		i++;
-	if (i == PATH_MTUS_MAX) /* full: the oldest goes */
-		i = esp->path_mtu_next++ % PATH_MTUS_MAX;
-	else if (i == esp->path_mtu_count)
-		esp->path_mtu_count++;
-	esp->path_mtus[i] = (struct path_mtu){ .remote = *remote, .mtu = mtu };
-
-	for (struct child *c = esp->children; c; c = c->next) {
-		c->path_mtu = path_mtu(esp, &c->spec.path.remote.address);
-		child_measure(c);
-	}
-}
-
 static struct child *child_new(struct esp *esp, const struct child_spec *spec)
 {
 	struct child *c = calloc(1, sizeof(*c));
@@ -224,27 +198,9 @@ static struct child *child_new(struct esp *esp, const struct child_spec *spec)
 	bytes_wipe(&c->spec.keys_in, sizeof(c->spec.keys_in));
 	bytes_wipe(&c->spec.keys_out, sizeof(c->spec.keys_out));
 	c->replay = (struct replay){ .size = spec->replay_window, .esn = spec->esn };
-	c->path_mtu = path_mtu(esp, &spec->path.remote.address);
-	child_measure(c);
 	c->in.sealer = sealer_new(esp->options.crypto, &spec->suite,
 		secret_bytes(&spec->keys_in.encr), secret_bytes(&spec->keys_in.integ));
 	return c;
-}
-
-/* Into both tables, or neither. An offer of the SPI ends. */
-static int child_register(struct esp *esp, struct child *c)
-{
-	uint8_t id[4], spi[4];
-	int error = table_put(esp->by_id, key_of(c->spec.child_id, id), c);
-
-	if (error != 0)
-		return error;
-
-	esp_release_spi(esp, c->spec.spi_in);
-	error = table_put(esp->by_spi, key_of(c->spec.spi_in, spi), c);
-	if (error != 0)
-		table_take(esp->by_id, BYTES_OF(id));
-	return error;
 }
 
 static struct policy *policy_join(struct esp *esp, struct child *c)
@@ -273,6 +229,43 @@ static void policy_leave(struct esp *esp, struct policy *p, struct child *c)
 	policy_settle(esp, p);
 }
 
+static void child_unregister(struct esp *esp, struct child *c)
+{
+	uint8_t key[4];
+
+	table_take(esp->by_id, key_of(c->spec.child_id, key));
+	table_take(esp->by_spi, key_of(c->spec.spi_in, key));
+	path_leave(esp, c);
+	if (c->policy)
+		policy_leave(esp, c->policy, c);
+	tracks_leave(esp, c);
+}
+
+/* Wherever it is looked for, or nowhere. An offer of the SPI ends. */
+static int child_register(struct esp *esp, struct child *c)
+{
+	uint8_t id[4], spi[4];
+	int error = table_put(esp->by_id, key_of(c->spec.child_id, id), c);
+
+	if (error != 0)
+		return error;
+
+	esp_release_spi(esp, c->spec.spi_in);
+	error = table_put(esp->by_spi, key_of(c->spec.spi_in, spi), c);
+	if (error != 0) {
+		table_take(esp->by_id, BYTES_OF(id));
+		return error;
+	}
+	error = path_join(esp, c);
+	if (error == 0)
+		error = tracks_join(esp, c);
+	if (error == 0 && !policy_join(esp, c))
+		error = -ENOMEM;
+	if (error != 0)
+		child_unregister(esp, c);
+	return error;
+}
+
 int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec)
 {
 	struct child *c;
@@ -289,14 +282,6 @@ int esp_install_in(struct esp *esp, ike_time now, const struct child_spec *spec)
 	if (error != 0) {
 		child_free(esp, c);
 		return error;
-	}
-	if (!policy_join(esp, c)) {
-		uint8_t key[4];
-
-		table_take(esp->by_id, key_of(spec->child_id, key));
-		table_take(esp->by_spi, key_of(spec->spi_in, key));
-		child_free(esp, c);
-		return -ENOMEM;
 	}
 	c->next = esp->children;
 	if (c->next)
@@ -337,20 +322,23 @@ int esp_install_out(struct esp *esp, ike_time now, const struct child_spec *spec
 int esp_update_path(struct esp *esp, const struct child_spec *spec)
 {
 	struct child *c = child_find(esp, spec->child_id);
+	int failed, untracked;
 
 	if (!c)
 		return -ENOENT;
 	if (!path_is_valid(&spec->path))
 		return -EINVAL;
 
-	tracks_move(esp, c, &spec->path.remote);
+	tracks_move(esp, c, spec);
+	tracks_leave(esp, c);
+	path_leave(esp, c);
 	c->spec.path = spec->path;
 	c->spec.encap = spec->encap;
 	c->spec.peer_nat = spec->peer_nat;
-	c->path_mtu = path_mtu(esp, &spec->path.remote.address);
-	child_measure(c);
 	c->mapping_told = (struct endpoint){ 0 };
-	return 0;
+	failed = path_join(esp, c);
+	untracked = tracks_join(esp, c);
+	return failed ? failed : untracked;
 }
 
 int esp_remove_out(struct esp *esp, uint32_t child_id)
@@ -369,7 +357,6 @@ int esp_remove_out(struct esp *esp, uint32_t child_id)
 int esp_remove(struct esp *esp, uint32_t child_id)
 {
 	struct child *c = child_find(esp, child_id);
-	uint8_t key[4];
 
 	if (!c)
 		return -ENOENT;
@@ -377,10 +364,7 @@ int esp_remove(struct esp *esp, uint32_t child_id)
 	*(c->prev ? &c->prev->next : &esp->children) = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	table_take(esp->by_id, key_of(child_id, key));
-	table_take(esp->by_spi, key_of(c->spec.spi_in, key));
-	policy_leave(esp, c->policy, c);
-	tracks_leave(esp, c);
+	child_unregister(esp, c);
 	child_free(esp, c);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/table.h"
+#include "base/fellows.h"
 #include "esp/internal.h"
 
 #define PORT_BITS 16
@@ -29,7 +29,7 @@ struct shape_use {
 };
 
 struct spd_entry {
-	struct spd_entry *same; /* under the same key */
+	struct fellow same;     /* under the same key */
 	struct spd_entry *next; /* of the same rules */
 	struct policy *policy;
 	const struct selector *local, *remote;
@@ -201,18 +201,11 @@ static struct bytes entry_key(const struct spd_entry *e, uint8_t key[static KEY_
 static int entry_file(struct spd *spd, struct spd_entry *e)
 {
 	uint8_t octets[KEY_BYTES];
-	struct bytes key = entry_key(e, octets);
-	struct spd_entry *first = table_find(spd->by_key, key);
 	int error = shape_use(spd, &e->shape);
 
 	if (error != 0)
 		return error;
-	if (first) { /* behind it: the table has the first */
-		e->same = first->same;
-		first->same = e;
-		return 0;
-	}
-	error = table_put(spd->by_key, key, e);
+	error = fellows_add(spd->by_key, entry_key(e, octets), &e->same, e);
 	if (error != 0)
 		shape_release(spd, &e->shape);
 	return error;
@@ -221,19 +214,9 @@ static int entry_file(struct spd *spd, struct spd_entry *e)
 static void entry_unfile(struct spd *spd, struct spd_entry *e)
 {
 	uint8_t octets[KEY_BYTES];
-	struct bytes key = entry_key(e, octets);
-	struct spd_entry *first = table_find(spd->by_key, key), **at = &first->same;
 
 	shape_release(spd, &e->shape);
-	if (first == e) {
-		table_take(spd->by_key, key);
-		if (e->same) /* there is room: one has just gone */
-			(void)table_put(spd->by_key, key, e->same);
-		return;
-	}
-	while (*at != e)
-		at = &(*at)->same;
-	*at = e->same;
+	fellows_remove(spd->by_key, entry_key(e, octets), &e->same);
 }
 
 /* No packet is of two families or of two protocols. */
@@ -321,11 +304,14 @@ void spd_look(const struct spd *spd, const struct flow *flow, spd_found_fn *foun
 			return;
 		if (!shape_is_of(&use->shape, flow))
 			continue;
-		for (const struct spd_entry *e =
-				table_find(spd->by_key, key_make(&use->shape, &parts, key));
-			e; e = e->same)
+		for (const struct fellow *f =
+				fellows_first(spd->by_key, key_make(&use->shape, &parts, key));
+			f; f = f->next) {
+			const struct spd_entry *e = f->of;
+
 			if (selector_fits_source(e->local, flow) &&
 				selector_fits_destination(e->remote, flow))
 				best = found(context, e->policy, e->narrowness);
+		}
 	}
 }

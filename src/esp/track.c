@@ -215,24 +215,33 @@ uint16_t track_inbound(struct esp *esp, ike_time now, const struct child *c, con
 	return t ? t->shown : f->source_port;
 }
 
-static bool is_with(const struct child *c, const struct peer *peer)
+static struct key peer_key(const struct peer *peer)
 {
-	const struct peer its = peer_of(&c->spec);
+	struct key key = { 0 };
+	struct writer w = writer_of(key.octets, sizeof(key.octets));
 
-	return same_peer(&its, peer);
+	write_u64(&w, peer->key);
+	write_u16(&w, peer->at.port);
+	write_u8(&w, peer->at.address.family);
+	write_bytes(&w, address_bytes(&peer->at.address));
+	assert(writer_ok(&w));
+	return key;
 }
 
 /* The newest SA to the peer that takes it. */
 static struct child *child_to(const struct esp *esp, const struct peer *peer, const struct flow *f)
 {
+	struct key key = peer_key(peer);
 	struct child *found = NULL;
 
-	for (struct child *c = esp->children; c; c = c->next)
-		if (c->out.sealer && is_tracked(&c->spec) && is_with(c, peer) &&
-			selectors_fit(&c->spec.local, &c->spec.remote, f) &&
+	for (const struct fellow *of = fellows_first(esp->by_peer, BYTES_OF(key.octets)); of;
+		of = of->next) {
+		struct child *c = of->of;
+
+		if (c->out.sealer && selectors_fit(&c->spec.local, &c->spec.remote, f) &&
 			(!found || c->out_order > found->out_order))
 			found = c;
-
+	}
 	return found;
 }
 
@@ -261,21 +270,33 @@ struct child *track_outbound(struct esp *esp, ike_time now, struct flow *f)
 	return c;
 }
 
-/* Its flows go on from there. */
-void tracks_move(struct esp *esp, const struct child *c, const struct endpoint *to)
+/* Peers. */
+
+int tracks_join(struct esp *esp, struct child *c)
 {
-	const struct peer from = peer_of(&c->spec), then = { .key = from.key, .at = *to };
+	const struct peer peer = peer_of(&c->spec);
+	struct key key = peer_key(&peer);
+
+	return is_tracked(&c->spec) ? fellows_add(esp->by_peer, BYTES_OF(key.octets), &c->peers, c)
+				    : 0;
+}
+
+/* Its flows go on from there. */
+void tracks_move(struct esp *esp, const struct child *c, const struct child_spec *to)
+{
+	const struct peer from = peer_of(&c->spec), then = { from.key, to->path.remote };
 	struct track *next;
 
-	if (same_peer(&from, &then))
+	if (!c->peers.of || !to->encap || !to->peer_nat || same_peer(&from, &then))
 		return;
 	for (struct track *t = esp->tracks; t; t = next) {
-		struct key was = key_of(&t->flow, t->flow.source_port, &from),
-			   is = key_of(&t->flow, t->flow.source_port, &then);
+		struct key was, is;
 
 		next = t->next;
 		if (!same_peer(&t->peer, &from))
 			continue;
+		was = key_of(&t->flow, t->flow.source_port, &from);
+		is = key_of(&t->flow, t->flow.source_port, &then);
 		table_take(esp->by_flow, BYTES_OF(was.octets));
 		t->peer = then;
 		if (table_put(esp->by_flow, BYTES_OF(is.octets), t) < 0)
@@ -283,14 +304,17 @@ void tracks_move(struct esp *esp, const struct child *c, const struct endpoint *
 	}
 }
 
-void tracks_leave(struct esp *esp, const struct child *gone)
+void tracks_leave(struct esp *esp, struct child *c)
 {
-	const struct peer peer = peer_of(&gone->spec);
+	const struct peer peer = peer_of(&c->spec);
+	struct key key = peer_key(&peer);
 	struct track *next;
 
-	for (const struct child *c = esp->children; c; c = c->next)
-		if (is_with(c, &peer))
-			return;
+	if (!c->peers.of)
+		return;
+	fellows_remove(esp->by_peer, BYTES_OF(key.octets), &c->peers);
+	if (fellows_first(esp->by_peer, BYTES_OF(key.octets)))
+		return;
 	for (struct track *t = esp->tracks; t; t = next) {
 		next = t->next;
 		if (same_peer(&t->peer, &peer))

@@ -4,12 +4,13 @@
 
 #include "base/address.h"
 #include "base/arena.h"
+#include "base/fellows.h"
 #include "base/random.h"
 #include "base/secret.h"
-#include "base/table.h"
 #include "base/timer.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #define MODEL_STEPS 100000
 #define MODEL_SIZE  300
@@ -359,6 +360,8 @@ static void a_table_does_as_an_array_does(void **state)
 		if (putting) {
 			assert_int_equal(table_put(t, model_key(i, key), &numbers[i]),
 				model[i] ? -EEXIST : 0);
+			assert_ptr_equal(
+				table_exchange(t, model_key(i, key), &numbers[i]), &numbers[i]);
 			count += !model[i];
 			model[i] = &numbers[i];
 		} else {
@@ -384,10 +387,70 @@ static void an_empty_table_has_nothing(void **state)
 	(void)state;
 	assert_null(table_find(t, bytes_of_text("x")));
 	assert_null(table_take(t, bytes_of_text("x")));
+	assert_null(table_exchange(t, bytes_of_text("x"), &position));
 	assert_null(table_next(t, &position));
 	assert_int_equal(table_count(t), 0);
 	table_free(t);
 	table_free(NULL);
+}
+
+/* Fellows. */
+
+#define FELLOW_KEYS 7
+
+struct member {
+	struct fellow fellow;
+	unsigned order; /* of joining; 0: out */
+};
+
+static void check_fellows(const struct table *t, struct member members[MODEL_SIZE])
+{
+	uint8_t octets[48];
+
+	for (size_t k = 0; k < FELLOW_KEYS; k++) {
+		unsigned last = UINT_MAX;
+		size_t count = 0;
+
+		for (const struct fellow *f = fellows_first(t, model_key(k, octets)); f;
+			f = f->next) {
+			const struct member *m = f->of;
+
+			assert_int_equal((size_t)(m - members) % FELLOW_KEYS, k);
+			assert_true(m->order && m->order < last);
+			last = m->order;
+			count++;
+		}
+		for (size_t i = k; i < MODEL_SIZE; i += FELLOW_KEYS)
+			count -= members[i].order != 0;
+		assert_int_equal(count, 0);
+	}
+}
+
+static void fellows_are_the_newest_first_and_leave_from_anywhere(void **state)
+{
+	static const uint8_t seed[16] = "seed of fellows";
+	struct member members[MODEL_SIZE] = { 0 };
+	struct table *t = table_new(seed);
+	uint8_t octets[48];
+
+	(void)state;
+	chance = 0x66656c6c6f77;
+	for (unsigned step = 1; step < 5000; step++) {
+		size_t i = next_chance() % MODEL_SIZE;
+		struct bytes key = model_key(i % FELLOW_KEYS, octets);
+		struct member *m = &members[i];
+
+		if (m->order || next_chance() % 2) {
+			fellows_remove(t, key, &m->fellow); /* also where it isn't in */
+			m->order = 0;
+		} else {
+			assert_int_equal(fellows_add(t, key, &m->fellow, m), 0);
+			m->order = step;
+		}
+		if (step % 50 == 0)
+			check_fellows(t, members);
+	}
+	table_free(t);
 }
 
 /* Timers. */
@@ -506,6 +569,7 @@ int main(void)
 		cmocka_unit_test(siphash_gives_its_authors_values),
 		cmocka_unit_test(a_table_does_as_an_array_does),
 		cmocka_unit_test(an_empty_table_has_nothing),
+		cmocka_unit_test(fellows_are_the_newest_first_and_leave_from_anywhere),
 		cmocka_unit_test(timers_come_due_in_order),
 		cmocka_unit_test(secrets_compare_and_are_wiped),
 		cmocka_unit_test(random_numbers_stay_below),

@@ -132,6 +132,24 @@ static uint64_t rank(const struct policy *p, const struct flow *f)
 	return !best ? UINT64_MAX : priority ? priority : (1ull << 32) - best;
 }
 
+static ike_time heard_at(const struct policy *p)
+{
+	ike_time at = 0;
+
+	for (const struct child *c = p->children; c; c = c->sibling)
+		if (c->spec.mode == CHILD_TRANSPORT && c->spec.peer_nat &&
+			c->in.counters.last_used > at)
+			at = c->in.counters.last_used;
+	return at;
+}
+
+static bool is_before(const struct policy *p, const struct policy *other)
+{
+	ike_time at = heard_at(p), other_at = heard_at(other);
+
+	return at > other_at || (at == other_at && p->order > other->order);
+}
+
 static const struct policy *searched(const struct esp *esp, const struct flow *f)
 {
 	const struct policy *best = NULL, *p;
@@ -140,7 +158,7 @@ static const struct policy *searched(const struct esp *esp, const struct flow *f
 	while ((p = table_next(esp->by_reqid, &position))) {
 		uint64_t r = rank(p, f), least = best ? rank(best, f) : UINT64_MAX;
 
-		if (r < least || (best && r == least && p->order > best->order))
+		if (r < least || (best && r == least && is_before(p, best)))
 			best = p;
 	}
 	return best;
@@ -155,12 +173,15 @@ static void change(struct esp *esp, const struct child_spec *model, uint32_t num
 	spec.reqid = 1 + roll(POLICIES);
 	spec.spi_in = SPI_A + number;
 	spec.spi_out = SPI_B + number;
+	spec.peer_nat = roll(2);
+	spec.mode = spec.peer_nat ? CHILD_TRANSPORT : CHILD_TUNNEL;
 	selectors_rolled(&spec);
 	if (roll(3) == 0) {
 		assert_int_equal(esp_trap(esp, &spec), 0);
 		return;
 	}
 	install(esp, &spec);
+	world_child(esp)->in.counters.last_used = roll(4);
 	(void)esp_remove(esp, 1 + roll(number));
 	(void)esp_untrap(esp, 1 + roll(POLICIES));
 }
