@@ -1,5 +1,6 @@
 /* What a packet of one SA costs where that is the only one and where 100,000 others are installed, sealed and
- * opened, both in turn so that whatever else the machine does befalls both alike. */
+ * opened, both in turn so that whatever else the machine does befalls both alike. And what an SA costs that comes
+ * or goes, where there are few and where there are many. */
 #include "crypto/crypto.h"
 #include "esp/esp.h"
 
@@ -10,6 +11,7 @@
 #include <time.h>
 
 #define OTHERS       100000u
+#define FEW          5000u
 #define BATCH        64
 #define BATCHES      400
 #define ROUNDS       15
@@ -19,17 +21,18 @@
 /* Two planes that face each other. */
 struct pair {
 	struct esp *from, *to;
-	uint32_t sas;
+	uint32_t first, sas; /* their numbers */
 };
 
 static uint8_t packets[BATCH][PACKET_BYTES];
 static uint8_t sealed[BATCH][BUFFER_BYTES], opened[BATCH][BUFFER_BYTES];
 
+/* Of the processor: the machine may have other things to do. */
 static double seconds(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -92,16 +95,43 @@ static void install(struct esp *esp, uint32_t number, bool mirrored)
 	}
 }
 
-static struct pair pair_new(struct crypto *crypto, uint32_t sas)
+static struct pair pair_new(struct crypto *crypto)
 {
 	const struct esp_options options = { .crypto = crypto, .random = { .fill = fill } };
-	struct pair p = { esp_new(&options), esp_new(&options), sas };
+	struct pair p = { esp_new(&options), esp_new(&options), 0, 0 };
 
-	for (uint32_t i = 0; p.from && p.to && i < sas; i++) {
-		install(p.from, i, false);
-		install(p.to, i, true);
+	if (!p.from || !p.to) {
+		fprintf(stderr, "lookup: there is no memory\n");
+		exit(1);
 	}
 	return p;
+}
+
+/* Installs more until there are so many. Returns what each took, at both ends. */
+static double grow(struct pair *p, uint32_t sas)
+{
+	double begin = seconds();
+	uint32_t before = p->sas;
+
+	for (; p->sas < sas; p->sas++) {
+		install(p->from, p->first + p->sas, false);
+		install(p->to, p->first + p->sas, true);
+	}
+	return (seconds() - begin) / (sas - before);
+}
+
+/* Removes the oldest until there are so many. Returns what each took. */
+static double shrink(struct pair *p, uint32_t sas)
+{
+	double begin = seconds();
+	uint32_t before = p->sas;
+
+	for (; p->sas > sas; p->sas--) {
+		p->first++; /* its child_id */
+		(void)esp_remove(p->from, p->first);
+		(void)esp_remove(p->to, p->first);
+	}
+	return (seconds() - begin) / (before - sas);
 }
 
 /* UDP from 10.0.0.1 to 10.1.0.1, or to a client. */
@@ -193,11 +223,12 @@ static double median(double values[static ROUNDS])
 int main(void)
 {
 	struct crypto *crypto = crypto_new(NULL);
-	struct pair one = pair_new(crypto, 1), many;
-	double alone[ROUNDS], among[ROUNDS], ratios[ROUNDS], begin = seconds(), installed;
+	struct pair one = pair_new(crypto), many = pair_new(crypto);
+	double alone[ROUNDS], among[ROUNDS], ratios[ROUNDS];
 
-	many = pair_new(crypto, OTHERS + 1);
-	installed = seconds() - begin;
+	(void)grow(&one, 1);
+	printf("an SA that comes, of the first %u  %7.0f ns\n", FEW, grow(&many, FEW) * 1e9);
+	printf("the same of all that follow          %7.0f ns\n", grow(&many, OTHERS + 1) * 1e9);
 	for (size_t i = 0; i < BATCH; i++)
 		packet_make(packets[i], 0x0a010001);
 	for (size_t i = 0; i < ROUNDS; i++) {
@@ -205,13 +236,15 @@ int main(void)
 		among[i] = packet_seconds(&many);
 		ratios[i] = among[i] / alone[i];
 	}
-	printf("an SA installed at both ends         %7.0f ns, %u of them\n",
-		installed / (OTHERS + 1) * 1e9, OTHERS + 1);
 	printf("a packet sealed and opened           %7.0f ns where there is one SA\n",
 		median(alone) * 1e9);
 	printf("the same with %u others          %7.0f ns\n", OTHERS, median(among) * 1e9);
 	printf("ratio                                %7.2f\n", median(ratios));
 	printf("each packet of another SA            %7.0f ns\n", scattered_seconds(&many) * 1e9);
+	printf("an SA that goes, of the first %u   %7.0f ns\n", FEW,
+		shrink(&many, OTHERS + 1 - FEW) * 1e9);
+	(void)shrink(&many, FEW);
+	printf("the same of the last %u            %7.0f ns\n", FEW, shrink(&many, 0) * 1e9);
 	esp_free(one.from);
 	esp_free(one.to);
 	esp_free(many.from);
