@@ -47,6 +47,12 @@ static int no_stats(void *context, uint32_t child_id, struct esp_child_stats *re
 	return -1;
 }
 
+static void no_counters(void *context, vici_counter_fn *each, void *to)
+{
+	(void)context;
+	each(to, "data-plane", "replay", 0);
+}
+
 static bool take(void *context, struct vici_buffer *record, bool event)
 {
 	struct vici_packet packet;
@@ -86,6 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.reload = refuse,
 		.reload_settings = refuse,
 		.child_stats = no_stats,
+		.counters = no_counters,
+		.counters_reset = nothing,
 		.later = nothing,
 	};
 	struct vici_session *s;

@@ -13,7 +13,7 @@ enum name_kind { NAME_ANY, NAME_IKE, NAME_CHILD };
 
 struct options {
 	const char *socket;
-	bool json, follow, help, reauth;
+	bool json, follow, help, reauth, counters;
 	const char *peer_ip, *peer_id; /* NULL: not given */
 	enum name_kind kind;
 	const char *words[2]; /* the command's argument, "" where none is given */
@@ -28,6 +28,7 @@ int command_untrap(struct client *c, const struct options *o);
 int command_rekey(struct client *c, const struct options *o);
 int command_redirect(struct client *c, const struct options *o);
 int command_status(struct client *c, const struct options *o);
+int command_counters(struct client *c, const struct options *o); /* status --counters */
 int command_conns(struct client *c, const struct options *o);
 int command_pools(struct client *c, const struct options *o);
 int command_reload(struct client *c, const struct options *o);

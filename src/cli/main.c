@@ -8,7 +8,8 @@
 
 struct command {
 	const char *name, *argument; /* "" where it takes none */
-	const char *flags;           /* of j (--json), f (-f), k (--ike, --child) */
+	const char *flags; /* of j (--json), f (-f), k (--ike, --child), r (--reauth), p (--peer-*),
+			      c (--counters) */
 	int (*run)(struct client *c, const struct options *o);
 	const char *summary, *help;
 };
@@ -36,8 +37,10 @@ static const struct command commands[] = {
 		"have here with GATEWAY, and then delete it here. Which ones: those of CONNECTION, and\n"
 		"--peer-ip ADDRESS|SUBNET|RANGE, --peer-id ID (* matches; %any is all).\n"
 		"New clients: see redirect_to in tern.conf(5).\n" },
-	{ "status", "", "j", command_status, "IKE SAs and their children, with counters",
-		"With --json an array of IKE SAs, whose keys are those of VICI's list-sa.\n" },
+	{ "status", "", "jc", command_status, "IKE SAs and their children, with counters",
+		"With --json an array of IKE SAs, whose keys are those of VICI's list-sa.\n"
+		"With --counters instead what was dropped and why, since the start or the last reset:\n"
+		"those that aren't 0; with --json all, an object of those of VICI's get-counters.\n" },
 	{ "conns", "", "j", command_conns, "the connections that are configured",
 		"With --json an array, whose keys are those of VICI's list-conn.\n" },
 	{ "pools", "", "j", command_pools, "pools of virtual addresses, and who has which",
@@ -86,6 +89,7 @@ static int command_help(const struct command *command)
 		strchr(command->flags, 'f')           ? " [-f]"
 			: strchr(command->flags, 'r') ? " [--reauth]"
 			: strchr(command->flags, 'p') ? " [--peer-ip RANGE] [--peer-id ID]"
+			: strchr(command->flags, 'c') ? " [--counters]"
 						      : "",
 		command->summary);
 	if (command->help[0])
@@ -126,6 +130,9 @@ static bool option_read(struct options *o, char **argv, int *at, char *ret_flag)
 	} else if (strcmp(word, "--ike") == 0 || strcmp(word, "--child") == 0) {
 		o->kind = word[2] == 'i' ? NAME_IKE : NAME_CHILD;
 		*ret_flag = 'k';
+	} else if (strcmp(word, "--counters") == 0) {
+		o->counters = true;
+		*ret_flag = 'c';
 	} else if (strcmp(word, "--reauth") == 0) {
 		o->reauth = true;
 		*ret_flag = 'r';
@@ -200,6 +207,7 @@ static bool fits(const struct command *command, const struct options *o, const c
 				: *flags == 'f' ? "-f"
 				: *flags == 'r' ? "--reauth"
 				: *flags == 'p' ? "--peer-ip or --peer-id"
+				: *flags == 'c' ? "--counters"
 						: "--ike or --child");
 		return false;
 	}

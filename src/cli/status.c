@@ -380,6 +380,8 @@ int command_status(struct client *c, const struct options *o)
 {
 	struct status s = { .as_json = o->json };
 
+	if (o->counters)
+		return command_counters(c, o);
 	if (s.as_json)
 		json_array_begin(&s.json, stdout);
 	if (list(c, "list-sas", "list-sa", &s) < 0 || list(c, "list-down", "list-down", &s) < 0 ||

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "host/config.h"
+#include "host/counters.h"
 #include "host/host.h"
 #include "vici/pipe.h"
 
@@ -48,6 +49,16 @@ static int trap_stats(void *context, uint32_t reqid, struct esp_trap_stats *ret_
 	return h->data_plane->trap_stats(h, reqid, ret_stats);
 }
 
+static void counters(void *context, vici_counter_fn *each, void *to)
+{
+	counters_read(context, each, to);
+}
+
+static void counters_from_zero(void *context)
+{
+	counters_reset(context);
+}
+
 static void log_line(void *context, const struct log_line *line)
 {
 	struct host *h = context;
@@ -79,6 +90,8 @@ int control_open(struct host *h)
 		.reload_settings = reload_settings,
 		.child_stats = child_stats,
 		.trap_stats = trap_stats,
+		.counters = counters,
+		.counters_reset = counters_from_zero,
 	};
 	char problem[300] = "";
 	int r = vici_server_open(

@@ -7,12 +7,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/counter.h"
 #include "host/sockaddr.h"
 
 #define CONTROL_BYTES      256
@@ -212,12 +214,25 @@ size_t datagram_receive(struct datagram_socket *s, struct datagram_batch *b,
 			.data = behind_ip_header(s, whole),
 			.cut = m->msg_flags & MSG_TRUNC,
 		};
+		if (out[i].cut)
+			counter_add(&s->losses.cut, 1);
 		if (s->raw)
 			out[i].path.remote.port = 0;
 		read_control(m, &out[i]);
 	}
 	adapt(b, (size_t)count);
 	return (size_t)count;
+}
+
+uint64_t datagram_overflowed(struct datagram_socket *s)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof(info);
+
+	if (s->fd >= 0 && getsockopt(s->fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 &&
+		size > SK_MEMINFO_DROPS * sizeof(info[0]))
+		s->overflowed += info[SK_MEMINFO_DROPS] - (uint32_t)s->overflowed;
+	return s->overflowed;
 }
 
 bool datagram_next(const struct datagram *received, size_t *at, struct datagram *ret_one)
@@ -375,6 +390,15 @@ static size_t prepare_run(struct outgoing *o, const struct datagram_socket *s,
 	return run;
 }
 
+static void count_lost(struct datagram_socket *s, int problem, size_t count)
+{
+	uint64_t *losses = problem == EAGAIN || problem == ENOBUFS ? &s->losses.send_full
+		: problem == EMSGSIZE                              ? &s->losses.send_too_big
+								   : &s->losses.send_failed;
+
+	counter_add(losses, count);
+}
+
 /* What nothing below would cut is sent one by one: the path is too narrow for it, which its error then
  * says, or it may be fragmented, or the device can't (EIO: checksums). */
 static int send_apart(
@@ -419,6 +443,8 @@ static int send_run(struct datagram_socket *s, struct outgoing *o, size_t count,
 		again = false;
 		if (o->counts[at] > 1 && problem != EAGAIN)
 			problem = -send_apart(s, datagrams + *ret_done, o->counts[at], problem);
+		else
+			count_lost(s, problem, o->counts[at]);
 		first = first ? first : -problem;
 		*ret_done += o->counts[at++];
 	}

@@ -39,6 +39,16 @@ struct datagram_options {
 	void *context;
 };
 
+/* What was lost at a socket, in datagrams. Moved by the thread that reads or writes it, read by any:
+ * counter_read(). */
+struct datagram_losses {
+	uint64_t send_full;    /* no room in the socket's buffer or the device's queue */
+	uint64_t send_too_big; /* longer than the path takes */
+	uint64_t send_failed;  /* for whatever else the kernel said */
+	uint64_t cut;          /* received: longer than DATAGRAM_BYTES_MAX */
+	uint64_t neither;      /* received: too short for IKE and for ESP */
+};
+
 /* One socket and how it is set. */
 struct datagram_socket {
 	int fd; /* -1: closed */
@@ -47,6 +57,8 @@ struct datagram_socket {
 	bool whole; /* datagrams are sent one by one: nothing under it can cut */
 	int df;     /* what it is set to: 1, 0, or -1 where unknown */
 	uint16_t port;
+	struct datagram_losses losses;
+	uint64_t overflowed; /* as datagram_overflowed() last saw it */
 	datagram_narrow_fn *narrow;
 	void *context;
 };
@@ -73,6 +85,10 @@ bool datagram_next(const struct datagram *received, size_t *at, struct datagram 
 /* Sends any number in order, as many at once as have the same DF. Returns 0, or the first failure (the rest is
  * sent all the same): -EMSGSIZE where a packet with DF was too big, after `narrow` was called. */
 int datagram_send(struct datagram_socket *s, const struct datagram *datagrams, size_t count);
+
+/* How many datagrams came while the socket's buffer was full, or had a wrong checksum, since it was
+ * opened. The kernel counts to 2^32: to be asked more often than that. */
+uint64_t datagram_overflowed(struct datagram_socket *s);
 
 /* Empties the error queue, reporting what narrows a path. */
 void datagram_read_errors(struct datagram_socket *s);

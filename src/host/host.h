@@ -30,6 +30,7 @@
 
 struct vici_server;
 struct kernel_plane;
+struct counters;
 
 enum host_state { HOST_STARTING, HOST_RUNNING, HOST_ENDING };
 
@@ -65,6 +66,8 @@ struct host {
 	struct answers *answers;
 	struct vici_server *vici;
 	struct datagram_batch *batch;
+
+	struct counters *counted; /* as they were when somebody reset them; NULL: never */
 
 	struct keepalive_list { /* where keepalives went, sorted */
 		size_t count;

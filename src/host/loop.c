@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "base/counter.h"
 #include "host/config.h"
 
 /* How long the peers have to confirm their deletes when we end. */
@@ -86,6 +87,8 @@ static void on_datagram(
 		add_esp(esp, d);
 		break;
 	case UDP_NOTHING:
+		if (!udp_is_keepalive(d->data))
+			counter_add(&s->losses.neither, 1);
 		break;
 	}
 }

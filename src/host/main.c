@@ -10,6 +10,7 @@
 #include "host/ciphers.h"
 #include "host/config.h"
 #include "host/control.h"
+#include "host/counters.h"
 #include "host/host.h"
 #include "host/kernel_plane.h"
 #include "host/state.h"
@@ -230,6 +231,7 @@ static void stop(struct host *h, int code)
 	if (h->answers)
 		answers_stop(h->answers);
 	control_close(h);
+	counters_free(h->counted);
 	loop_unwatch(h);
 	kernel_plane_stop(h->kernel);
 	plane_free(h->plane);

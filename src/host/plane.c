@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/counter.h"
 #include "esp/offload.h"
 #include "host/host.h"
 #include "host/sockaddr.h"
@@ -42,6 +43,7 @@ struct plane {
 	bool early;           /* an inbound SA came: packets may have come before it */
 	bool release;         /* an outbound SA came: packets may have waited for it */
 	ike_time answered_at; /* the first that the peer asked for since; 0: none */
+	uint64_t unsendable;
 	size_t narrow_count;
 	struct narrow_path narrow[NARROW_MAX];
 	struct esp_out out[OUTPUTS];
@@ -76,6 +78,11 @@ void plane_free(struct plane *p)
 const struct esp *plane_esp(const struct plane *p)
 {
 	return p ? p->esp : NULL;
+}
+
+uint64_t plane_unsendable(const struct plane *p)
+{
+	return p ? counter_read(&p->unsendable) : 0;
 }
 
 /* Operations. */
@@ -278,6 +285,8 @@ static void send_outputs(struct plane *p, size_t count)
 			run[length++] = (struct datagram){
 				.path = o->path, .data = o->packet, .tos = o->tos, .df = o->df
 			};
+		else
+			counter_add(&p->unsendable, 1);
 	}
 	if (length)
 		(void)datagram_send(open, run, length);

@@ -37,3 +37,4 @@ void plane_narrow(void *host, const struct datagram_narrow *narrow);
 
 /* The counters; NULL before there is a plane. */
 const struct esp *plane_esp(const struct plane *p);
+uint64_t plane_unsendable(const struct plane *p); /* packets whose path no socket of ours has */

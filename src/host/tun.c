@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/counter.h"
 #include "esp/flow.h"
 #include "host/sockaddr.h"
 
@@ -281,5 +282,8 @@ bool tun_write(
 	}
 	for (size_t i = 0; i < piece_count; i++)
 		vectors[count++] = iovec_of(pieces[i]);
-	return writev(t->fd, vectors, count) >= 0;
+	if (writev(t->fd, vectors, count) >= 0)
+		return true;
+	counter_add(&t->write_failed, piece_count);
+	return false;
 }

@@ -100,12 +100,17 @@ enum udp_content udp_classify(bool nat_t, struct bytes data, struct bytes *ret_c
 	if (!nat_t)
 		return data.size ? UDP_IKE : UDP_NOTHING;
 	if (data.size < NON_ESP_MARKER_BYTES)
-		return UDP_NOTHING; /* a NAT-keepalive is one octet, 0xff */
+		return UDP_NOTHING; /* a NAT-keepalive, or too short */
 	if (load_u32(data.data) != 0)
 		return data.size < ESP_BYTES_MIN ? UDP_NOTHING : UDP_ESP;
 
 	*ret_content = BYTES(data.data + NON_ESP_MARKER_BYTES, data.size - NON_ESP_MARKER_BYTES);
 	return UDP_IKE;
+}
+
+bool udp_is_keepalive(struct bytes data)
+{
+	return data.size == 1 && data.data[0] == 0xff;
 }
 
 struct datagram_socket *udp_socket(struct udp *u, const struct ike_path *path)

@@ -24,6 +24,8 @@ void udp_close(struct udp *u);
 enum udp_content { UDP_IKE, UDP_ESP, UDP_NOTHING };
 enum udp_content udp_classify(bool nat_t, struct bytes data, struct bytes *ret_content);
 
+bool udp_is_keepalive(struct bytes data); /* one octet, 0xff: RFC 3948 §2.3 */
+
 /* The socket that a path's local end stands for; NULL where we have none. */
 struct datagram_socket *udp_socket(struct udp *u, const struct ike_path *path);
 

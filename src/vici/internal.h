@@ -76,6 +76,7 @@ struct vici {
 	char *lines[VICI_LOG_LINES];
 	size_t line_count; /* ever */
 	uint64_t counters[COUNTERS];
+	uint64_t events_dropped; /* that clients didn't read */
 	bool logging;
 };
 

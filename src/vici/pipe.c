@@ -97,8 +97,10 @@ static bool client_deliver(void *context, struct vici_buffer *record, bool event
 
 	if (uv_is_closing((uv_handle_t *)stream))
 		return false;
-	if (event && queued > EVENTS_QUEUE_MAX)
+	if (event && queued > EVENTS_QUEUE_MAX) {
+		c->server->vici->events_dropped++;
 		return true;
+	}
 	w = queued > QUEUE_MAX ? NULL : calloc(1, sizeof(*w));
 	if (!w) {
 		client_close(c);

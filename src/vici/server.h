@@ -13,6 +13,9 @@ struct vici;
 struct vici_session;
 struct vici_buffer;
 
+/* Takes one counter; those of a section come one after the other. */
+typedef void vici_counter_fn(void *to, const char *section, const char *name, uint64_t value);
+
 /* What VICI needs of the daemon. All lent; `crypto` is the loop's. */
 struct vici_host {
 	struct ike_engine *engine;
@@ -29,6 +32,9 @@ struct vici_host {
 	int (*reload_settings)(void *context); /* likewise */
 	int (*child_stats)(void *context, uint32_t child_id, struct esp_child_stats *ret_stats);
 	int (*trap_stats)(void *context, uint32_t reqid, struct esp_trap_stats *ret_stats);
+	/* What the daemon counts beside messages: in this order always; and all from 0 again. */
+	void (*counters)(void *context, vici_counter_fn *each, void *to);
+	void (*counters_reset)(void *context);
 	void *later_context;
 	void (*later)(void *later_context); /* to call vici_run() soon, from the loop */
 };

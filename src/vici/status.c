@@ -143,34 +143,75 @@ void vici_count(struct vici *v, const struct ike_event *event)
 	}
 }
 
+/* Sections of counters: "" are strongSwan's, others ours. */
+struct counter_writer {
+	struct vici_buffer b;
+	const char *wanted; /* NULL: every section */
+	char open[32];      /* the section that is begun; "": none */
+	bool any;
+};
+
+static void section_begin(struct counter_writer *w, const char *section)
+{
+	if (w->open[0])
+		vici_section_end(&w->b);
+	snprintf(w->open, sizeof(w->open), "%s", section);
+	if (section[0])
+		vici_section(&w->b, section);
+}
+
+static void write_counter(void *to, const char *section, const char *name, uint64_t value)
+{
+	struct counter_writer *w = to;
+
+	if (w->wanted && strcmp(w->wanted, section) != 0)
+		return;
+	if (strcmp(w->open, section) != 0)
+		section_begin(w, section);
+	w->any = true;
+	vici_printf(&w->b, name, "%" PRIu64, value);
+}
+
+static void write_messages(struct counter_writer *w, const struct vici *v)
+{
+	vici_section(&w->b, "");
+	for (size_t i = 0; i < COUNTERS; i++)
+		vici_printf(&w->b, counter_names[i], "%" PRIu64, v->counters[i]);
+	vici_section_end(&w->b);
+}
+
 static void command_get_counters(struct vici_session *s, const struct tree_node *request)
 {
-	const char *name = tree_text(request, "name");
-	struct vici_buffer b;
+	struct counter_writer w = { .wanted = tree_text(request, "name") };
 
-	if (name) {
+	vici_reply_begin(&w.b);
+	vici_section(&w.b, "counters");
+	if (!w.wanted)
+		write_messages(&w, s->vici);
+	s->vici->host.counters(s->vici->host.context, write_counter, &w);
+	write_counter(&w, "vici", "events-dropped", s->vici->events_dropped);
+	section_begin(&w, "");
+	if (w.wanted && !w.any) {
+		vici_free(&w.b);
 		vici_reply_fail(s,
-			"no counters for '%s': they are kept for all connections together", name);
+			"no counters for '%s': they are kept for all connections together",
+			w.wanted);
 		return;
 	}
-	vici_reply_begin(&b);
-	vici_section(&b, "counters");
-	vici_section(&b, "");
-	for (size_t i = 0; i < COUNTERS; i++)
-		vici_printf(&b, counter_names[i], "%" PRIu64, s->vici->counters[i]);
-	vici_section_end(&b);
-	vici_section_end(&b);
-	vici_bool(&b, "success", true);
-	vici_reply(s, &b);
+	vici_section_end(&w.b);
+	vici_bool(&w.b, "success", true);
+	vici_reply(s, &w.b);
 }
 
 static void command_reset_counters(struct vici_session *s, const struct tree_node *request)
 {
 	if (tree_text(request, "name")) {
-		vici_reply_fail(s, "counters are kept for all connections together");
+		vici_reply_fail(s, "counters are kept, and reset, for all connections together");
 		return;
 	}
 	memset(s->vici->counters, 0, sizeof(s->vici->counters));
+	s->vici->events_dropped = 0;
+	s->vici->host.counters_reset(s->vici->host.context);
 	vici_reply_ok(s);
 }
 

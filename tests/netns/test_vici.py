@@ -3,7 +3,7 @@
 import re
 import signal
 
-from lab import Tunnel, Vici, assert_agreement, assert_gone, wait_for
+from lab import OUTER, Tunnel, Vici, assert_agreement, assert_gone, wait_for
 
 CERTIFICATES = Tunnel('certificates', auth='ecdsa')
 PSK = Tunnel('psk')
@@ -74,6 +74,19 @@ def test_swanctl_shows_statistics_and_version(bench):
     moon, _ = bench.start(PSK)
     assert 'uptime' in moon.swanctl('--stats').stdout
     assert 'tern' in moon.swanctl('--version', '--daemon').stdout.lower()
+
+
+def test_swanctl_shows_and_resets_counters(bench):
+    moon, _ = bench.start(PSK)
+    moon.up()
+    bench.lab.send('sun', OUTER['moon', 4], 4500, b'\xa5' * 64)
+    wait_for(lambda: re.search(r'no-sa +1\b', moon.tern('status', '--counters').stdout), 'the drop to be counted')
+    counters = moon.swanctl('--counters').stdout
+    for words in (r'ike-init-out-req\s+: 1\b', r'no-sa\s+: 1\b', r'send-full\s+: 0\b'):
+        assert re.search(words, counters), counters
+    moon.swanctl('--counters', '--reset')
+    counters = moon.swanctl('--counters').stdout
+    assert re.search(r'no-sa\s+: 0\b', counters) and re.search(r'ike-init-out-req\s+: 0\b', counters), counters
 
 
 def test_swanctl_log_follows(bench):

@@ -22,7 +22,7 @@ struct fake {
 	size_t count;
 	ike_time now;
 	struct ike_command last;
-	unsigned commands, laters;
+	unsigned commands, laters, counted;
 	bool silent; /* commands aren't done at once */
 };
 
@@ -94,6 +94,21 @@ static int fake_stats(void *context, uint32_t child_id, struct esp_child_stats *
 	return -ENOENT;
 }
 
+/* Two sections; a reset counts on from where they are. */
+static void fake_counters(void *context, vici_counter_fn *each, void *to)
+{
+	const struct fake *f = context;
+
+	each(to, "data-plane", "replay", 7 - f->counted);
+	each(to, "data-plane", "integrity", 0);
+	each(to, "device", "queue-full", 7 - f->counted);
+}
+
+static void fake_counters_reset(void *context)
+{
+	((struct fake *)context)->counted = 7;
+}
+
 static bool fake_deliver(void *context, struct vici_buffer *record, bool event)
 {
 	struct fake *f = context;
@@ -127,6 +142,8 @@ static int setup(void **state)
 		.reload = fake_reload,
 		.reload_settings = fake_reload,
 		.child_stats = fake_stats,
+		.counters = fake_counters,
+		.counters_reset = fake_counters_reset,
 		.later_context = f,
 		.later = fake_later,
 	};
@@ -581,6 +598,46 @@ static void every_plain_command_answers(void **state)
 	}
 }
 
+static void assert_silent(struct fake *f, size_t i, const char *path)
+{
+	struct tree *tree;
+
+	assert_int_equal(vici_message_decode(packet_at(f, i).message, &tree), 0);
+	assert_null(tree_find(&tree->root, path));
+	tree_free(tree);
+}
+
+static void ask_for(struct fake *f, const char *command, const char *name)
+{
+	struct vici_buffer b;
+
+	vici_begin(&b, VICI_CMD_REQUEST, command);
+	vici_text(&b, "name", name);
+	assert_int_equal(give(f, &b), 0);
+}
+
+static void counters_come_in_sections_and_begin_anew(void **state)
+{
+	struct fake *f = *state;
+
+	ask(f, "get-counters");
+	assert_says(f, 0, "success", "yes");
+	assert_says(f, 0, "counters.data-plane.replay", "7");
+	assert_says(f, 0, "counters.data-plane.integrity", "0");
+	assert_says(f, 0, "counters.device.queue-full", "7");
+	assert_says(f, 0, "counters.vici.events-dropped", "0");
+	ask(f, "reset-counters");
+	assert_says(f, 1, "success", "yes");
+	ask_for(f, "get-counters", "device");
+	assert_says(f, 2, "counters.device.queue-full", "0");
+	assert_silent(f, 2, "counters.data-plane");
+	assert_silent(f, 2, "counters.vici");
+	ask_for(f, "get-counters", "moon");
+	assert_says(f, 3, "success", "no");
+	ask_for(f, "reset-counters", "moon");
+	assert_says(f, 4, "success", "no");
+}
+
 static void a_secret_is_loaded_listed_and_unloaded(void **state)
 {
 	struct fake *f = *state;
@@ -665,6 +722,7 @@ int main(void)
 		WITH_FAKE(an_ike_sa_that_moves_is_told_as_ike_update),
 		WITH_FAKE(a_line_of_the_log_arrives_once),
 		WITH_FAKE(every_plain_command_answers),
+		WITH_FAKE(counters_come_in_sections_and_begin_anew),
 		WITH_FAKE(a_secret_is_loaded_listed_and_unloaded),
 	};
 
