@@ -151,6 +151,14 @@ static void operate_trap(struct host *h, const struct ike_operation *op)
 	}
 }
 
+static void operate_shunt(struct host *h, const struct ike_operation *op)
+{
+	if (op->kind == IKE_OPERATE_UNSHUNT)
+		esp_unshunt(h->esp, op->spec->reqid);
+	else if (esp_shunt(h->esp, op->spec) < 0)
+		world_broken(h->world, "the plane refused a shunt");
+}
+
 static bool is_of_traps(enum ike_operation_kind kind)
 {
 	return kind == IKE_OPERATE_TRAP || kind == IKE_OPERATE_UNTRAP ||
@@ -200,7 +208,9 @@ void plane_operate(struct host *h, const struct ike_operation *op)
 		[IKE_OPERATE_REMOVE] = "remove",
 		[IKE_OPERATE_TRAP] = "trap",
 		[IKE_OPERATE_UNTRAP] = "untrap",
-		[IKE_OPERATE_TRAP_FAILED] = "trap failed" };
+		[IKE_OPERATE_TRAP_FAILED] = "trap failed",
+		[IKE_OPERATE_SHUNT] = "shunt",
+		[IKE_OPERATE_UNSHUNT] = "unshunt" };
 	const char *word = (size_t)op->kind < sizeof(words) / sizeof(words[0]) && words[op->kind]
 		? words[op->kind]
 		: "something else";
@@ -210,6 +220,8 @@ void plane_operate(struct host *h, const struct ike_operation *op)
 			op->spec->reqid, op->spec->spi_in, op->spec->spi_out);
 	if (op->virtual)
 		virtual_operate(h, op);
+	else if (op->kind == IKE_OPERATE_SHUNT || op->kind == IKE_OPERATE_UNSHUNT)
+		operate_shunt(h, op);
 	else if (is_of_traps(op->kind))
 		operate_trap(h, op);
 	else

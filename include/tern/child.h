@@ -7,7 +7,13 @@
 #include "crypto/crypto.h"
 #include "wire/wire.h"
 
-enum child_mode { CHILD_TUNNEL = 0, CHILD_TRANSPORT = 1 };
+/* The last two have no SA: shunts, RFC 4301 §4.4.1's BYPASS and DISCARD. */
+enum child_mode { CHILD_TUNNEL = 0, CHILD_TRANSPORT = 1, CHILD_PASS = 2, CHILD_DROP = 3 };
+
+static inline bool mode_is_shunt(enum child_mode mode)
+{
+	return mode == CHILD_PASS || mode == CHILD_DROP;
+}
 
 /* How the outer header's fields come from the inner one's. */
 enum copy_df {

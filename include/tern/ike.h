@@ -273,6 +273,9 @@ enum ike_operation_kind {
 			     again: with other selectors */
 	IKE_OPERATE_UNTRAP, /* children of the reqid stay */
 	IKE_OPERATE_TRAP_FAILED, /* no child came: what was kept goes */
+	/* A shunt: its spec has reqid, name, mode (CHILD_PASS or CHILD_DROP), priority and selectors. */
+	IKE_OPERATE_SHUNT, /* again: with other selectors */
+	IKE_OPERATE_UNSHUNT,
 	IKE_OPERATE_ADDRESS_ADD, /* virtual: for each such one REMOVE will come, unless the engine
 				    is freed before */
 	IKE_OPERATE_ADDRESS_REMOVE,

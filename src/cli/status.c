@@ -331,6 +331,27 @@ static void print_trap(const char *name, const struct tree_node *trap)
 	print_list(4, "remote", tree_child(trap, "remote-ts"));
 }
 
+static void print_shunt(const char *name, const struct tree_node *shunt)
+{
+	bool drop = strcmp(text(shunt, "mode"), "DROP") == 0;
+
+	print_paint(BOLD, name);
+	printf("  ");
+	print_paint(GREEN, text(shunt, "mode"));
+	printf(drop ? ", goes nowhere" : ", goes in the clear");
+	if (strcmp(text(shunt, "dropped"), "0") != 0)
+		printf(", %s were dropped", text(shunt, "dropped"));
+	putchar('\n');
+	print_list(4, "local", tree_child(shunt, "local-ts"));
+	print_list(4, "remote", tree_child(shunt, "remote-ts"));
+}
+
+static bool is_shunt(const struct tree_node *policy)
+{
+	return strcmp(text(policy, "mode"), "PASS") == 0 ||
+		strcmp(text(policy, "mode"), "DROP") == 0;
+}
+
 static bool status_event(void *context, const char *event, const struct tree_node *message)
 {
 	struct status *s = context;
@@ -351,6 +372,8 @@ static bool status_event(void *context, const char *event, const struct tree_nod
 		putchar('\n');
 	if (down)
 		print_down(sa->name, sa);
+	else if (trap && is_shunt(sa))
+		print_shunt(sa->name, sa);
 	else if (trap)
 		print_trap(sa->name, sa);
 	else
@@ -368,8 +391,11 @@ static int list(struct client *c, const char *command, const char *event, struct
 	if (r < 0)
 		return r;
 	vici_begin(&request, VICI_CMD_REQUEST, command);
-	if (strcmp(command, "list-policies") == 0)
+	if (strcmp(command, "list-policies") == 0) {
 		vici_bool(&request, "trap", true);
+		vici_bool(&request, "pass", true);
+		vici_bool(&request, "drop", true);
+	}
 	r = client_request(c, &request, status_event, s, &response);
 	if (r == 0)
 		tree_free(response);

@@ -129,9 +129,12 @@ static void load_modes(struct loader *l, const struct tree_node *section, struct
 		COPY_DSCP_NONE };
 	const char *updown = schema_get_text(section, PATTERN_CHILD, "updown");
 
-	c->mode =
-		schema_get_choice(section, PATTERN_CHILD, "mode") ? CHILD_TRANSPORT : CHILD_TUNNEL;
+	c->mode = (enum child_mode)schema_get_choice(section, PATTERN_CHILD, "mode");
 	c->start_action = load_action(section, "start_action");
+	if (mode_is_shunt(c->mode) && c->start_action & CHILD_ACTION_START)
+		problem_error(l->problems, loader_where_of(l, section, "start_action"),
+			"write start_action = trap: then it is there once the connection is loaded",
+			"mode = %s has no peer to start anything with", tree_text(section, "mode"));
 	c->dpd_action = load_follow_up(section, "dpd_action", c);
 	c->close_action = load_follow_up(section, "close_action", c);
 	c->inactivity_s = schema_get_number(section, PATTERN_CHILD, "inactivity");

@@ -89,6 +89,7 @@ static void read_all(const struct tree_node *s, struct settings *set)
 	set->install_virtual_ip = schema_get_bool(s, PATTERN, "install_virtual_ip");
 	set->routing_table = number(s, "routing_table");
 	set->routing_table_ports = number(s, "routing_table_ports");
+	set->routing_table_drop = number(s, "routing_table_drop");
 	set->routing_table_prio = number(s, "routing_table_prio");
 	set->send_vendor_id = schema_get_bool(s, PATTERN, "send_vendor_id");
 	set->signature_authentication = schema_get_bool(s, PATTERN, "signature_authentication");

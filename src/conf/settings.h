@@ -33,6 +33,7 @@ struct settings {
 	bool install_virtual_ip;            /* yes */
 	uint32_t routing_table;             /* 221, ours; strongSwan's is 220 */
 	uint32_t routing_table_ports;       /* 222 */
+	uint32_t routing_table_drop;        /* 223 */
 	uint32_t routing_table_prio;        /* 221 */
 	bool send_vendor_id;                /* no */
 	bool signature_authentication;      /* yes */

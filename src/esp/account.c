@@ -24,6 +24,8 @@ static const char *const reason_names[ESP_REASONS] = {
 	[ESP_REASON_TRAP_LATE] = "trap-late",
 	[ESP_REASON_TRAP_FAILED] = "trap-failed",
 	[ESP_REASON_EARLY_FULL] = "early-full",
+	[ESP_REASON_SHUNT_DROP] = "shunt-drop",
+	[ESP_REASON_SHUNT_PASS] = "shunt-pass",
 };
 
 const char *esp_reason_name(enum esp_reason reason)

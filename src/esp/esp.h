@@ -68,6 +68,13 @@ int esp_trap(struct esp *esp, const struct child_spec *spec);
 int esp_untrap(struct esp *esp, uint32_t reqid);       /* and drops what it kept. -ENOENT */
 void esp_trap_failed(struct esp *esp, uint32_t reqid); /* drops what it kept */
 
+/* A shunt, of the spec's mode CHILD_PASS or CHILD_DROP: its packets are dropped, by a reason of their own.
+ * Those of PASS too: nothing can leave from here in the clear, and routes keep them away. What comes
+ * decrypted falls under DROP as well. Without a priority PASS comes before all that has selectors alone, and
+ * DROP behind. Otherwise as a trap; esp_trap_stats() counts. */
+int esp_shunt(struct esp *esp, const struct child_spec *spec);
+int esp_unshunt(struct esp *esp, uint32_t reqid); /* -ENOENT */
+
 /* What the host learned of a path: the biggest outer IP packet that reaches `remote`. 0 forgets.
  * Values below 576 (IPv4) or 1280 (IPv6) are taken as these. Applies to the SAs there are and, kept
  * with the path, follows updates. */
@@ -107,6 +114,8 @@ enum esp_reason {
 	ESP_REASON_TRAP_LATE,   /* outbound: no child came in time */
 	ESP_REASON_TRAP_FAILED, /* outbound: none will */
 	ESP_REASON_EARLY_FULL,  /* inbound: before its SA, and no room to keep it */
+	ESP_REASON_SHUNT_DROP,  /* either way: mode = drop */
+	ESP_REASON_SHUNT_PASS,  /* outbound: mode = pass, but it came here all the same */
 	ESP_REASONS,
 };
 

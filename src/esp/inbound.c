@@ -235,6 +235,22 @@ static enum esp_reason inbound_transport(struct inbound *x)
 	return ESP_REASON_NONE;
 }
 
+/* A policy is of both directions: what came in is looked up as what would answer it. */
+static enum esp_reason inbound_shunted(struct inbound *x)
+{
+	struct flow answer = x->flow;
+	struct policy *p;
+
+	answer.source = x->flow.destination;
+	answer.destination = x->flow.source;
+	if (answer.ports_paired) {
+		answer.source_port = x->flow.destination_port;
+		answer.destination_port = x->flow.source_port;
+	}
+	p = policy_find(x->esp, &answer);
+	return p && p->trap.mode == CHILD_DROP ? shunt_reason(p) : ESP_REASON_NONE;
+}
+
 static enum esp_reason inbound_one(struct inbound *x)
 {
 	enum esp_reason reason = inbound_find(x);
@@ -247,6 +263,8 @@ static enum esp_reason inbound_one(struct inbound *x)
 		return ESP_REASON_DUMMY;
 
 	reason = x->child->spec.mode == CHILD_TUNNEL ? inbound_tunnel(x) : inbound_transport(x);
+	if (reason == ESP_REASON_NONE && x->esp->drop_shunts)
+		reason = inbound_shunted(x);
 	if (reason != ESP_REASON_NONE)
 		return reason;
 

@@ -86,6 +86,7 @@ struct child {
 /* What packets meet where no child takes them. */
 struct trap {
 	bool laid;
+	enum child_mode mode; /* CHILD_PASS, CHILD_DROP: a shunt: no child ever does */
 	struct selectors local, remote;
 	struct spd_rules rules;
 	uint32_t priority;
@@ -144,7 +145,8 @@ struct esp {
 	struct table *by_reqid; /* struct policy */
 	struct spd *spd;
 	uint64_t policies_made; /* ever */
-	uint64_t installed;     /* outbound SAs, ever */
+	size_t drop_shunts;
+	uint64_t installed; /* outbound SAs, ever */
 	struct esp_event events[EVENTS_MAX];
 	size_t event_first, event_count;
 	struct path_mtu path_mtus[PATH_MTUS_MAX];
@@ -204,6 +206,8 @@ bool selectors_have(const struct selectors *s, const struct address *a);
 
 /* Whether a packet has to wait behind others that a child takes, but not yet: see esp_install_out(). */
 bool trap_holds(const struct esp *esp, const struct policy *p, size_t size);
+/* The reason that a shunt drops its packets by; ESP_REASON_NONE: it is none. Counts. */
+enum esp_reason shunt_reason(struct policy *p);
 /* Keeps a packet that fell under a trap, and asks for a child. ESP_REASON_NONE, or why not. */
 enum esp_reason trap_keep(
 	struct esp *esp, ike_time now, struct policy *p, const struct flow *f, struct bytes packet);

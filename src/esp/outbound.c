@@ -272,6 +272,8 @@ static enum outcome outbound_packet(
 
 	if (!p)
 		return drop(o, NULL, ESP_REASON_NO_POLICY);
+	if (mode_is_shunt(p->trap.mode))
+		return drop(o, NULL, shunt_reason(p));
 	if (c && !trap_holds(o->esp, p, f.size))
 		return carry(o, c, &f, packet);
 	if (c || (p->trap.laid && selectors_fit(&p->trap.local, &p->trap.remote, &f)))

@@ -371,7 +371,7 @@ int esp_remove(struct esp *esp, uint32_t child_id)
 
 /* Traps. */
 
-int esp_trap(struct esp *esp, const struct child_spec *spec)
+static int trap_lay(struct esp *esp, const struct child_spec *spec, bool shunt)
 {
 	struct policy *p;
 
@@ -383,16 +383,35 @@ int esp_trap(struct esp *esp, const struct child_spec *spec)
 	if (!p)
 		return -ENOMEM;
 	spd_remove(esp->spd, &p->trap.rules);
+	esp->drop_shunts -= p->trap.mode == CHILD_DROP;
 	p->trap.laid = true;
+	p->trap.mode = shunt ? spec->mode : CHILD_TUNNEL;
+	esp->drop_shunts += p->trap.mode == CHILD_DROP;
 	p->trap.local = spec->local;
 	p->trap.remote = spec->remote;
 	p->trap.priority = spec->priority;
-	if (spd_add(esp->spd, &p->trap.rules, p, &p->trap.local, &p->trap.remote, spec->priority) <
-		0) {
+	/* A shunt isn't ranked by its selectors alone, either. */
+	if (spd_add(esp->spd, &p->trap.rules, p, &p->trap.local, &p->trap.remote,
+		    shunt || spec->priority) < 0) {
 		(void)esp_untrap(esp, spec->reqid);
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+int esp_trap(struct esp *esp, const struct child_spec *spec)
+{
+	return trap_lay(esp, spec, false);
+}
+
+int esp_shunt(struct esp *esp, const struct child_spec *spec)
+{
+	return mode_is_shunt(spec->mode) ? trap_lay(esp, spec, true) : -EINVAL;
+}
+
+int esp_unshunt(struct esp *esp, uint32_t reqid)
+{
+	return esp_untrap(esp, reqid);
 }
 
 int esp_untrap(struct esp *esp, uint32_t reqid)
@@ -404,6 +423,7 @@ int esp_untrap(struct esp *esp, uint32_t reqid)
 
 	kept_clear(esp, p);
 	spd_remove(esp->spd, &p->trap.rules);
+	esp->drop_shunts -= p->trap.mode == CHILD_DROP;
 	p->trap = (struct trap){ 0 };
 	policy_settle(esp, p);
 	return 0;

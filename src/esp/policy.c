@@ -3,6 +3,7 @@
 
 /* Priorities that a configuration gives come before those that follow from the selectors. */
 #define PRIORITY_BY_SELECTORS (1ull << 32)
+#define NARROWNESS_END        4096 /* no pair is as narrow */
 
 static bool port_is_any(const struct selector *s)
 {
@@ -119,6 +120,21 @@ struct policy *policy_of(const struct esp *esp, uint32_t reqid)
 	return table_find(esp->by_reqid, BYTES_OF(key));
 }
 
+/* What has no priority of its own is ranked by its selectors, among its like: what passes comes before
+ * tunnels, what is dropped behind them. */
+static uint64_t policy_rank(const struct policy *p, uint32_t narrowness)
+{
+	uint32_t priority = policy_priority(p);
+
+	if (priority)
+		return priority;
+	if (p->trap.mode == CHILD_PASS)
+		return PRIORITY_BY_SELECTORS - NARROWNESS_END - narrowness;
+	if (p->trap.mode == CHILD_DROP)
+		return PRIORITY_BY_SELECTORS + NARROWNESS_END - narrowness;
+	return PRIORITY_BY_SELECTORS - narrowness;
+}
+
 /* Of those behind one NAT, with nothing to tell whom a packet is for (see track.c), whoever was heard
  * last. */
 static ike_time heard_at(const struct policy *p)
@@ -142,8 +158,7 @@ struct choice {
 static uint32_t consider(void *context, struct policy *p, uint32_t narrowness)
 {
 	struct choice *best = context;
-	uint32_t priority = policy_priority(p);
-	uint64_t rank = priority ? priority : PRIORITY_BY_SELECTORS - narrowness;
+	uint64_t rank = policy_rank(p, narrowness);
 	bool better = !best->policy || rank < best->rank;
 
 	if (!better && rank == best->rank && p != best->policy) {

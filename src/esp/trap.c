@@ -105,6 +105,14 @@ static void acquire(struct esp *esp, ike_time now, struct policy *p, const struc
 	p->trap.stats.acquired++;
 }
 
+enum esp_reason shunt_reason(struct policy *p)
+{
+	if (!mode_is_shunt(p->trap.mode))
+		return ESP_REASON_NONE;
+	p->trap.stats.dropped++;
+	return p->trap.mode == CHILD_DROP ? ESP_REASON_SHUNT_DROP : ESP_REASON_SHUNT_PASS;
+}
+
 /* What a host says to its link alone (neighbours, routers, groups) is nothing to bring a tunnel up
  * for. */
 static bool of_the_link(const struct flow *f)

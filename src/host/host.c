@@ -178,6 +178,10 @@ static void carry_operation(struct host *h, const struct ike_operation *o)
 		refuse(h, o->spec, reason);
 		return;
 	}
+	if (o->kind == IKE_OPERATE_SHUNT && (!o->config || o->config->install_policies) &&
+		routes_shunt(h->routes, o->spec, h->data_plane == &data_plane_user, reason,
+			sizeof(reason)) != 0)
+		refuse(h, o->spec, reason);
 	if (o->spec->mode == CHILD_TRANSPORT && !h->data_plane->routes_transport)
 		return;
 	switch (o->kind) {
@@ -191,6 +195,7 @@ static void carry_operation(struct host *h, const struct ike_operation *o)
 		break;
 	case IKE_OPERATE_REMOVE:
 	case IKE_OPERATE_UNTRAP:
+	case IKE_OPERATE_UNSHUNT:
 		routes_remove(h->routes, route_owner(o->spec));
 		break;
 	default:

@@ -294,7 +294,7 @@ static int update_path(struct kernel_plane *k, ike_time now, const struct ike_op
 	return failed ? failed : child_policies(k, c);
 }
 
-/* Traps. */
+/* Traps and shunts. */
 
 static struct kernel_trap **trap_find(struct kernel_plane *k, uint32_t engine_reqid)
 {
@@ -327,6 +327,7 @@ static int trap_lay(struct kernel_plane *k, const struct ike_operation *o)
 			.priority = s->priority,
 			.source = s->path.local.address,
 			.destination = s->path.remote.address },
+		.inbound = mode_is_shunt(s->mode),
 	};
 	int failed;
 
@@ -364,8 +365,10 @@ static int carry(struct kernel_plane *k, ike_time now, const struct ike_operatio
 			child_end(k, c);
 		return 0;
 	case IKE_OPERATE_TRAP:
+	case IKE_OPERATE_SHUNT:
 		return trap_lay(k, o);
 	case IKE_OPERATE_UNTRAP:
+	case IKE_OPERATE_UNSHUNT:
 		trap = trap_find(k, o->spec->reqid);
 		if (*trap)
 			trap_end(k, trap);

@@ -101,24 +101,38 @@ void policies_leave(struct kernel_plane *k, struct policy_use **uses)
 	}
 }
 
+/* The kernel has one policy for one selector: whose priority is the least, of those the latest. */
+static struct policy_use **place_of(
+	struct kernel_policy *p, const struct xfrm_policy_wanted *wanted)
+{
+	struct policy_use **at = &p->users;
+	uint32_t priority = xfrm_policy_priority(wanted);
+
+	while (*at && xfrm_policy_priority(&(*at)->wanted) < priority)
+		at = &(*at)->behind;
+	return at;
+}
+
 static int use_begin(
 	struct kernel_plane *k, struct policy_use **uses, const struct xfrm_policy_wanted *wanted)
 {
 	struct policy_use *use = calloc(1, sizeof(*use));
 	struct kernel_policy *p = use ? policy_find(k, &wanted->selector, wanted->direction) : NULL;
+	struct policy_use **at;
 	int failed = 0;
+	bool first;
 
 	if (!p) {
 		free(use);
 		return -ENOMEM;
 	}
-	*use = (struct policy_use){
-		.policy = p, .wanted = *wanted, .next = *uses, .behind = p->users
-	};
+	at = place_of(p, wanted);
+	first = at == &p->users;
+	*use = (struct policy_use){ .policy = p, .wanted = *wanted, .next = *uses, .behind = *at };
 	use->wanted.index = p->index;
-	p->users = use;
+	*at = use;
 	*uses = use;
-	if (!use->behind || !same_template(&use->wanted, &use->behind->wanted))
+	if (first && (!use->behind || !same_template(&use->wanted, &use->behind->wanted)))
 		failed = policy_tell(k, p);
 	return failed;
 }

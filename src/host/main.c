@@ -44,6 +44,7 @@ static int open_network(struct host *h)
 	struct route_options routes = {
 		.table = h->settings.routing_table,
 		.table_ports = h->settings.routing_table_ports,
+		.table_drop = h->settings.routing_table_drop,
 		.priority = h->settings.routing_table_prio,
 		.mark = HOST_MARK,
 		.install = h->settings.install_routes,

@@ -150,15 +150,27 @@ static int rule_run(
 {
 	struct nlmsghdr *h = request_begin(n, type, NLM_F_ACK | flags);
 	struct fib_rule_hdr *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	bool selective = rule->protocol || rule->from.bits || rule->to.bits || rule->action;
 	bool built = true;
 
 	m->family = (uint8_t)af_of(rule->family);
-	m->action = FR_ACT_TO_TBL;
-	m->flags = rule->protocol ? 0 : FIB_RULE_INVERT;
-	built &= put_u32(h, FRA_TABLE, rule->table);
+	m->action = rule->action ? rule->action : FR_ACT_TO_TBL;
+	m->flags = selective ? 0 : FIB_RULE_INVERT;
+	m->src_len = rule->from.bits;
+	m->dst_len = rule->to.bits;
+	if (rule->table)
+		built &= put_u32(h, FRA_TABLE, rule->table);
+	if (rule->go_to)
+		built &= put_u32(h, FRA_GOTO, rule->go_to);
+	if (rule->from.bits)
+		built &= put_address(h, FRA_SRC, &rule->from.address);
+	if (rule->to.bits)
+		built &= put_address(h, FRA_DST, &rule->to.address);
 	built &= put_u32(h, FRA_PRIORITY, rule->priority);
-	built &= put_u32(h, FRA_FWMARK, rule->protocol ? 0 : rule->mark);
-	built &= put_u32(h, FRA_FWMASK, rule->protocol ? rule->mark : UINT32_MAX);
+	if (rule->mark) {
+		built &= put_u32(h, FRA_FWMARK, selective ? 0 : rule->mark);
+		built &= put_u32(h, FRA_FWMASK, selective ? rule->mark : UINT32_MAX);
+	}
 	built &= mnl_attr_put_u8_check(h, REQUEST_BYTES, FRA_PROTOCOL, NETLINK_PROTOCOL_TERN);
 	if (rule->protocol)
 		built &= mnl_attr_put_u8_check(h, REQUEST_BYTES, FRA_IP_PROTO, rule->protocol);
@@ -175,6 +187,20 @@ int netlink_rule_add(struct netlink *n, const struct netlink_rule *rule)
 int netlink_rule_remove(struct netlink *n, const struct netlink_rule *rule)
 {
 	return rule_run(n, RTM_DELRULE, 0, rule);
+}
+
+static bool ports_equal(const struct netlink_ports *a, const struct netlink_ports *b)
+{
+	return a->first == b->first && a->last == b->last;
+}
+
+bool netlink_rule_equal(const struct netlink_rule *a, const struct netlink_rule *b)
+{
+	return a->family == b->family && a->table == b->table && a->priority == b->priority &&
+		a->mark == b->mark && a->protocol == b->protocol && a->action == b->action &&
+		a->go_to == b->go_to && ports_equal(&a->source, &b->source) &&
+		ports_equal(&a->destination, &b->destination) && prefix_equal(&a->from, &b->from) &&
+		prefix_equal(&a->to, &b->to);
 }
 
 /* Cleaning: a dump gathers copies of what is ours, each of which is then sent back as its own
@@ -241,7 +267,8 @@ static bool attribute_identifies(uint16_t type, bool rule)
 	return rule
 		? type == FRA_TABLE || type == FRA_PRIORITY || type == FRA_FWMARK ||
 			type == FRA_FWMASK || type == FRA_PROTOCOL || type == FRA_IP_PROTO ||
-			type == FRA_SPORT_RANGE || type == FRA_DPORT_RANGE
+			type == FRA_SPORT_RANGE || type == FRA_DPORT_RANGE || type == FRA_SRC ||
+			type == FRA_DST || type == FRA_GOTO
 		: type == RTA_TABLE || type == RTA_DST || type == RTA_PRIORITY || type == RTA_OIF;
 }
 

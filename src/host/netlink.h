@@ -36,10 +36,14 @@ struct netlink_rule {
 	uint32_t table, priority, mark; /* applies to packets without the mark */
 	uint8_t protocol;               /* of packets; 0: any, with any ports */
 	struct netlink_ports source, destination;
+	struct prefix from, to; /* no bits: any */
+	uint8_t action;         /* FR_ACT_GOTO, FR_ACT_NOP; 0: look the table up */
+	uint32_t go_to; /* FR_ACT_GOTO: the priority of the rule to go on with, a greater one */
 };
 
 int netlink_rule_add(struct netlink *n, const struct netlink_rule *rule);
 int netlink_rule_remove(struct netlink *n, const struct netlink_rule *rule);
+bool netlink_rule_equal(const struct netlink_rule *a, const struct netlink_rule *b);
 
 /* Removes every route (in the table) and every rule of ours, whoever of us put it there. Returns
  * how many. */

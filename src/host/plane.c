@@ -139,6 +139,11 @@ static int carry(struct plane *p, ike_time now, const struct ike_operation *o)
 	case IKE_OPERATE_TRAP_FAILED:
 		esp_trap_failed(p->esp, o->spec->reqid);
 		return 0;
+	case IKE_OPERATE_SHUNT:
+		return esp_shunt(p->esp, o->spec);
+	case IKE_OPERATE_UNSHUNT:
+		r = esp_unshunt(p->esp, o->spec->reqid);
+		return r == -ENOENT ? 0 : r;
 	case IKE_OPERATE_ADDRESS_ADD:
 	case IKE_OPERATE_ADDRESS_REMOVE:
 		break;

@@ -102,17 +102,10 @@ bool port_rules_concern(const struct child_spec *spec)
 	return spec->mode == CHILD_TRANSPORT && (local || remote);
 }
 
-static bool ports_equal(const struct netlink_ports *a, const struct netlink_ports *b)
-{
-	return a->first == b->first && a->last == b->last;
-}
-
 static struct port_rule *rule_find(struct port_rules *r, const struct netlink_rule *how)
 {
 	for (struct port_rule *rule = r->all; rule; rule = rule->next)
-		if (rule->how.family == how->family && rule->how.protocol == how->protocol &&
-			ports_equal(&rule->how.source, &how->source) &&
-			ports_equal(&rule->how.destination, &how->destination))
+		if (netlink_rule_equal(&rule->how, how))
 			return rule;
 
 	return NULL;
@@ -135,7 +128,7 @@ static int rule_make(
 	return 0;
 }
 
-static int rule_use(struct port_rules *r, uint64_t owner, const struct netlink_rule *how)
+int port_rules_use(struct port_rules *r, uint64_t owner, const struct netlink_rule *how)
 {
 	struct port_use *use = calloc(1, sizeof(*use));
 	struct port_rule *rule = rule_find(r, how);
@@ -160,8 +153,9 @@ int port_rules_add(struct port_rules *r, uint64_t owner, const struct child_spec
 			const struct selector *local = &spec->local.list[i],
 					      *remote = &spec->remote.list[j];
 			struct netlink_rule how = rule_of(r, local, remote, spec->peer_nat);
-			int problem =
-				local->family == remote->family ? rule_use(r, owner, &how) : 0;
+			int problem = local->family == remote->family
+				? port_rules_use(r, owner, &how)
+				: 0;
 
 			if (problem)
 				return problem;

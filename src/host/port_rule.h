@@ -16,5 +16,7 @@ bool port_rules_concern(const struct child_spec *spec);
 /* Those of a spec; which owners share are there as long as one of them is. Returns 0 or a negative
  * errno. */
 int port_rules_add(struct port_rules *r, uint64_t owner, const struct child_spec *spec);
+/* One more rule for an owner. As above. */
+int port_rules_use(struct port_rules *r, uint64_t owner, const struct netlink_rule *how);
 void port_rules_rename(struct port_rules *r, uint64_t owner, uint64_t to);
 void port_rules_remove(struct port_rules *r, uint64_t owner);

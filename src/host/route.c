@@ -9,6 +9,7 @@
 #include "host/route.h"
 
 #include "host/port_rule.h"
+#include "host/shunt_rule.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -79,6 +80,7 @@ int routes_new(struct netlink *n, const struct route_options *options, struct ro
 	r->options = *options;
 	(void)netlink_clean(n, options->table);
 	(void)netlink_clean(n, options->table_ports);
+	(void)netlink_clean(n, options->table_drop);
 
 	failed = options->install ? add_rules(r) : 0;
 	if (failed) {
@@ -101,6 +103,7 @@ void routes_free(struct routes *r)
 	port_rules_free(r->ports);
 	(void)netlink_clean(r->netlink, r->options.table);
 	(void)netlink_clean(r->netlink, r->options.table_ports);
+	(void)netlink_clean(r->netlink, r->options.table_drop);
 	free(r);
 }
 
@@ -323,6 +326,59 @@ int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, 
 	routes_remove(r, owner);
 	snprintf(problem, problem_size, "routes of %s: %s", spec->name ? spec->name : "the child",
 		strerror(-failed));
+	return failed;
+}
+
+/* All that rules lead there goes into the device. */
+static int use_drop_table(struct routes *r, uint64_t owner, uint8_t family)
+{
+	struct netlink_route how = { .table = r->options.table_drop,
+		.metric = METRIC_TUNNEL,
+		.type = RTN_UNICAST,
+		.interface = r->options.interface };
+
+	how.to.address.family = family;
+	return route_use(r, owner, &how);
+}
+
+/* A kernel without IPv6 has nothing to shunt of it. */
+static bool lacks_family(uint8_t family, int problem)
+{
+	return family == 6 && (problem == -EAFNOSUPPORT || problem == -EOPNOTSUPP);
+}
+
+static int use_rules(struct routes *r, uint64_t owner, const struct netlink_rule *rules, int count)
+{
+	for (int i = 0; i < count; i++) {
+		int problem = rules[i].table ? use_drop_table(r, owner, rules[i].family) : 0;
+
+		if (!problem)
+			problem = port_rules_use(r->ports, owner, &rules[i]);
+		if (problem && !lacks_family(rules[i].family, problem))
+			return problem;
+	}
+	return 0;
+}
+
+int routes_shunt(struct routes *r, const struct child_spec *spec, bool exact, char *problem,
+	size_t problem_size)
+{
+	struct netlink_rule rules[SHUNT_RULES_MAX];
+	uint64_t owner = route_owner(spec);
+	int count, failed;
+
+	routes_remove(r, owner);
+	if (!r->options.install || (!exact && spec->mode == CHILD_DROP))
+		return 0;
+	count = shunt_rules_of(spec, &r->options, rules, problem, problem_size);
+	if (count < 0)
+		return exact ? count : 0;
+	failed = use_rules(r, owner, rules, count);
+	if (failed) {
+		routes_remove(r, owner);
+		snprintf(
+			problem, problem_size, "routing rules of the shunt: %s", strerror(-failed));
+	}
 	return failed;
 }
 

@@ -10,6 +10,7 @@ struct routes;
 struct route_options {
 	uint32_t table, priority; /* of the rule */
 	uint32_t table_ports;     /* of what rules with protocol and ports lead to */
+	uint32_t table_drop;      /* of what drop shunts take */
 	uint32_t mark;            /* packets with it don't use the table */
 	unsigned interface;       /* tern0 */
 	bool install;             /* false: somebody else makes the routes */
@@ -30,6 +31,11 @@ uint64_t route_owner(const struct child_spec *spec);
 int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, char *problem,
 	size_t problem_size);
 void routes_remove(struct routes *r, uint64_t owner);
+
+/* Rules for a shunt, in place of those that it has: see shunt_rule.h. `exact`: what can't be said is refused;
+ * else only what is passed needs rules, as far as they can say it, and policies do the rest. As above. */
+int routes_shunt(struct routes *r, const struct child_spec *spec, bool exact, char *problem,
+	size_t problem_size);
 
 /* What stays out of the tunnel, wherever children's routes lead; each time it is excluded counts. As
  * above. */

@@ -355,6 +355,8 @@ static unsigned child_fit(struct exchange *x, const struct child_config *config,
 	struct selectors ours;
 	bool exact;
 
+	if (mode_is_shunt(config->mode))
+		return 0;
 	*ret = *asked;
 	ret->config = config;
 	child_configured(x->sa, config, true, &ours);

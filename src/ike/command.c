@@ -75,7 +75,15 @@ static bool is_up(struct ike_engine *e, const struct connection *c, const char *
 static void bring_up(struct ike_engine *e, const struct connection *c,
 	const struct child_config *child, uint64_t command)
 {
-	if (child && is_up(e, c, child->name))
+	char why[300];
+
+	if (child && mode_is_shunt(child->mode)) {
+		snprintf(why, sizeof(why),
+			"child %s is a shunt (mode = %s, %s:%u), which no peer is asked for: install it",
+			child->name, child->mode == CHILD_PASS ? "pass" : "drop", child->where.file,
+			child->where.line);
+		command_done(e, command, false, 0, why);
+	} else if (child && is_up(e, c, child->name))
 		command_done(e, command, true, 1, "up already");
 	else
 		bring_up_child(e, c, child, command);
@@ -133,6 +141,7 @@ static void initiate(struct ike_engine *e, const struct ike_command *command)
 	const struct connection *c = command->child ? find_child(e, command, &child)
 		: command->ike                      ? engine_connection(e, command->ike)
 						    : NULL;
+	uint32_t wanted = 0;
 
 	if (!c) {
 		done_unknown(e, command);
@@ -145,9 +154,12 @@ static void initiate(struct ike_engine *e, const struct ike_command *command)
 		bring_up(e, c, child, command->id);
 		return;
 	}
-	expect(e, command->id, (uint32_t)c->child_count);
 	for (size_t i = 0; i < c->child_count; i++)
-		bring_up(e, c, &c->children[i], command->id);
+		wanted += !mode_is_shunt(c->children[i].mode);
+	expect(e, command->id, wanted);
+	for (size_t i = 0; i < c->child_count; i++)
+		if (!wanted || !mode_is_shunt(c->children[i].mode))
+			bring_up(e, c, &c->children[i], command->id);
 }
 
 /* Traps. */

@@ -1,7 +1,8 @@
 /* A trap waits for a packet, initiates its child, and waits again when the child has gone. One
  * acquisition is under way at a time; when it fails, what the plane kept is dropped and the next
  * packet has to wait a little, longer with each failure, so that a peer that refuses is not asked for
- * each packet. */
+ * each packet. A shunt (mode = pass or drop) is a trap's policy that nothing follows from: the plane itself lets
+ * its packets through in the clear, or drops them. */
 #include "ike/trap.h"
 
 #include <errno.h>
@@ -58,6 +59,11 @@ bool trap_installed(
 	return trap_find(e, c->name, config->name) != NULL;
 }
 
+static bool is_shunt(const struct trap *t)
+{
+	return mode_is_shunt(t->spec.mode);
+}
+
 static void trap_operate(struct ike_engine *e, const struct trap *t, enum ike_operation_kind kind)
 {
 	engine_operate(e,
@@ -99,6 +105,27 @@ static bool has_peer(const struct connection *c)
 	return false;
 }
 
+static struct selector any_like(const struct selector *s, uint8_t family)
+{
+	struct selector any = *s;
+
+	any.family = any.first.family = any.last.family = family;
+	memset(any.first.octets, 0, sizeof(any.first.octets));
+	memset(any.last.octets, 0, sizeof(any.last.octets));
+	memset(any.last.octets, 0xff, address_size(&any.last));
+	return any;
+}
+
+/* With no peer to come, `dynamic` without an address is any address. */
+static void any_of_dynamic(const struct conf_selector *list, size_t count,
+	const struct address *known, struct selectors *ret)
+{
+	for (size_t i = 0; i < count && !known->family; i++)
+		for (uint8_t family = 4; family <= 6 && list[i].dynamic; family += 2)
+			if (ret->count < SELECTORS_MAX)
+				ret->list[ret->count++] = any_like(&list[i].selector, family);
+}
+
 /* `dynamic` without an address is any of the families that the other side has. */
 static void local_selectors(const struct connection *c, const struct child_config *config,
 	const struct selectors *remote, struct selectors *ret)
@@ -110,12 +137,8 @@ static void local_selectors(const struct connection *c, const struct child_confi
 	selectors_configured(config->local_ts, config->local_ts_count, &dynamic, ret);
 	for (size_t i = 0; i < config->local_ts_count && !here.family; i++) {
 		for (uint8_t family = 4; family <= 6 && config->local_ts[i].dynamic; family += 2) {
-			struct selector any = config->local_ts[i].selector;
+			const struct selector any = any_like(&config->local_ts[i].selector, family);
 
-			any.family = any.first.family = any.last.family = family;
-			memset(any.first.octets, 0, sizeof(any.first.octets));
-			memset(any.last.octets, 0, sizeof(any.last.octets));
-			memset(any.last.octets, 0xff, address_size(&any.last));
 			for (size_t j = 0; j < remote->count; j++) {
 				if (remote->list[j].family != family || ret->count == SELECTORS_MAX)
 					continue;
@@ -133,7 +156,7 @@ static bool trap_selectors(const struct connection *c, const struct child_config
 	struct where where = where_said(config->where_remote_ts, config->where);
 	struct selectors dynamic = { 0 };
 
-	if (!has_peer(c)) {
+	if (!mode_is_shunt(config->mode) && !has_peer(c)) {
 		snprintf(why, why_size,
 			"child %s can't be trapped: connection %s has no remote address to initiate to (%s:%u); give it remote_addrs",
 			config->name, c->name, c->where.file, c->where.line);
@@ -142,6 +165,8 @@ static bool trap_selectors(const struct connection *c, const struct child_config
 	spec->path.remote.address = there;
 	selectors_add_address(&dynamic, &there);
 	selectors_configured(config->remote_ts, config->remote_ts_count, &dynamic, &spec->remote);
+	if (mode_is_shunt(config->mode))
+		any_of_dynamic(config->remote_ts, config->remote_ts_count, &there, &spec->remote);
 	local_selectors(c, config, &spec->remote, &spec->local);
 	if (spec->remote.count && spec->local.count)
 		return true;
@@ -162,7 +187,7 @@ static uint32_t choose_reqid(
 			if (child->installed_in && strcmp(child->config->name, config->name) == 0)
 				return child->spec.reqid;
 
-	return config->reqid ? config->reqid : ++e->last_reqid;
+	return config->reqid && !mode_is_shunt(config->mode) ? config->reqid : ++e->last_reqid;
 }
 
 static struct trap *trap_new(
@@ -198,6 +223,10 @@ int trap_install(struct ike_engine *e, const struct connection *c,
 			trap_tell(e, &said, IKE_EVENT_FAILED, 0, text);
 		return -EINVAL;
 	}
+	if (t && t->spec.mode != config->mode && (is_shunt(t) || mode_is_shunt(config->mode))) {
+		trap_remove(e, t->connection, t->config); /* it becomes another thing */
+		t = NULL;
+	}
 	if (!t && !(t = trap_new(e, c, config)))
 		return -ENOMEM;
 	spec.reqid = t->spec.reqid;
@@ -206,7 +235,7 @@ int trap_install(struct ike_engine *e, const struct connection *c,
 	t->connection = c;
 	t->config = config;
 	t->spec = spec;
-	trap_operate(e, t, IKE_OPERATE_TRAP);
+	trap_operate(e, t, is_shunt(t) ? IKE_OPERATE_SHUNT : IKE_OPERATE_TRAP);
 	return 0;
 }
 
@@ -229,7 +258,7 @@ bool trap_remove(
 
 	if (!t)
 		return false;
-	trap_operate(e, t, IKE_OPERATE_UNTRAP);
+	trap_operate(e, t, is_shunt(t) ? IKE_OPERATE_UNSHUNT : IKE_OPERATE_UNTRAP);
 	trap_free(e, t);
 	return true;
 }
@@ -237,11 +266,12 @@ bool trap_remove(
 void trap_refused(struct ike_engine *e, const struct ike_kernel_event *event)
 {
 	struct trap *t = trap_by_reqid(e, event->reqid);
-	char text[400];
+	char text[500];
 
 	if (!t)
 		return;
-	snprintf(text, sizeof(text), "the data plane refused the trap: %.300s",
+	snprintf(text, sizeof(text), "the data plane refused the %s (%.150s:%u): %.300s",
+		is_shunt(t) ? "shunt" : "trap", t->config->where.file, t->config->where.line,
 		event->reason ? event->reason : "no reason given");
 	trap_tell(e, t, IKE_EVENT_FAILED, 0, text);
 	trap_remove(e, t->connection, t->config);
@@ -344,7 +374,7 @@ void trap_acquired(struct ike_engine *e, const struct ike_kernel_event *event)
 {
 	struct trap *t = trap_by_reqid(e, event->reqid);
 
-	if (!t || t->acquiring || e->now < t->not_before || e->shutting_down)
+	if (!t || is_shunt(t) || t->acquiring || e->now < t->not_before || e->shutting_down)
 		return;
 	t->source = event->source;
 	t->destination = event->destination;

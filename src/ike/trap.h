@@ -8,7 +8,7 @@
 
 struct ike_sa;
 
-/* Lays a trap for a child of a loaded connection, or gives the one there is a new configuration.
+/* Lays a trap (where the child is a shunt: the shunt) for a child of a loaded connection, or gives the one there is a new configuration.
  * Returns 0, or a negative errno with words in `why`; where that is NULL they are told. -EINVAL:
  * nobody to initiate to, or nothing that a packet could match yet. */
 int trap_install(struct ike_engine *e, const struct connection *c,

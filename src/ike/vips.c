@@ -153,7 +153,9 @@ uint16_t vips_required(struct exchange *x, uint16_t error)
 
 	for (size_t i = 0; i < c->child_count; i++)
 		dynamic = dynamic ||
-			any_dynamic(c->children[i].remote_ts, c->children[i].remote_ts_count);
+			(!mode_is_shunt(c->children[i].mode) &&
+				any_dynamic(
+					c->children[i].remote_ts, c->children[i].remote_ts_count));
 	if (error != TS_UNACCEPTABLE || !dynamic || !v || !v->gives || v->lease_count)
 		return error;
 	exchange_reject(x, FAILED_CP_REQUIRED,

@@ -166,10 +166,17 @@ static const char *action_text(uint8_t action)
 	}
 }
 
+const char *vici_mode_name(enum child_mode mode)
+{
+	static const char *const names[] = { "TUNNEL", "TRANSPORT", "PASS", "DROP" };
+
+	return names[mode];
+}
+
 static void write_child_config(struct vici_buffer *b, const struct child_config *child)
 {
 	vici_section(b, child->name);
-	vici_text(b, "mode", child->mode == CHILD_TRANSPORT ? "TRANSPORT" : "TUNNEL");
+	vici_text(b, "mode", vici_mode_name(child->mode));
 	vici_printf(b, "rekey_time", "%" PRIu64, child->rekey_time_s);
 	vici_printf(b, "rekey_bytes", "%" PRIu64, child->rekey_bytes);
 	vici_printf(b, "rekey_packets", "%" PRIu64, child->rekey_packets);

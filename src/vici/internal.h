@@ -110,6 +110,7 @@ void vici_publish(struct vici *v, enum vici_event_kind kind, struct vici_buffer 
 
 /* SAs as sections. */
 void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa);
+const char *vici_mode_name(enum child_mode mode);
 void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_child_view *child);
 
 /* control.c */

@@ -170,7 +170,7 @@ void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_ch
 	vici_printf(b, "uniqueid", "%u", child->id);
 	vici_printf(b, "reqid", "%u", spec->reqid);
 	vici_text(b, "state", ike_child_state_name(child->state));
-	vici_text(b, "mode", spec->mode == CHILD_TRANSPORT ? "TRANSPORT" : "TUNNEL");
+	vici_text(b, "mode", vici_mode_name(spec->mode));
 	vici_text(b, "protocol", "ESP");
 	if (spec->encap)
 		vici_bool(b, "encap", true);
@@ -269,7 +269,7 @@ static void command_list_sas(struct vici_session *s, const struct tree_node *req
 	vici_reply_empty(s);
 }
 
-/* list-policies: traps, and the policies of children that belong to none. */
+/* list-policies: traps, shunts, and the policies of children that belong to none. */
 
 struct policy_view {
 	const struct connection *connection;
@@ -278,12 +278,17 @@ struct policy_view {
 	bool trap, acquiring;
 };
 
-/* What waits in a trap for its child, and what became of what met it. */
+/* What waits in a trap for its child, and what became of what met it; what a shunt dropped. */
 static void write_trap(struct vici *v, struct vici_buffer *b, const struct policy_view *p)
 {
 	struct esp_trap_stats stats = { 0 };
 
 	(void)v->host.trap_stats(v->host.context, p->spec->reqid, &stats);
+	if (mode_is_shunt(p->spec->mode)) {
+		vici_text(b, "state", "INSTALLED");
+		vici_printf(b, "dropped", "%llu", (unsigned long long)stats.dropped);
+		return;
+	}
 	vici_text(b, "state", p->acquiring ? "ACQUIRING" : "ROUTED");
 	vici_printf(b, "kept-packets", "%zu", stats.kept_packets);
 	vici_printf(b, "kept-bytes", "%zu", stats.kept_bytes);
@@ -307,7 +312,7 @@ static void list_policy(
 	vici_section(&b, name);
 	vici_text(&b, "child", p->config->name);
 	vici_text(&b, "ike", p->connection->name);
-	vici_text(&b, "mode", p->spec->mode == CHILD_TRANSPORT ? "TRANSPORT" : "TUNNEL");
+	vici_text(&b, "mode", vici_mode_name(p->spec->mode));
 	vici_printf(&b, "reqid", "%u", p->spec->reqid);
 	if (p->trap)
 		write_trap(s->vici, &b, p);
@@ -345,7 +350,14 @@ static void list_children(struct vici_session *s, const struct tree_node *reques
 	}
 }
 
-/* There are no drop and pass policies yet. */
+static bool is_asked_for(const struct tree_node *request, enum child_mode mode)
+{
+	return vici_yes(request,
+		mode == CHILD_PASS           ? "pass"
+			: mode == CHILD_DROP ? "drop"
+					     : "trap");
+}
+
 static void command_list_policies(struct vici_session *s, const struct tree_node *request)
 {
 	const struct ike_engine *e = s->vici->host.engine;
@@ -353,14 +365,15 @@ static void command_list_policies(struct vici_session *s, const struct tree_node
 	struct ike_sa_view sa;
 	size_t position = 0;
 
-	while (vici_yes(request, "trap") && ike_next_trap(e, &position, &trap)) {
+	while (ike_next_trap(e, &position, &trap)) {
 		const struct policy_view p = { .connection = trap.connection,
 			.config = trap.config,
 			.spec = trap.spec,
 			.trap = true,
 			.acquiring = trap.acquiring };
 
-		list_policy(s, request, &p);
+		if (is_asked_for(request, trap.spec->mode))
+			list_policy(s, request, &p);
 	}
 	position = 0;
 	while (vici_yes(request, "trap") && ike_next_sa(e, &position, &sa))

@@ -1,6 +1,6 @@
 /* Policies: which packets an SA's reqid takes, and which may come in only by it. Where no SA is there for
  * a packet that goes out, the kernel drops it and asks for one (XFRM_MSG_ACQUIRE): a trap is a policy
- * without an SA. */
+ * without an SA. A shunt has no template: the kernel lets its packets through, or blocks them. */
 #include "xfrm/internal.h"
 
 #include <errno.h>
@@ -38,6 +38,18 @@ static struct xfrm_user_tmpl template_of(const struct xfrm_policy_wanted *w)
 	return t;
 }
 
+/* What passes comes before what goes through tunnels, and what is dropped behind. */
+uint32_t xfrm_policy_priority(const struct xfrm_policy_wanted *w)
+{
+	uint32_t by_selector = xfrm_priority_of(&w->selector);
+
+	if (w->priority)
+		return w->priority;
+	return w->mode == CHILD_PASS    ? by_selector - XFRM_PRIORITY_SPAN
+		: w->mode == CHILD_DROP ? by_selector + XFRM_PRIORITY_SPAN
+					: by_selector;
+}
+
 int xfrm_put_policy(struct xfrm_request *r, const struct xfrm_policy_wanted *w)
 {
 	struct xfrm_userpolicy_info *p =
@@ -46,11 +58,13 @@ int xfrm_put_policy(struct xfrm_request *r, const struct xfrm_policy_wanted *w)
 
 	p->sel = w->selector;
 	p->lft = unlimited();
-	p->priority = w->priority ? w->priority : xfrm_priority_of(&w->selector);
+	p->priority = xfrm_policy_priority(w);
 	p->index = w->index;
 	p->dir = w->direction;
-	p->action = XFRM_POLICY_ALLOW;
+	p->action = w->mode == CHILD_DROP ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
 	p->share = XFRM_SHARE_ANY;
+	if (mode_is_shunt(w->mode))
+		return 0;
 	return put(r, XFRMA_TMPL, sizeof(t), &t) ? 0 : -ENOBUFS;
 }
 

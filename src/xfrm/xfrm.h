@@ -105,6 +105,10 @@ struct xfrm_policy_wanted {
 	struct address source, destination; /* tunnel mode: the outer ones; none: whichever */
 };
 
+/* Shunts without a priority come before, or behind, all that has selectors alone. */
+#define XFRM_PRIORITY_SPAN 0x10000u
+uint32_t xfrm_policy_priority(const struct xfrm_policy_wanted *wanted);
+
 int xfrm_put_policy(struct xfrm_request *r, const struct xfrm_policy_wanted *wanted); /* adds or
 											  replaces */
 int xfrm_put_policy_delete(

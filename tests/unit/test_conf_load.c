@@ -162,78 +162,77 @@ static void mistakes_are_told(void **state)
 {
 	static const struct {
 		const char *text, *expected;
-	} table
-		[] = {
-			{ WRAPPED("versoin = 2"),
-				"test.conf:3: unknown key 'versoin': did you mean 'version'?" },
-			{ WRAPPED("version = 3"),
-				"test.conf:3: '3' is no value of 'version' that tern knows: write one of: 0, 1, 2" },
-			{ CHILD("esp_proposal = aes128gcm16"),
-				"test.conf:4: unknown key 'esp_proposal': did you mean 'esp_proposals'?" },
-			{ WRAPPED("child { }"),
-				"test.conf:3: unknown section 'child': did you mean 'children'?" },
-			{ WRAPPED("children = x"),
-				"test.conf:3: 'children' is a section, not a value: write children { … }" },
-			{ WRAPPED("rekey_time = soon"),
-				"test.conf:3: 'soon' of key 'rekey_time' is not a time: write seconds, or a number with s, m, h or d" },
-			{ WRAPPED("mobike = perhaps"),
-				"test.conf:3: 'perhaps' of key 'mobike' is not a yes or no: write yes or no" },
-			{ WRAPPED("local_port = 70000"),
-				"test.conf:3: 70000 is out of range for 'local_port': write one from 1 to 65535" },
-			{ WRAPPED("dscp = 9"),
-				"test.conf:3: '9' is no value of 'dscp': write six binary digits such as 101110" },
-			{ WRAPPED("remote_addrs = 10.0.0.300"),
-				"test.conf:3: '10.0.0.300' is no address, subnet, range or name of a host in 'remote_addrs': write 192.0.2.1, 192.0.2.0/24, moon.example or %any" },
-			{ WRAPPED("vips = 10.3.0.0/24"),
-				"test.conf:3: vips: '10.3.0.0/24' is no address: write 0.0.0.0 or :: for any, or one address" },
-			{ WRAPPED("ppk_required = yes"),
-				"test.conf:3: 'ppk_required' is not supported yet, and ignoring it would change what you asked for (insist on a post-quantum preshared key): remove it if the connection may do without" },
-			{ WRAPPED("proposals = aes128-sha256"),
-				"test.conf:3: proposal 'aes128-sha256': 'aes128-sha256' names no key exchange group; add one such as x25519" },
-			{ WRAPPED("proposals = aes128-modp2048"),
-				"test.conf:3: proposal 'aes128-modp2048': 'aes128-modp2048' has no integrity algorithm; add one such as sha256" },
-			{ WRAPPED("proposals = aes128-md5-modp2048"),
-				"test.conf:3: proposal 'aes128-md5-modp2048': 'md5' is too weak, tern doesn't offer it; use sha256, aes128 or x25519" },
-			{ WRAPPED("proposals = aes128-sha256-modp2084"),
-				"test.conf:3: proposal 'aes128-sha256-modp2084': unknown algorithm 'modp2084'; did you mean 'modp2048'?" },
-			{ WRAPPED("proposals = 3des-sha1-modp1024"),
-				"test.conf:3: warning: proposal '3des-sha1-modp1024' is weak: 3des has 64-bit blocks, collisions show after a few GB; SHA-1 is deprecated, RFC 8247; 1024-bit groups can be broken by a state's means: use it only where the peer can't do better" },
-			{ "connections { c { version = 1\n aggressive = yes\n local { auth = psk\n }\n remote { auth = psk } } }",
-				"test.conf:2: warning: aggressive mode with a pre-shared key ('c'): whoever asks, or listens, gets a hash by which secrets can be guessed offline, and both identities are sent in the clear: write aggressive = no (main mode), let the peer use certificates, or at least make the secret long and random: openssl rand -base64 32" },
-			{ CHILD("esp_proposals = aes128gcm16-aes128-sha256"),
-				"test.conf:4: proposal 'aes128gcm16-aes128-sha256': 'aes128gcm16-aes128-sha256' mixes AEAD (gcm, ccm, chacha20poly1305) with other ciphers; write two proposals with a comma between" },
-			{ CHILD("local_ts = 10.0.0.0/33"),
-				"test.conf:4: local_ts: '10.0.0.0/33' is no selector; write a subnet such as 10.1.0.0/16, an address, a range or dynamic" },
-			{ CHILD("local_ts = 10.0.0.0/8[tcp"),
-				"test.conf:4: local_ts: '10.0.0.0/8[tcp' lacks the ']' at its end" },
-			{ CHILD("mode = drop"),
-				"test.conf:4: 'drop' is no value of 'mode' that tern knows: write one of: tunnel, transport" },
-			{ CHILD("label = x"),
-				"test.conf:4: 'label' is not supported yet, and ignoring it would change what you asked for (security label): remove it if the connection may do without" },
-			{ CHILD("life_time = 1m"),
-				"test.conf:4: warning: 'life_time' is less than 'rekey_time': the child ends before it is rekeyed: make it longer than the other" },
-			{ CHILD("tfc_padding = much"),
-				"test.conf:4: 'much' is no value of 'tfc_padding': write a number up to 65535, or mtu" },
-			{ "connections { c { local { auth = eap-md5\n }\n remote { auth = psk } } }",
-				"test.conf:1: auth 'eap-md5' of local: EAP is not supported yet; use psk or pubkey" },
-			{ "connections { c { version = 2\n local { auth = psk\n }\n remote { auth = psk\n }\n remote-2 { auth = xauth } } }",
-				"test.conf:6: 'c' has XAuth, which IKEv2 has not: write version = 1" },
-			{ "connections { c { local { auth = psk\n }\n local-2 { auth = xauth\n }\n remote { auth = psk\n }\n remote-2 { auth = xauth } } }",
-				"test.conf:3: 'c' has XAuth where IKEv1 has no place for it: write auth = xauth as the second round of the client, after psk or rsa at both ends; or as its only round where the gateway has auth = rsa (hybrid)" },
-			{ "connections { c { local { auth = psk\n }\n remote { auth = xauth } } }",
-				"test.conf:3: 'c' has XAuth where IKEv1 has no place for it: write auth = xauth as the second round of the client, after psk or rsa at both ends; or as its only round where the gateway has auth = rsa (hybrid)" },
-			{ "connections { c { local { auth = psk\n }\n local-2 { auth = xauth-pam\n }\n remote { auth = psk } } }",
-				"test.conf:3: auth 'xauth-pam' of local-2: tern asks for a user and a password, which it has in secrets; write xauth" },
-			{ "connections { c { remote { auth = psk-sha256 }\nlocal { auth = psk } } }",
-				"test.conf:1: auth 'psk-sha256' of remote: constraints are for public keys only" },
-			{ "connections { c { remote { certs = none.pem }\nlocal { auth = psk } } }",
-				"test.conf:1: cannot read the certificate " PKI_DIRECTORY
-				"/x509/none.pem: No such file or directory: put it there, or correct the name" },
-			{ "connections { c { remote { id = 10.1.1.300 }\nlocal { auth = psk } } }",
-				"test.conf:1: identity '10.1.1.300' is no IPv4 address; write fqdn:… for a name of digits (of remote)" },
-			{ "connections { c { local { auth = psk } } }",
-				"test.conf:1: warning: 'c' has no remote section: whoever has a certificate of our CAs may connect: add remote { … } with the id and certificate or secret that you expect" },
-		};
+	} table[] = {
+		{ WRAPPED("versoin = 2"),
+			"test.conf:3: unknown key 'versoin': did you mean 'version'?" },
+		{ WRAPPED("version = 3"),
+			"test.conf:3: '3' is no value of 'version' that tern knows: write one of: 0, 1, 2" },
+		{ CHILD("esp_proposal = aes128gcm16"),
+			"test.conf:4: unknown key 'esp_proposal': did you mean 'esp_proposals'?" },
+		{ WRAPPED("child { }"),
+			"test.conf:3: unknown section 'child': did you mean 'children'?" },
+		{ WRAPPED("children = x"),
+			"test.conf:3: 'children' is a section, not a value: write children { … }" },
+		{ WRAPPED("rekey_time = soon"),
+			"test.conf:3: 'soon' of key 'rekey_time' is not a time: write seconds, or a number with s, m, h or d" },
+		{ WRAPPED("mobike = perhaps"),
+			"test.conf:3: 'perhaps' of key 'mobike' is not a yes or no: write yes or no" },
+		{ WRAPPED("local_port = 70000"),
+			"test.conf:3: 70000 is out of range for 'local_port': write one from 1 to 65535" },
+		{ WRAPPED("dscp = 9"),
+			"test.conf:3: '9' is no value of 'dscp': write six binary digits such as 101110" },
+		{ WRAPPED("remote_addrs = 10.0.0.300"),
+			"test.conf:3: '10.0.0.300' is no address, subnet, range or name of a host in 'remote_addrs': write 192.0.2.1, 192.0.2.0/24, moon.example or %any" },
+		{ WRAPPED("vips = 10.3.0.0/24"),
+			"test.conf:3: vips: '10.3.0.0/24' is no address: write 0.0.0.0 or :: for any, or one address" },
+		{ WRAPPED("ppk_required = yes"),
+			"test.conf:3: 'ppk_required' is not supported yet, and ignoring it would change what you asked for (insist on a post-quantum preshared key): remove it if the connection may do without" },
+		{ WRAPPED("proposals = aes128-sha256"),
+			"test.conf:3: proposal 'aes128-sha256': 'aes128-sha256' names no key exchange group; add one such as x25519" },
+		{ WRAPPED("proposals = aes128-modp2048"),
+			"test.conf:3: proposal 'aes128-modp2048': 'aes128-modp2048' has no integrity algorithm; add one such as sha256" },
+		{ WRAPPED("proposals = aes128-md5-modp2048"),
+			"test.conf:3: proposal 'aes128-md5-modp2048': 'md5' is too weak, tern doesn't offer it; use sha256, aes128 or x25519" },
+		{ WRAPPED("proposals = aes128-sha256-modp2084"),
+			"test.conf:3: proposal 'aes128-sha256-modp2084': unknown algorithm 'modp2084'; did you mean 'modp2048'?" },
+		{ WRAPPED("proposals = 3des-sha1-modp1024"),
+			"test.conf:3: warning: proposal '3des-sha1-modp1024' is weak: 3des has 64-bit blocks, collisions show after a few GB; SHA-1 is deprecated, RFC 8247; 1024-bit groups can be broken by a state's means: use it only where the peer can't do better" },
+		{ "connections { c { version = 1\n aggressive = yes\n local { auth = psk\n }\n remote { auth = psk } } }",
+			"test.conf:2: warning: aggressive mode with a pre-shared key ('c'): whoever asks, or listens, gets a hash by which secrets can be guessed offline, and both identities are sent in the clear: write aggressive = no (main mode), let the peer use certificates, or at least make the secret long and random: openssl rand -base64 32" },
+		{ CHILD("esp_proposals = aes128gcm16-aes128-sha256"),
+			"test.conf:4: proposal 'aes128gcm16-aes128-sha256': 'aes128gcm16-aes128-sha256' mixes AEAD (gcm, ccm, chacha20poly1305) with other ciphers; write two proposals with a comma between" },
+		{ CHILD("local_ts = 10.0.0.0/33"),
+			"test.conf:4: local_ts: '10.0.0.0/33' is no selector; write a subnet such as 10.1.0.0/16, an address, a range or dynamic" },
+		{ CHILD("local_ts = 10.0.0.0/8[tcp"),
+			"test.conf:4: local_ts: '10.0.0.0/8[tcp' lacks the ']' at its end" },
+		{ CHILD("mode = beet"),
+			"test.conf:4: 'beet' is no value of 'mode' that tern knows: write one of: tunnel, transport, pass, drop" },
+		{ CHILD("label = x"),
+			"test.conf:4: 'label' is not supported yet, and ignoring it would change what you asked for (security label): remove it if the connection may do without" },
+		{ CHILD("life_time = 1m"),
+			"test.conf:4: warning: 'life_time' is less than 'rekey_time': the child ends before it is rekeyed: make it longer than the other" },
+		{ CHILD("tfc_padding = much"),
+			"test.conf:4: 'much' is no value of 'tfc_padding': write a number up to 65535, or mtu" },
+		{ "connections { c { local { auth = eap-md5\n }\n remote { auth = psk } } }",
+			"test.conf:1: auth 'eap-md5' of local: EAP is not supported yet; use psk or pubkey" },
+		{ "connections { c { version = 2\n local { auth = psk\n }\n remote { auth = psk\n }\n remote-2 { auth = xauth } } }",
+			"test.conf:6: 'c' has XAuth, which IKEv2 has not: write version = 1" },
+		{ "connections { c { local { auth = psk\n }\n local-2 { auth = xauth\n }\n remote { auth = psk\n }\n remote-2 { auth = xauth } } }",
+			"test.conf:3: 'c' has XAuth where IKEv1 has no place for it: write auth = xauth as the second round of the client, after psk or rsa at both ends; or as its only round where the gateway has auth = rsa (hybrid)" },
+		{ "connections { c { local { auth = psk\n }\n remote { auth = xauth } } }",
+			"test.conf:3: 'c' has XAuth where IKEv1 has no place for it: write auth = xauth as the second round of the client, after psk or rsa at both ends; or as its only round where the gateway has auth = rsa (hybrid)" },
+		{ "connections { c { local { auth = psk\n }\n local-2 { auth = xauth-pam\n }\n remote { auth = psk } } }",
+			"test.conf:3: auth 'xauth-pam' of local-2: tern asks for a user and a password, which it has in secrets; write xauth" },
+		{ "connections { c { remote { auth = psk-sha256 }\nlocal { auth = psk } } }",
+			"test.conf:1: auth 'psk-sha256' of remote: constraints are for public keys only" },
+		{ "connections { c { remote { certs = none.pem }\nlocal { auth = psk } } }",
+			"test.conf:1: cannot read the certificate " PKI_DIRECTORY
+			"/x509/none.pem: No such file or directory: put it there, or correct the name" },
+		{ "connections { c { remote { id = 10.1.1.300 }\nlocal { auth = psk } } }",
+			"test.conf:1: identity '10.1.1.300' is no IPv4 address; write fqdn:… for a name of digits (of remote)" },
+		{ "connections { c { local { auth = psk } } }",
+			"test.conf:1: warning: 'c' has no remote section: whoever has a certificate of our CAs may connect: add remote { … } with the id and certificate or secret that you expect" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -246,6 +245,20 @@ static void mistakes_are_told(void **state)
 		assert_int_equal(l.result == 0, !l.problems.errors);
 		loaded_free(&l);
 	}
+}
+
+static void a_shunt_has_nobody_to_start_with(void **state)
+{
+	struct loaded l = loaded_text(CHILD("mode = drop\n  start_action = start"));
+	char line[400] = "nothing";
+
+	(void)state;
+	if (l.problems.count)
+		problem_print(&l.problems.list[0], line, sizeof(line));
+	assert_string_equal(line,
+		"test.conf:5: mode = drop has no peer to start anything with: write start_action = trap: then it is there once the connection is loaded");
+	assert_true(l.result != 0);
+	loaded_free(&l);
 }
 
 /* As a second round, or alone where the other end has a certificate; IKEv1 is what it is for. */
@@ -482,6 +495,7 @@ int main(void)
 		cmocka_unit_test(short_lives_leave_room_for_retransmissions),
 		cmocka_unit_test(every_key_finds_its_place),
 		cmocka_unit_test(mistakes_are_told),
+		cmocka_unit_test(a_shunt_has_nobody_to_start_with),
 		cmocka_unit_test(xauth_makes_a_connection_ikev1s),
 		cmocka_unit_test(a_certificate_gives_the_id),
 		cmocka_unit_test(the_digest_changes_with_the_configuration_only),

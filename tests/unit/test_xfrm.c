@@ -231,6 +231,33 @@ static void a_policy(void **state)
 	ASSERT_OCTETS(&r, deletion);
 }
 
+static void a_shunt_has_no_template(void **state)
+{
+	const struct piece pieces[] = {
+		{ 0, "b800000019000500" }, /* nothing behind the policy itself */
+		{ 16, "0a020000" }, { 32, "0a010000" }, { 56, "02001818" }, { 72, FF32 },
+		{ 168, "80fe0070" },                  /* priority: SPAN more than the tunnel's */
+		{ 172, "0900007401" }, { 177, "01" }, /* XFRM_POLICY_BLOCK */
+	};
+	struct selectors local = { 1, { selector("10.1.0.0", "10.1.0.255") } };
+	struct selectors remote = { 1, { selector("10.2.0.0", "10.2.0.255") } };
+	struct xfrm_policy_wanted tunnel = { .direction = XFRM_POLICY_OUT }, shunt = tunnel;
+	struct xfrm_request r;
+
+	(void)state;
+	assert_int_equal(xfrm_selectors_of(&local, &remote, &tunnel.selector, 1), 1);
+	shunt = tunnel;
+	shunt.index = XFRM_OWNER_INDEX | 1 << 3 | XFRM_POLICY_OUT;
+	shunt.mode = CHILD_DROP;
+	assert_int_equal(xfrm_put_policy(&r, &shunt), 0);
+	ASSERT_OCTETS(&r, pieces);
+	assert_true(xfrm_policy_priority(&shunt) > xfrm_policy_priority(&tunnel));
+	shunt.mode = CHILD_PASS;
+	assert_true(xfrm_policy_priority(&shunt) < xfrm_policy_priority(&tunnel));
+	shunt.priority = 77;
+	assert_int_equal(xfrm_policy_priority(&shunt), 77);
+}
+
 #define SELECTORS 64
 
 static int selectors_of(struct selector from, struct selector to, struct xfrm_selector *out)
@@ -510,6 +537,7 @@ int main(void)
 		cmocka_unit_test(a_state_without_esn_ends_in_time),
 		cmocka_unit_test(names_of_algorithms),
 		cmocka_unit_test(a_policy),
+		cmocka_unit_test(a_shunt_has_no_template),
 		cmocka_unit_test(ranges_become_prefixes_and_masks),
 		cmocka_unit_test(what_the_kernel_cannot_have_is_refused),
 		cmocka_unit_test(icmp_has_type_and_code),

@@ -124,8 +124,9 @@ static void setup_done(struct exchange *x)
 	unique_established(sa);
 	if (!sa->initiator || sa->renewal)
 		return;
-	if (!child && c->child_count)
-		child = &c->children[0];
+	for (size_t i = 0; i < c->child_count && !child; i++)
+		if (!mode_is_shunt(c->children[i].mode))
+			child = &c->children[i];
 	ask_for_child(sa, child, command);
 }
 
