@@ -22,6 +22,19 @@ enum copy_df {
 }; /* yes: outer DF = inner DF (the default); no: never set */
 enum copy_dscp { COPY_DSCP_OUT = 0, COPY_DSCP_IN = 1, COPY_DSCP_BOTH = 2, COPY_DSCP_NONE = 3 };
 
+/* Which packets' marks fit: (mark & mask) == value. A mask of 0: none is asked for. */
+struct child_mark {
+	uint32_t value, mask;
+};
+
+/* Ties of a child to packets and interfaces beyond its selectors; zeroed: none. The kernel's plane only. */
+struct child_marks {
+	struct child_mark in, out;         /* what a packet has that the policies take */
+	struct child_mark set_in, set_out; /* what it has when the SA is through with it */
+	bool in_sa;                        /* `in` is also what the inbound SA wants */
+	uint32_t if_id_in, if_id_out;      /* of XFRM interfaces; 0: none */
+};
+
 struct child_keys {
 	struct secret encr;  /* with the salt */
 	struct secret integ; /* empty with an AEAD */
@@ -53,6 +66,7 @@ struct child_spec {
 	enum copy_df copy_df;
 	bool copy_ecn;
 	enum copy_dscp copy_dscp;
-	uint32_t priority;                                           /* 0: by selectors */
+	uint32_t priority; /* 0: by selectors */
+	struct child_marks marks;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets; /* 0: none; per direction */
 };

@@ -393,6 +393,7 @@ struct ike_sa_view {
 	const char *task;        /* the exchange under way: "IKE_AUTH"; NULL: none */
 	size_t local_vip_count, remote_vip_count; /* virtual addresses */
 	const struct address *local_vips, *remote_vips;
+	uint32_t if_id_in, if_id_out; /* that its children have where they have no own; 0: none */
 };
 
 struct ike_child_view {

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define TABLE_KEY_MAX 48
+#define TABLE_KEY_MAX 60
 
 struct entry {
 	uint64_t hash;

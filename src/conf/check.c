@@ -60,9 +60,10 @@ static void check_file(const struct conf_file *f, struct crypto *crypto, struct 
 static void check_directory(
 	const char *directory, const char *file, struct crypto *crypto, struct problems *problems)
 {
+	const struct conf_sources sources = { .crypto = crypto, .directory = directory };
 	struct conf_directory *d;
 
-	if (directory_load(directory, file, crypto, problems, &d) < 0) {
+	if (directory_load(&sources, file, problems, &d) < 0) {
 		problem_error(problems, (struct where){ file, 0 }, NULL, "out of memory");
 		return;
 	}

@@ -164,5 +164,6 @@ void load_child(struct loader *l, const struct tree_node *section, struct child_
 	c.where_remote_ts = loader_where_of(l, section, "remote_ts");
 	load_limits(l, section, &c);
 	load_modes(l, section, &c);
+	load_marks(l, section, &c);
 	*ret_child = c;
 }

@@ -113,6 +113,23 @@ enum child_action {
 	CHILD_ACTION_CLEAR = 0
 };
 
+/* A mark, or the ID of an interface, which has no mask. */
+struct conf_mark {
+	enum {
+		CONF_MARK_FIXED = 0,
+		CONF_MARK_UNIQUE, /* another for each child, or each IKE SA; the same both ways */
+		CONF_MARK_UNIQUE_DIR, /* and another for each direction */
+		CONF_MARK_SAME,       /* the value of the mark that was asked for */
+	} kind;
+	uint32_t value, mask;
+};
+
+struct conf_marks {
+	struct conf_mark in, out, set_in, set_out;
+	bool in_sa;
+	struct conf_mark if_id_in, if_id_out; /* FIXED and 0: the connection's */
+};
+
 struct child_config {
 	const char *name;
 	struct where where;
@@ -133,6 +150,7 @@ struct child_config {
 	bool copy_ecn;
 	enum copy_dscp copy_dscp;
 	bool install_policies; /* `policies` */
+	struct conf_marks marks;
 };
 
 enum conf_fragmentation {
@@ -181,6 +199,7 @@ struct connection {
 	size_t pool_count; /* of their names: where addresses for the peer are leased from */
 	const char *const *pools;
 	struct where where_vips, where_pools;
+	struct conf_mark if_id_in, if_id_out; /* of children that have no own */
 	bool pull; /* IKEv1: the client asks for its address; else the gateway gives it unasked */
 	uint8_t digest[20]; /* of what was configured: an unchanged connection isn't replaced by a
 			       reload */

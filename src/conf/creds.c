@@ -292,30 +292,29 @@ static void load_from(struct conf_directory *d, const char *directory, const cha
 	check_passphrases(d, problems);
 }
 
-int directory_load(const char *directory, const char *file, struct crypto *crypto,
-	struct problems *problems, struct conf_directory **ret_directory)
+int directory_load(const struct conf_sources *sources, const char *file, struct problems *problems,
+	struct conf_directory **ret_directory)
 {
-	struct conf_sources sources = { .crypto = crypto, .directory = directory };
 	struct conf_directory *d = directory_new();
 
 	if (!d)
 		return -ENOMEM;
 
-	load_from(d, directory, file, problems);
-	load_pools(d, &sources, problems);
-	load_connections(d, &sources, problems);
+	load_from(d, sources->directory, file, problems);
+	load_pools(d, sources, problems);
+	load_connections(d, sources, problems);
 	check_pools(d, problems);
 	*ret_directory = d;
 	return 0;
 }
 
-int conf_load_directory(const char *directory, struct crypto *crypto, struct problems *problems,
+int conf_load_directory(const struct conf_sources *sources, struct problems *problems,
 	struct conf_directory **ret_directory)
 {
 	char file[PATH_MAX];
 
-	if (file_within(directory, "swanctl.conf", file, sizeof(file)) < 0)
+	if (file_within(sources->directory, "swanctl.conf", file, sizeof(file)) < 0)
 		return -ENAMETOOLONG;
 
-	return directory_load(directory, file, crypto, problems, ret_directory);
+	return directory_load(sources, file, problems, ret_directory);
 }

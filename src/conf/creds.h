@@ -47,9 +47,9 @@ struct conf_directory {
 	struct conf_file *files;
 };
 
-/* `directory` such as /etc/tern. Always returns something unless memory ran out (-ENOMEM); look at
+/* The sources' directory is one such as /etc/tern. Always returns something unless memory ran out (-ENOMEM); look at
  * problems->errors. */
-int conf_load_directory(const char *directory, struct crypto *crypto, struct problems *problems,
+int conf_load_directory(const struct conf_sources *sources, struct problems *problems,
 	struct conf_directory **ret_directory);
 void conf_directory_free(struct conf_directory *d); /* wipes; releases the connections */
 

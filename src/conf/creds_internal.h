@@ -8,8 +8,8 @@ void directory_load_files(
 	struct conf_directory *d, const char *directory, struct problems *problems);
 
 /* conf_load_directory() with another file than its swanctl.conf. */
-int directory_load(const char *directory, const char *file, struct crypto *crypto,
-	struct problems *problems, struct conf_directory **ret_directory);
+int directory_load(const struct conf_sources *sources, const char *file, struct problems *problems,
+	struct conf_directory **ret_directory);
 
 /* The passphrase of private/FILE (prefix "private") and its like; NULL: none. Lent by the tree. */
 const char *secret_passphrase(const struct tree_node *root, const char *prefix, const char *file,

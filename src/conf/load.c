@@ -258,6 +258,7 @@ static void load_all(struct loader *l, const struct tree_node *section, struct c
 	load_rounds(l, section, c);
 	load_xauth(l, c);
 	load_vips(l, section, c);
+	load_if_ids(l, section, PATTERN_CONNECTION, &c->if_id_in, &c->if_id_out);
 	load_children(l, section, c);
 	check_sense(l, c);
 }

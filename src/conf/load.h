@@ -10,6 +10,7 @@ struct conf_sources {
 	struct crypto *crypto; /* to read certificates; borrowed */
 	const char *directory; /* swanctl's layout: x509/, x509ca/, pubkey/ in it. NULL for VICI:
 				  lists hold the data */
+	bool user_space;       /* ESP is user space's: what only the kernel can do is an error */
 };
 
 /* `section` is the connection's: its name is the connection's name. Returns 0 and a connection with

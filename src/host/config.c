@@ -239,6 +239,9 @@ static void unload_pools(struct host *h, const struct conf_directory *d)
 
 int config_load(struct host *h)
 {
+	const struct conf_sources sources = {
+		.crypto = h->crypto, .directory = h->options.config, .user_space = !h->kernel
+	};
 	struct problems problems = { 0 };
 	struct conf_directory *d;
 	size_t failed;
@@ -249,7 +252,7 @@ int config_load(struct host *h)
 		return 0;
 	}
 
-	r = conf_load_directory(h->options.config, h->crypto, &problems, &d);
+	r = conf_load_directory(&sources, &problems, &d);
 	log_problems(h, &problems);
 	if (r) {
 		log_text(&h->log, "CFG", 0, "%s: %s", h->options.config, strerror(-r));

@@ -80,6 +80,7 @@ int control_open(struct host *h)
 		.engine = h->engine,
 		.keys = h->keys,
 		.crypto = h->crypto,
+		.user_space = !h->kernel,
 		.started_at = h->started_at,
 		.first_id = CONTROL_ID_HOST + 1,
 		.context = h,

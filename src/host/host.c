@@ -168,6 +168,15 @@ static void refuse(struct host *h, const struct child_spec *spec, const char *re
 	host_kernel(h, &refused);
 }
 
+/* Who chooses packets by marks or by an interface of their own routes them there: with ours, those that
+ * aren't meant would end in our device. */
+static bool wants_routes(const struct ike_operation *o)
+{
+	const struct child_marks *m = &o->spec->marks;
+
+	return (!o->config || o->config->install_policies) && !m->out.mask && !m->if_id_out;
+}
+
 /* Routes come with the inbound SA or a trap and go with both SAs or the trap: in between, what finds
  * no outbound SA is kept or dropped, not sent in the clear. */
 static void carry_operation(struct host *h, const struct ike_operation *o)
@@ -187,7 +196,7 @@ static void carry_operation(struct host *h, const struct ike_operation *o)
 	switch (o->kind) {
 	case IKE_OPERATE_INSTALL_IN:
 	case IKE_OPERATE_TRAP:
-		if (o->config && !o->config->install_policies)
+		if (!wants_routes(o))
 			break;
 		if (routes_add(h->routes, route_owner(o->spec), o->spec, reason, sizeof(reason)) !=
 			0)

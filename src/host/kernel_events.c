@@ -49,7 +49,9 @@ static uint32_t random_spi(void)
 static void larval_end(struct kernel_plane *k, struct larval **at)
 {
 	struct larval *l = *at;
-	struct xfrm_name name = { .destination = l->what.destination, .spi = random_spi() };
+	struct xfrm_name name = { .destination = l->what.destination,
+		.spi = random_spi(),
+		.mark = l->what.tie.mark.value };
 	struct xfrm_request r;
 
 	if (kernel_request(
@@ -93,7 +95,8 @@ static void larval_keep(struct kernel_plane *k, const struct xfrm_told *t)
 				      .destination = t->name.destination,
 				      .sequence = t->sequence,
 				      .reqid = t->reqid,
-				      .mode = t->mode },
+				      .mode = t->mode,
+				      .tie = t->tie },
 		.since = host_now(k->host),
 		.next = k->larvals };
 	k->larvals = l;

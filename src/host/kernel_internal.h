@@ -17,8 +17,7 @@ struct policy_use {
 };
 
 struct kernel_policy {
-	struct xfrm_selector selector;
-	uint8_t direction;
+	struct xfrm_policy_wanted wanted; /* selector, direction and tie, which are its name */
 	uint32_t index;
 	struct policy_use *users;
 };
@@ -71,6 +70,7 @@ struct kernel_plane {
 
 struct policy_want {
 	const struct selectors *local, *remote;
+	const struct child_marks *marks;
 	struct xfrm_policy_wanted common; /* reqid, mode, priority; addresses as of the way out */
 	bool inbound;                     /* with what may come in */
 };

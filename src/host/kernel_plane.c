@@ -186,6 +186,7 @@ static int child_policies(struct kernel_plane *k, struct kernel_child *c)
 	const struct policy_want want = {
 		.local = &c->spec.local,
 		.remote = &c->spec.remote,
+		.marks = &c->spec.marks,
 		.common = { .reqid = c->reqid,
 			.mode = c->spec.mode,
 			.priority = c->spec.priority,
@@ -322,6 +323,7 @@ static int trap_lay(struct kernel_plane *k, const struct ike_operation *o)
 	const struct policy_want want = {
 		.local = &s->local,
 		.remote = &s->remote,
+		.marks = &s->marks,
 		.common = { .reqid = kernel_reqid(o),
 			.mode = s->mode,
 			.priority = s->priority,

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 
 #define POLICIES_MAX 1024 /* of one child and direction */
-#define KEY_BYTES    48
+#define KEY_BYTES    60
 
-static struct bytes key_of(
-	const struct xfrm_selector *s, uint8_t direction, uint8_t out[static KEY_BYTES])
+/* What the kernel tells policies apart by. */
+static struct bytes key_of(const struct xfrm_policy_wanted *p, uint8_t out[static KEY_BYTES])
 {
+	const struct xfrm_selector *s = &p->selector;
 	struct writer w = writer_of(out, KEY_BYTES);
 
 	write_bytes(&w, BYTES(&s->saddr, sizeof(s->saddr)));
@@ -24,7 +25,10 @@ static struct bytes key_of(
 	write_u8(&w, s->prefixlen_s);
 	write_u8(&w, s->prefixlen_d);
 	write_u8(&w, s->proto);
-	write_u8(&w, direction);
+	write_u8(&w, p->direction);
+	write_u32(&w, p->tie.mark.value);
+	write_u32(&w, p->tie.mark.mask);
+	write_u32(&w, p->tie.if_id);
 	return writer_bytes(&w);
 }
 
@@ -40,17 +44,16 @@ static void policy_end(struct kernel_plane *k, struct kernel_policy *p)
 	struct xfrm_request r;
 	uint8_t key[KEY_BYTES];
 
-	(void)kernel_request(
-		k->socket, &r, xfrm_put_policy_delete(&r, &p->selector, p->direction), NULL, NULL);
-	table_take(k->policies, key_of(&p->selector, p->direction, key));
+	(void)kernel_request(k->socket, &r, xfrm_put_policy_delete(&r, &p->wanted), NULL, NULL);
+	table_take(k->policies, key_of(&p->wanted, key));
 	free(p);
 }
 
 static struct kernel_policy *policy_find(
-	struct kernel_plane *k, const struct xfrm_selector *selector, uint8_t direction)
+	struct kernel_plane *k, const struct xfrm_policy_wanted *wanted)
 {
 	uint8_t key[KEY_BYTES];
-	struct bytes name = key_of(selector, direction, key);
+	struct bytes name = key_of(wanted, key);
 	struct kernel_policy *p = table_find(k->policies, name);
 
 	if (p)
@@ -58,9 +61,9 @@ static struct kernel_policy *policy_find(
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	p->selector = *selector;
-	p->direction = direction;
-	p->index = XFRM_OWNER_INDEX | (++k->policy_number & XFRM_INDEX_NUMBER) << 3 | direction;
+	p->wanted = *wanted;
+	p->index = XFRM_OWNER_INDEX | (++k->policy_number & XFRM_INDEX_NUMBER) << 3 |
+		wanted->direction;
 	if (table_put(k->policies, name, p) != 0) {
 		free(p);
 		return NULL;
@@ -117,7 +120,7 @@ static int use_begin(
 	struct kernel_plane *k, struct policy_use **uses, const struct xfrm_policy_wanted *wanted)
 {
 	struct policy_use *use = calloc(1, sizeof(*use));
-	struct kernel_policy *p = use ? policy_find(k, &wanted->selector, wanted->direction) : NULL;
+	struct kernel_policy *p = use ? policy_find(k, wanted) : NULL;
 	struct policy_use **at;
 	int failed = 0;
 	bool first;
@@ -146,9 +149,11 @@ static int use_directions(struct kernel_plane *k, struct policy_use **uses,
 
 	out.selector = *selector;
 	out.direction = XFRM_POLICY_OUT;
+	out.tie = (struct xfrm_tie){ want->marks->out, want->marks->if_id_out };
 	failed = use_begin(k, uses, &out);
 	if (failed || !want->inbound)
 		return failed;
+	in.tie = (struct xfrm_tie){ want->marks->in, want->marks->if_id_in };
 	in.source = out.destination;
 	in.destination = out.source;
 	in.selector.saddr = selector->daddr;

@@ -123,8 +123,9 @@ void kernel_clean(struct kernel_socket *s)
 	(void)kernel_request(s, &r, xfrm_put_states_dump(&r), found_keep, &f);
 	for (size_t i = 0; i < f.count; i++) {
 		const struct xfrm_told *t = &f.list[i];
-		int built = t->kind == XFRM_TOLD_POLICY ? xfrm_put_policy_delete_index(&r, t->index)
-							: xfrm_put_state_delete(&r, &t->name);
+		int built = t->kind == XFRM_TOLD_POLICY
+			? xfrm_put_policy_delete_index(&r, t->index, &t->tie)
+			: xfrm_put_state_delete(&r, &t->name);
 
 		(void)kernel_request(s, &r, built, NULL, NULL);
 	}

@@ -7,6 +7,7 @@
 #include "ike/heir.h"
 #include "ike/lifetime.h"
 #include "ike/liveness.h"
+#include "ike/marks.h"
 #include "ike/narrow.h"
 #include "ike/negotiate.h"
 #include "ike/peers.h"
@@ -754,6 +755,9 @@ static struct child_sa *child_new(struct exchange *x, const struct child_deal *d
 	c->spec.reqid = deal->reqid ? deal->reqid
 		: old               ? old->spec.reqid
 				    : engine_reqid(x->sa, deal->config);
+	c->spec.marks = rekeyed ? rekeyed->spec.marks
+		: old           ? old->spec.marks
+				: marks_of_child(x->sa, deal->config);
 	c->predecessor = deal->rekeys_id;
 	if (deal->said_local.count)
 		c->said_local = deal->said_local.list[0];

@@ -67,7 +67,7 @@ struct ike_engine {
 	struct tickets *tickets; /* RFC 5723; NULL until there is one */
 
 	struct trap *traps;
-	uint32_t last_ike_id, last_child_id, last_reqid;
+	uint32_t last_ike_id, last_child_id, last_reqid, last_mark, last_if_id;
 	uint64_t last_question;
 	struct cookie_secrets cookies;
 	ike_time cookies_told_at;

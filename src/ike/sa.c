@@ -136,6 +136,8 @@ void sa_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->vips = vips_hold(old->vips);
 	resume_inherit(sa, old);
 	redirect_inherit(sa, old);
+	sa->if_id_in = old->if_id_in;
+	sa->if_id_out = old->if_id_out;
 }
 
 struct ike_sa *sa_initiate(struct ike_engine *e, const struct connection *c,

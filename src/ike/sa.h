@@ -255,6 +255,8 @@ struct ike_sa {
 	bool delete_sent;
 	uint32_t stray_spi; /* ESP came for it last, which we don't have; see v2/child_notifies.h */
 	ike_time stray_since, stray_told_at;
+	uint32_t if_id_in,
+		if_id_out; /* of children that have no own; 0: none, or not numbered yet */
 	struct vips *vips; /* virtual addresses, shared with its successors; NULL: none */
 };
 

@@ -12,6 +12,7 @@
 #include "ike/child.h"
 #include "ike/command.h"
 #include "ike/exchange.h"
+#include "ike/marks.h"
 #include "ike/narrow.h"
 
 /* Between failed acquisitions: doubled with each, up to the most, with jitter. */
@@ -178,16 +179,19 @@ static bool trap_selectors(const struct connection *c, const struct child_config
 
 /* Laying and lifting. */
 
-/* The children that are there keep their reqid: it is the trap's from now on. */
-static uint32_t choose_reqid(
-	struct ike_engine *e, const struct connection *c, const struct child_config *config)
+/* The children that are there keep their reqid and marks: they are the trap's from now on. */
+static void trap_tie(struct trap *t, struct ike_engine *e, const struct connection *c,
+	const struct child_config *config)
 {
 	for (const struct ike_sa *sa = engine_sas(e, c->name); sa; sa = sa->next_named)
 		for (const struct child_sa *child = sa->children; child; child = child->next)
-			if (child->installed_in && strcmp(child->config->name, config->name) == 0)
-				return child->spec.reqid;
+			if (child->installed_in && strcmp(child->config->name, config->name) == 0) {
+				t->spec.reqid = child->spec.reqid;
+				t->spec.marks = child->spec.marks;
+				return;
+			}
 
-	return config->reqid && !mode_is_shunt(config->mode) ? config->reqid : ++e->last_reqid;
+	t->spec.reqid = config->reqid && !mode_is_shunt(config->mode) ? config->reqid : ++e->last_reqid;
 }
 
 static struct trap *trap_new(
@@ -197,7 +201,7 @@ static struct trap *trap_new(
 
 	if (!t)
 		return NULL;
-	t->spec.reqid = choose_reqid(e, c, config);
+	trap_tie(t, e, c, config);
 	t->next = e->traps;
 	e->traps = t;
 	e->stats.traps++;
@@ -230,6 +234,7 @@ int trap_install(struct ike_engine *e, const struct connection *c,
 	if (!t && !(t = trap_new(e, c, config)))
 		return -ENOMEM;
 	spec.reqid = t->spec.reqid;
+	spec.marks = marks_of_trap(e, c, config, &t->spec.marks);
 	connection_hold(c);
 	connection_release(t->connection);
 	t->connection = c;
@@ -436,20 +441,34 @@ static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
 		bytes_equal(octets_bytes(&a->remote_id.value), octets_bytes(&b->remote_id.value));
 }
 
-uint32_t trap_reqid(const struct ike_sa *sa, const struct child_config *config)
+static const struct trap *trap_of(const struct ike_sa *sa, const struct child_config *config)
 {
 	const struct trap *t = trap_find(sa->engine, sa_name(sa), config->name);
 
 	if (!t)
-		return 0;
+		return NULL;
 	for (const struct ike_sa *each = engine_sas(sa->engine, t->connection->name); each;
 		each = each->next_named)
 		for (const struct child_sa *c = each->children; c; c = c->next)
 			if (c->installed_in && c->spec.reqid == t->spec.reqid &&
 				!same_peer(each, sa))
-				return 0;
+				return NULL;
 
-	return t->spec.reqid;
+	return t;
+}
+
+uint32_t trap_reqid(const struct ike_sa *sa, const struct child_config *config)
+{
+	const struct trap *t = trap_of(sa, config);
+
+	return t ? t->spec.reqid : 0;
+}
+
+const struct child_marks *trap_marks(const struct ike_sa *sa, const struct child_config *config)
+{
+	const struct trap *t = trap_of(sa, config);
+
+	return t ? &t->spec.marks : NULL;
 }
 
 /* Reading. */

@@ -44,3 +44,6 @@ bool trap_packet(const struct ike_sa *sa, const struct child_config *config,
 
 /* The reqid of the trap that a child of this SA belongs to; 0: none. */
 uint32_t trap_reqid(const struct ike_sa *sa, const struct child_config *config);
+
+/* Its marks; NULL: none. Valid until the trap is laid anew. */
+const struct child_marks *trap_marks(const struct ike_sa *sa, const struct child_config *config);

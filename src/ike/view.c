@@ -36,6 +36,8 @@ static struct ike_sa_view sa_view(const struct ike_sa *sa)
 		.local_vips = sa->vips ? sa->vips->ours : NULL,
 		.remote_vip_count = sa->vips ? sa->vips->lease_count : 0,
 		.remote_vips = sa->vips ? sa->vips->theirs : NULL,
+		.if_id_in = sa->if_id_in,
+		.if_id_out = sa->if_id_out,
 	};
 }
 

@@ -17,7 +17,8 @@ static void take_connection(struct vici *v, const struct connection *c)
 static void command_load_conn(struct vici_session *s, const struct tree_node *request)
 {
 	struct vici *v = s->vici;
-	const struct conf_sources sources = { .crypto = v->host.crypto };
+	const struct conf_sources sources = { .crypto = v->host.crypto,
+		.user_space = v->host.user_space };
 	const struct tree_node *section = request->first;
 	struct problems problems = { 0 };
 	char text[VICI_ERROR_MAX] = "";

@@ -86,6 +86,12 @@ static void write_vips(
 	vici_list_end(b);
 }
 
+static void write_hex(struct vici_buffer *b, const char *name, uint32_t value)
+{
+	if (value)
+		vici_printf(b, name, "%08x", value);
+}
+
 /* Within the section that is named like the connection; child-sas is the caller's. */
 void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_view *sa)
 {
@@ -110,6 +116,8 @@ void vici_write_ike(struct vici *v, struct vici_buffer *b, const struct ike_sa_v
 		vici_bool(b, "nat-fake", true);
 	if (sa->nat_local || sa->nat_remote || sa->nat_fake)
 		vici_bool(b, "nat-any", true);
+	write_hex(b, "if-id-in", sa->if_id_in);
+	write_hex(b, "if-id-out", sa->if_id_out);
 	write_algorithms(b, &sa->chosen);
 	write_ike_times(v, b, sa);
 	write_vips(b, "local-vips", sa->local_vips, sa->local_vip_count);
@@ -159,6 +167,27 @@ static void write_ts(struct vici_buffer *b, const char *name, const struct selec
 	vici_list_end(b);
 }
 
+/* A mask of all bits goes without saying. */
+static void write_mark(
+	struct vici_buffer *b, const char *name, const char *mask_name, const struct child_mark *m)
+{
+	if (!m->mask)
+		return;
+	vici_printf(b, name, "%08x", m->value);
+	if (m->mask != UINT32_MAX)
+		vici_printf(b, mask_name, "%08x", m->mask);
+}
+
+static void write_marks(struct vici_buffer *b, const struct child_marks *m)
+{
+	write_mark(b, "mark-in", "mark-mask-in", &m->in);
+	write_mark(b, "mark-out", "mark-mask-out", &m->out);
+	write_mark(b, "set-mark-in", "set-mark-mask-in", &m->set_in);
+	write_mark(b, "set-mark-out", "set-mark-mask-out", &m->set_out);
+	write_hex(b, "if-id-in", m->if_id_in);
+	write_hex(b, "if-id-out", m->if_id_out);
+}
+
 /* Within its section. */
 void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_child_view *child)
 {
@@ -176,6 +205,7 @@ void vici_write_child(struct vici *v, struct vici_buffer *b, const struct ike_ch
 		vici_bool(b, "encap", true);
 	vici_printf(b, "spi-in", "%08x", spec->spi_in);
 	vici_printf(b, "spi-out", "%08x", spec->spi_out);
+	write_marks(b, &spec->marks);
 	write_algorithms(b, &child->chosen);
 	if (installed)
 		vici_text(b, "computed-by", cipher_backend_name(stats.computed_by));

@@ -21,6 +21,7 @@ struct vici_host {
 	struct ike_engine *engine;
 	struct keys *keys;
 	struct crypto *crypto;
+	bool user_space; /* ESP is user space's */
 	time_t started_at;
 	uint64_t first_id; /* of commands: those below are the daemon's own */
 

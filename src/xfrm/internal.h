@@ -58,3 +58,16 @@ static inline bool put_u32(struct xfrm_request *r, uint16_t type, uint32_t value
 {
 	return put(r, type, sizeof(value), &value);
 }
+
+/* The kernel takes what isn't said for "any mark, no interface". */
+static inline bool put_tie(struct xfrm_request *r, const struct xfrm_tie *tie)
+{
+	const struct xfrm_mark mark = { .v = tie->mark.value, .m = tie->mark.mask };
+	bool all = true;
+
+	if (mark.m)
+		all = put(r, XFRMA_MARK, sizeof(mark), &mark);
+	if (tie->if_id)
+		all = all && put_u32(r, XFRMA_IF_ID, tie->if_id);
+	return all;
+}

@@ -63,28 +63,27 @@ int xfrm_put_policy(struct xfrm_request *r, const struct xfrm_policy_wanted *w)
 	p->dir = w->direction;
 	p->action = w->mode == CHILD_DROP ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
 	p->share = XFRM_SHARE_ANY;
-	if (mode_is_shunt(w->mode))
-		return 0;
-	return put(r, XFRMA_TMPL, sizeof(t), &t) ? 0 : -ENOBUFS;
+	if (!mode_is_shunt(w->mode) && !put(r, XFRMA_TMPL, sizeof(t), &t))
+		return -ENOBUFS;
+	return put_tie(r, &w->tie) ? 0 : -ENOBUFS;
 }
 
-int xfrm_put_policy_delete(
-	struct xfrm_request *r, const struct xfrm_selector *selector, uint8_t direction)
+int xfrm_put_policy_delete(struct xfrm_request *r, const struct xfrm_policy_wanted *w)
 {
 	struct xfrm_userpolicy_id *p = request_begin(r, XFRM_MSG_DELPOLICY, NLM_F_ACK, sizeof(*p));
 
-	p->sel = *selector;
-	p->dir = direction;
-	return 0;
+	p->sel = w->selector;
+	p->dir = w->direction;
+	return put_tie(r, &w->tie) ? 0 : -ENOBUFS;
 }
 
-int xfrm_put_policy_delete_index(struct xfrm_request *r, uint32_t index)
+int xfrm_put_policy_delete_index(struct xfrm_request *r, uint32_t index, const struct xfrm_tie *tie)
 {
 	struct xfrm_userpolicy_id *p = request_begin(r, XFRM_MSG_DELPOLICY, NLM_F_ACK, sizeof(*p));
 
 	p->index = index;
 	p->dir = index & 7;
-	return 0;
+	return put_tie(r, tie) ? 0 : -ENOBUFS;
 }
 
 int xfrm_put_policies_dump(struct xfrm_request *r)

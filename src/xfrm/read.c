@@ -35,6 +35,16 @@ static bool value_copy(struct bytes value, void *out, size_t size)
 	return true;
 }
 
+static void tie_attribute(const struct attribute *a, struct xfrm_tie *tie)
+{
+	struct xfrm_mark mark;
+
+	if (a->type == XFRMA_MARK && value_copy(a->value, &mark, sizeof(mark)))
+		tie->mark = (struct child_mark){ mark.v, mark.m };
+	if (a->type == XFRMA_IF_ID)
+		(void)value_copy(a->value, &tie->if_id, sizeof(tie->if_id));
+}
+
 /* The packet that a state waits for: of ICMP the type stands where the source port does. */
 static void packet_of(const struct xfrm_selector *sel, struct xfrm_told *t)
 {
@@ -100,8 +110,11 @@ static bool read_state(struct reader *r, struct xfrm_told *t)
 		return false;
 	t->kind = sa.id.proto == IPPROTO_ESP ? XFRM_TOLD_STATE : XFRM_TOLD_OTHER;
 	state_of(&sa, t);
-	while (attribute_next(r, &a))
+	while (attribute_next(r, &a)) {
 		state_attribute(&a, t);
+		tie_attribute(&a, &t->tie);
+	}
+	t->name.mark = t->tie.mark.value & t->tie.mark.mask;
 	return true;
 }
 
@@ -129,8 +142,10 @@ static bool read_acquire(struct reader *r, struct xfrm_told *t)
 	read_copy(r, &q, sizeof(q));
 	if (!reader_ok(r))
 		return false;
-	while (attribute_next(r, &a))
+	while (attribute_next(r, &a)) {
 		found = found || (a.type == XFRMA_TMPL && value_copy(a.value, &tmpl, sizeof(tmpl)));
+		tie_attribute(&a, &t->tie);
+	}
 	if (!found || q.id.proto != IPPROTO_ESP)
 		return true;
 	t->kind = XFRM_TOLD_ACQUIRE;
@@ -163,12 +178,15 @@ static bool read_mapping(struct reader *r, struct xfrm_told *t)
 static bool read_policy(struct reader *r, struct xfrm_told *t)
 {
 	struct xfrm_userpolicy_info p;
+	struct attribute a;
 
 	read_copy(r, &p, sizeof(p));
 	if (!reader_ok(r))
 		return false;
 	t->kind = XFRM_TOLD_POLICY;
 	t->index = p.index;
+	while (attribute_next(r, &a))
+		tie_attribute(&a, &t->tie);
 	return true;
 }
 

@@ -18,11 +18,22 @@
 
 #define XFRM_STATE_SEQUENCE(child_id) (XFRM_OWNER << 16 | ((child_id)&0xffff))
 
+/* Inbound, the SPI says which it is: a mark is wanted only if that is asked for. */
+static struct xfrm_tie tie_of(const struct child_spec *s, bool inbound)
+{
+	const struct child_marks *m = &s->marks;
+
+	if (!inbound)
+		return (struct xfrm_tie){ m->out, m->if_id_out };
+	return (struct xfrm_tie){ m->in_sa ? m->in : (struct child_mark){ 0 }, m->if_id_in };
+}
+
 struct xfrm_name xfrm_name_of(const struct child_spec *s, bool inbound)
 {
 	return (struct xfrm_name){
 		.destination = inbound ? s->path.local.address : s->path.remote.address,
 		.spi = inbound ? s->spi_in : s->spi_out,
+		.mark = tie_of(s, inbound).mark.value,
 	};
 }
 
@@ -146,9 +157,20 @@ static bool put_outbound(struct xfrm_request *r, const struct xfrm_state_wanted 
 		put_all &= put_u32(r, XFRMA_SA_EXTRA_FLAGS, XFRM_SA_XFLAG_DONT_ENCAP_DSCP);
 	if (s->tfc_padding && s->mode == CHILD_TUNNEL)
 		put_all &= put_u32(r, XFRMA_TFCPAD, s->tfc_padding);
-	if (w->mark)
-		put_all &= put_u32(r, XFRMA_SET_MARK, w->mark);
 	return put_all;
+}
+
+/* The mask is said only where it isn't all bits: older kernels don't know it. */
+static bool put_set_mark(struct xfrm_request *r, const struct xfrm_state_wanted *w)
+{
+	const struct child_marks *m = &w->spec->marks;
+	struct child_mark set = w->inbound ? m->set_in : m->set_out;
+
+	if (!set.mask && !w->inbound && w->mark)
+		set = (struct child_mark){ w->mark, UINT32_MAX };
+	return !set.mask ||
+		(put_u32(r, XFRMA_SET_MARK, set.value) &&
+			(set.mask == UINT32_MAX || put_u32(r, XFRMA_SET_MARK_MASK, set.mask)));
 }
 
 int xfrm_put_state(struct xfrm_request *r, const struct xfrm_state_wanted *w)
@@ -159,6 +181,7 @@ int xfrm_put_state(struct xfrm_request *r, const struct xfrm_state_wanted *w)
 	bool long_window = s->esn || window > WINDOW_PLAIN_MAX, all;
 	struct xfrm_usersa_info *sa = request_begin(
 		r, XFRM_MSG_NEWSA, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(*sa));
+	const struct xfrm_tie tie = tie_of(s, w->inbound);
 	struct xfrm_algorithms algorithms;
 	int failed = xfrm_algorithms_of(&s->suite, &algorithms);
 
@@ -183,19 +206,21 @@ int xfrm_put_state(struct xfrm_request *r, const struct xfrm_state_wanted *w)
 		all &= put_window(r, window);
 	if (!w->inbound)
 		all &= put_outbound(r, w);
+	all &= put_set_mark(r, w) && put_tie(r, &tie);
 	return all ? 0 : -ENOBUFS;
 }
 
 static int put_name(
 	struct xfrm_request *r, uint16_t type, uint16_t flags, const struct xfrm_name *name)
 {
+	const struct xfrm_tie tie = { .mark = { name->mark, UINT32_MAX } };
 	struct xfrm_usersa_id *id = request_begin(r, type, flags, sizeof(*id));
 
 	id->daddr = address_to_kernel(&name->destination);
 	id->spi = htonl(name->spi);
 	id->family = family_to_kernel(name->destination.family);
 	id->proto = IPPROTO_ESP;
-	return 0;
+	return !name->mark || put_tie(r, &tie) ? 0 : -ENOBUFS;
 }
 
 int xfrm_put_state_delete(struct xfrm_request *r, const struct xfrm_name *name)
@@ -228,6 +253,8 @@ static bool follows(uint16_t type)
 	case XFRMA_TFCPAD:
 	case XFRMA_SET_MARK:
 	case XFRMA_SET_MARK_MASK:
+	case XFRMA_MARK:
+	case XFRMA_IF_ID:
 		return true;
 	default:
 		return false;
@@ -315,5 +342,5 @@ int xfrm_put_larval_spi(struct xfrm_request *r, const struct xfrm_larval *l, uin
 	u->info.reqid = l->reqid;
 	u->info.mode = l->mode;
 	u->min = u->max = spi;
-	return 0;
+	return put_tie(r, &l->tie) ? 0 : -ENOBUFS;
 }

@@ -41,7 +41,14 @@ static inline const struct nlmsghdr *xfrm_header(const struct xfrm_request *r)
 /* What the kernel knows a state by. */
 struct xfrm_name {
 	struct address destination;
-	uint32_t spi; /* 0: one that waits for an SA, after an acquire */
+	uint32_t spi;  /* 0: one that waits for an SA, after an acquire */
+	uint32_t mark; /* that it wants of packets: without it the kernel doesn't find it */
+};
+
+/* What states and policies have beside selectors, and the kernel tells them apart by. */
+struct xfrm_tie {
+	struct child_mark mark;
+	uint32_t if_id;
 };
 
 /* The kernel's names of a suite's algorithms. */
@@ -59,7 +66,7 @@ struct xfrm_state_wanted {
 	const struct child_spec *spec;
 	bool inbound;
 	uint32_t reqid; /* the kernel's */
-	uint32_t mark;  /* outbound: of the packets that it makes; 0: none */
+	uint32_t mark;  /* outbound: of the packets that it makes, if spec says nothing; 0: none */
 };
 
 struct xfrm_name xfrm_name_of(const struct child_spec *spec, bool inbound);
@@ -80,6 +87,7 @@ struct xfrm_larval {
 	struct address source, destination;
 	uint32_t sequence, reqid;
 	uint8_t mode;
+	struct xfrm_tie tie; /* the policy's */
 };
 
 int xfrm_put_larval_spi(struct xfrm_request *r, const struct xfrm_larval *larval, uint32_t spi);
@@ -102,6 +110,7 @@ struct xfrm_policy_wanted {
 	uint32_t priority;
 	uint32_t reqid;
 	enum child_mode mode;
+	struct xfrm_tie tie;
 	struct address source, destination; /* tunnel mode: the outer ones; none: whichever */
 };
 
@@ -111,9 +120,9 @@ uint32_t xfrm_policy_priority(const struct xfrm_policy_wanted *wanted);
 
 int xfrm_put_policy(struct xfrm_request *r, const struct xfrm_policy_wanted *wanted); /* adds or
 											  replaces */
-int xfrm_put_policy_delete(
-	struct xfrm_request *r, const struct xfrm_selector *selector, uint8_t direction);
-int xfrm_put_policy_delete_index(struct xfrm_request *r, uint32_t index);
+int xfrm_put_policy_delete(struct xfrm_request *r, const struct xfrm_policy_wanted *wanted);
+int xfrm_put_policy_delete_index(
+	struct xfrm_request *r, uint32_t index, const struct xfrm_tie *tie);
 int xfrm_put_policies_dump(struct xfrm_request *r);
 
 /* Reading. */
@@ -133,6 +142,7 @@ struct xfrm_told {
 	struct address source;
 	uint32_t sequence, reqid;
 	uint8_t mode;
+	struct xfrm_tie tie;      /* STATE, ACQUIRE, POLICY */
 	struct selector from, to; /* ACQUIRE, and STATE without an SPI: the packet */
 	bool hard;                /* EXPIRE */
 	struct endpoint remote;   /* MAPPING: where packets now come from */

@@ -22,16 +22,23 @@ struct loaded {
 };
 
 /* The connection "c" of a text; names of certificates lead into tests/unit/pki. */
-static struct loaded loaded_text(const char *text)
+static struct loaded loaded_where(const char *text, bool user_space)
 {
 	struct loaded l = { .crypto = crypto_new(NULL), .tree = tree_new() };
-	struct conf_sources sources = { .crypto = l.crypto, .directory = PKI_DIRECTORY };
+	struct conf_sources sources = {
+		.crypto = l.crypto, .directory = PKI_DIRECTORY, .user_space = user_space
+	};
 
 	parse_text(l.tree, "test.conf", bytes_of_text(text), &l.problems);
 	tree_resolve(l.tree, &l.problems);
 	l.result = conf_load_connection(
 		tree_find(&l.tree->root, "connections.c"), &sources, &l.problems, &l.connection);
 	return l;
+}
+
+static struct loaded loaded_text(const char *text)
+{
+	return loaded_where(text, false);
 }
 
 static void loaded_free(struct loaded *l)
@@ -230,6 +237,10 @@ static void mistakes_are_told(void **state)
 			"/x509/none.pem: No such file or directory: put it there, or correct the name" },
 		{ "connections { c { remote { id = 10.1.1.300 }\nlocal { auth = psk } } }",
 			"test.conf:1: identity '10.1.1.300' is no IPv4 address; write fqdn:… for a name of digits (of remote)" },
+			{ "connections { c { local { auth = psk\n}\nremote { auth = psk\n}\nchildren { k { mark_in = 1/x } } } }",
+				"test.conf:5: '1/x' is no value of 'mark_in': write a number, %unique or %unique-dir, with /MASK where not all bits are meant" },
+			{ "connections { c { if_id_in = %same\nlocal { auth = psk\n}\nremote { auth = psk\n} } }",
+				"test.conf:1: '%same' is no value of 'if_id_in': write a number up to 4294967295, %unique or %unique-dir" },
 		{ "connections { c { local { auth = psk } } }",
 			"test.conf:1: warning: 'c' has no remote section: whoever has a certificate of our CAs may connect: add remote { … } with the id and certificate or secret that you expect" },
 	};
@@ -279,6 +290,45 @@ static void xauth_makes_a_connection_ikev1s(void **state)
 		"connections { c { pull = no\n local { auth = rsa\n }\n remote { auth = xauth } } }");
 	assert_ptr_equal(connection_xauth(l.connection, false), l.connection->remote);
 	assert_false(l.connection->pull);
+	loaded_free(&l);
+}
+
+#define MARKED                                                                                        \
+	"connections { c { if_id_in = 7\n if_id_out = %unique\n local { auth = psk\n }\n"             \
+	" remote { auth = psk\n }\n children { k {\n mark_in = 0x12f/0xff\n mark_out = %unique-dir\n" \
+	" set_mark_out = %same/0xf0\n } } } }"
+
+static void marks_have_values_and_masks(void **state)
+{
+	struct loaded l = loaded_good(MARKED);
+	const struct conf_marks *m = &connection_child(l.connection, "k")->marks;
+
+	(void)state;
+	assert_int_equal(m->in.kind, CONF_MARK_FIXED);
+	assert_int_equal(m->in.value, 0x2f);
+	assert_int_equal(m->in.mask, 0xff);
+	assert_int_equal(m->out.kind, CONF_MARK_UNIQUE_DIR);
+	assert_int_equal(m->out.mask, UINT32_MAX);
+	assert_int_equal(m->set_out.kind, CONF_MARK_SAME);
+	assert_int_equal(m->set_out.mask, 0xf0);
+	assert_int_equal(m->set_in.mask | m->set_in.value | m->if_id_in.value, 0);
+	assert_int_equal(l.connection->if_id_in.value, 7);
+	assert_int_equal(l.connection->if_id_out.kind, CONF_MARK_UNIQUE);
+	loaded_free(&l);
+}
+
+static void user_space_refuses_what_only_the_kernel_has(void **state)
+{
+	struct loaded l = loaded_where(MARKED, true);
+	char line[1200];
+
+	(void)state;
+	assert_int_equal(l.result, -EINVAL);
+	assert_int_equal(l.problems.errors, 5);
+	assert_string_equal(problem_print(&l.problems.list[0], line, sizeof(line)),
+		"test.conf:1: 'if_id_in' needs the kernel's data plane, and ternd runs with user space's, which has no XFRM interfaces: remove it, or set data_plane = kernel in ternd.conf");
+	assert_string_equal(problem_print(&l.problems.list[2], line, sizeof(line)),
+		"test.conf:8: 'mark_in' needs the kernel's data plane, and ternd runs with user space's, which has no marks: remove it, or set data_plane = kernel in ternd.conf");
 	loaded_free(&l);
 }
 
@@ -416,7 +466,10 @@ static void a_directory_is_loaded_whole_despite_mistakes(void **state)
 		"connections { more { local { auth = psk }\n remote { auth = psk } } }\n");
 	put(directory, "private/broken.pem", "no key\n");
 
-	assert_int_equal(conf_load_directory(directory, crypto, &problems, &d), 0);
+	assert_int_equal(conf_load_directory(
+				 &(struct conf_sources){ .crypto = crypto, .directory = directory },
+				 &problems, &d),
+		0);
 	assert_int_equal(d->connection_count, 2);
 	assert_string_equal(d->connections[0]->name, "good");
 	assert_string_equal(d->connections[1]->name, "more");
@@ -462,7 +515,10 @@ static void pools_are_checked_against_each_other_and_by_name(void **state)
 	put(directory, "swanctl.conf",
 		"connections {\n rw {\n pools = four, six\n local {\n auth = psk\n }\n remote {\n auth = psk\n } } }\n"
 		"pools {\n four {\n addrs = 10.3.0.0/24\n }\n wide {\n addrs = 10.3.0.200-10.3.1.9\n }\n }\n");
-	assert_int_equal(conf_load_directory(directory, crypto, &problems, &d), 0);
+	assert_int_equal(conf_load_directory(
+				 &(struct conf_sources){ .crypto = crypto, .directory = directory },
+				 &problems, &d),
+		0);
 	assert_int_equal(d->pool_count, 1);
 	assert_string_equal(d->pools[0]->name, "four");
 	assert_int_equal(d->connections[0]->pool_count, 2);
@@ -497,6 +553,8 @@ int main(void)
 		cmocka_unit_test(mistakes_are_told),
 		cmocka_unit_test(a_shunt_has_nobody_to_start_with),
 		cmocka_unit_test(xauth_makes_a_connection_ikev1s),
+		cmocka_unit_test(marks_have_values_and_masks),
+		cmocka_unit_test(user_space_refuses_what_only_the_kernel_has),
 		cmocka_unit_test(a_certificate_gives_the_id),
 		cmocka_unit_test(the_digest_changes_with_the_configuration_only),
 		cmocka_unit_test(proposals_become_transforms),

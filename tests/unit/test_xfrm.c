@@ -227,7 +227,83 @@ static void a_policy(void **state)
 	assert_int_equal(xfrm_selectors_of(&local, &remote, &wanted.selector, 1), 1);
 	assert_int_equal(xfrm_put_policy(&r, &wanted), 0);
 	ASSERT_OCTETS(&r, pieces);
-	assert_int_equal(xfrm_put_policy_delete_index(&r, wanted.index), 0);
+	assert_int_equal(xfrm_put_policy_delete_index(&r, wanted.index, &wanted.tie), 0);
+	ASSERT_OCTETS(&r, deletion);
+}
+
+static void a_policy_with_mark_and_interface(void **state)
+{
+	const struct piece deletion[] = { { 0, "6400000014000500" }, { 72, "0900007401" },
+		{ 80, "0c0015002a000000ff000000" }, /* XFRMA_MARK */
+		{ 92, "08001f0007000000" } };       /* XFRMA_IF_ID */
+	const struct xfrm_policy_wanted wanted = { .direction = XFRM_POLICY_OUT,
+		.index = XFRM_OWNER_INDEX | 1 << 3 | XFRM_POLICY_OUT,
+		.tie = { { 0x2a, 0xff }, 7 } };
+	struct xfrm_request plain, r;
+	struct xfrm_policy_wanted without = wanted;
+	struct xfrm_told t;
+	struct nlmsghdr *told = (struct nlmsghdr *)(void *)r.data;
+
+	(void)state;
+	assert_int_equal(xfrm_put_policy_delete_index(&r, wanted.index, &wanted.tie), 0);
+	ASSERT_OCTETS(&r, deletion);
+	without.tie = (struct xfrm_tie){ 0 };
+	assert_int_equal(xfrm_put_policy(&plain, &without), 0);
+	assert_int_equal(xfrm_put_policy(&r, &wanted), 0);
+	assert_int_equal(xfrm_header(&r)->nlmsg_len, xfrm_header(&plain)->nlmsg_len + 20);
+	assert_memory_equal(r.data + 4, plain.data + 4, xfrm_header(&plain)->nlmsg_len - 4);
+	assert_memory_equal(r.data + xfrm_header(&plain)->nlmsg_len,
+		"\x0c\x00\x15\x00\x2a\x00\x00\x00\xff\x00\x00\x00\x08\x00\x1f\x00\x07\x00\x00\x00",
+		20);
+
+	/* A dump tells it the same way, which is how one that was left there is taken away. */
+	told->nlmsg_type = XFRM_MSG_NEWPOLICY;
+	assert_true(xfrm_read(BYTES(r.data, told->nlmsg_len), &t));
+	assert_int_equal(t.kind, XFRM_TOLD_POLICY);
+	assert_int_equal(t.tie.mark.value, 0x2a);
+	assert_int_equal(t.tie.mark.mask, 0xff);
+	assert_int_equal(t.tie.if_id, 7);
+}
+
+/* What follows the keys of a state: the attributes that tie it to marks and interfaces. */
+static void assert_ties(const struct child_spec *s, bool inbound, const char *hex)
+{
+	const struct xfrm_state_wanted wanted = {
+		.spec = s, .inbound = inbound, .reqid = 5, .mark = 0x7465726e
+	};
+	const size_t keys_end = 336; /* header, state, XFRMA_ALG_AEAD */
+	struct xfrm_request r;
+	char here[200];
+
+	assert_int_equal(xfrm_put_state(&r, &wanted), 0);
+	bytes_to_hex(BYTES(r.data + keys_end, xfrm_header(&r)->nlmsg_len - keys_end), here,
+		sizeof(here));
+	assert_string_equal(here, hex);
+}
+
+static void states_have_marks_and_interfaces(void **state)
+{
+	struct child_spec s = a_child();
+	struct xfrm_name name;
+	struct xfrm_request r;
+	const struct piece deletion[] = { { 0, "3400000011000500" }, { 16, "c0000202" },
+		{ 32, "556677880200320000000000" },
+		{ 40, "0c0015002b000000ffffffff" } }; /* the state's mark is how it is found */
+
+	(void)state;
+	s.marks = (struct child_marks){
+		.in = { 0x2a, 0xff }, .out = { 0x2b, UINT32_MAX }, .if_id_in = 7, .if_id_out = 8
+	};
+	assert_ties(&s, true, "08001f0007000000");
+	assert_ties(&s, false, "08001d006e7265740c0015002b000000ffffffff08001f0008000000");
+	s.marks.in_sa = true;
+	s.marks.set_in = (struct child_mark){ 0x10, 0xf0 };
+	s.marks.set_out = (struct child_mark){ 0x20, UINT32_MAX };
+	assert_ties(&s, true,
+		"08001d001000000008001e00f00000000c0015002a000000ff00000008001f0007000000");
+	assert_ties(&s, false, "08001d00200000000c0015002b000000ffffffff08001f0008000000");
+	name = xfrm_name_of(&s, false);
+	assert_int_equal(xfrm_put_state_delete(&r, &name), 0);
 	ASSERT_OCTETS(&r, deletion);
 }
 
@@ -538,6 +614,8 @@ int main(void)
 		cmocka_unit_test(names_of_algorithms),
 		cmocka_unit_test(a_policy),
 		cmocka_unit_test(a_shunt_has_no_template),
+		cmocka_unit_test(a_policy_with_mark_and_interface),
+		cmocka_unit_test(states_have_marks_and_interfaces),
 		cmocka_unit_test(ranges_become_prefixes_and_masks),
 		cmocka_unit_test(what_the_kernel_cannot_have_is_refused),
 		cmocka_unit_test(icmp_has_type_and_code),
