@@ -35,6 +35,9 @@ struct child_marks {
 	uint32_t if_id_in, if_id_out;      /* of XFRM interfaces; 0: none */
 };
 
+/* Whether the network device is to encrypt and decrypt; the kernel's plane only. */
+enum child_offload { OFFLOAD_NO = 0, OFFLOAD_YES = 1, OFFLOAD_AUTO = 2 };
+
 struct child_keys {
 	struct secret encr;  /* with the salt */
 	struct secret integ; /* empty with an AEAD */
@@ -68,5 +71,6 @@ struct child_spec {
 	enum copy_dscp copy_dscp;
 	uint32_t priority; /* 0: by selectors */
 	struct child_marks marks;
+	enum child_offload offload;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets; /* 0: none; per direction */
 };

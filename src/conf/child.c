@@ -147,6 +147,7 @@ static void load_modes(struct loader *l, const struct tree_node *section, struct
 	c->copy_ecn = schema_get_bool(section, PATTERN_CHILD, "copy_ecn");
 	c->copy_dscp = dscp[schema_get_choice(section, PATTERN_CHILD, "copy_dscp")];
 	c->install_policies = schema_get_bool(section, PATTERN_CHILD, "policies");
+	c->forward_out = schema_get_bool(section, PATTERN_CHILD, "policies_fwd_out");
 	if (c->replay_window && c->replay_window < 32)
 		c->replay_window = 32;
 }
@@ -165,5 +166,6 @@ void load_child(struct loader *l, const struct tree_node *section, struct child_
 	load_limits(l, section, &c);
 	load_modes(l, section, &c);
 	load_marks(l, section, &c);
+	load_offload(l, section, &c);
 	*ret_child = c;
 }

@@ -150,6 +150,8 @@ struct child_config {
 	bool copy_ecn;
 	enum copy_dscp copy_dscp;
 	bool install_policies; /* `policies` */
+	bool forward_out;      /* `policies_fwd_out` */
+	enum child_offload offload;
 	struct conf_marks marks;
 };
 

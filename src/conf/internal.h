@@ -55,5 +55,6 @@ void load_xauth(struct loader *l, struct connection *c); /* after load_rounds() 
 void load_vips(struct loader *l, const struct tree_node *section, struct connection *c);
 void load_if_ids(struct loader *l, const struct tree_node *section, const char *pattern,
 	struct conf_mark *ret_in, struct conf_mark *ret_out);
+void load_offload(struct loader *l, const struct tree_node *section, struct child_config *c);
 void load_marks(struct loader *l, const struct tree_node *section, struct child_config *c);
 void load_child(struct loader *l, const struct tree_node *section, struct child_config *ret_child);

@@ -1,6 +1,6 @@
-/* Marks and interfaces' IDs, as swanctl.conf writes them: "42", "0x2a/0xff", "%unique", "%unique-dir/0xff",
- * "%same". Only the kernel can have them: where ESP is user space's they are refused, as a tunnel that
- * takes packets of any mark isn't what was asked for. */
+/* What only the kernel has: marks and interfaces' IDs, as swanctl.conf writes them ("42", "0x2a/0xff",
+ * "%unique", "%unique-dir/0xff", "%same"), and offload to hardware. Where ESP is user space's they are
+ * refused: a tunnel that takes packets of any mark isn't what was asked for. */
 #include "conf/internal.h"
 
 #include <stdio.h>
@@ -99,6 +99,16 @@ void load_if_ids(struct loader *l, const struct tree_node *section, const char *
 {
 	*ret_in = load_if_id(l, section, pattern, "if_id_in");
 	*ret_out = load_if_id(l, section, pattern, "if_id_out");
+}
+
+void load_offload(struct loader *l, const struct tree_node *section, struct child_config *c)
+{
+	static const enum child_offload offload[] = { OFFLOAD_NO, OFFLOAD_YES, OFFLOAD_AUTO,
+		OFFLOAD_YES };
+
+	c->offload = offload[schema_get_choice(section, PATTERN_CHILD, "hw_offload")];
+	if (c->offload == OFFLOAD_YES)
+		refuse_in_user_space(l, section, "hw_offload", "hardware to offload to");
 }
 
 void load_marks(struct loader *l, const struct tree_node *section, struct child_config *c)

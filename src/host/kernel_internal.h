@@ -26,7 +26,7 @@ struct kernel_child {
 	struct child_spec spec; /* without keys and name */
 	uint32_t reqid;         /* the kernel's */
 	bool in, out;           /* which states we have made */
-	bool policies;
+	bool policies, forward_out;
 	bool gone_told; /* that the kernel has lost a state of it */
 	ike_time since; /* when its newest state was made */
 	struct policy_use *uses;
@@ -73,6 +73,7 @@ struct policy_want {
 	const struct child_marks *marks;
 	struct xfrm_policy_wanted common; /* reqid, mode, priority; addresses as of the way out */
 	bool inbound;                     /* with what may come in */
+	bool forward_out;                 /* with what is forwarded into it */
 };
 
 /* In place of the uses there are. Returns 0, or a negative errno; then they are as they were. */
@@ -87,6 +88,16 @@ struct told_list {
 };
 
 bool told_list_add(struct told_list *l, const struct xfrm_told *told); /* kernel_probe.c */
+
+/* kernel_plane.c */
+int kernel_state_end(struct kernel_plane *k, const struct child_spec *spec, bool inbound);
+bool kernel_state_told(struct kernel_plane *k, const struct child_spec *spec, bool inbound,
+	struct xfrm_told *ret_told);
+
+/* kernel_offload.c: sends a state that was built (`built`: what building it returned), by which the network
+ * device does the work as far as `spec` says so. Returns 0 or a negative errno; -ENODEV: it can't. */
+int kernel_state_install(struct kernel_plane *k, struct xfrm_request *r, int built,
+	const struct child_spec *spec, bool inbound);
 
 /* kernel_events.c */
 void kernel_events_read(struct kernel_plane *k);

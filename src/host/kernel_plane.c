@@ -76,10 +76,11 @@ static int state_make(struct kernel_plane *k, const struct xfrm_state_wanted *wa
 {
 	struct xfrm_request r;
 
-	return kernel_request(k->socket, &r, xfrm_put_state(&r, wanted), NULL, NULL);
+	return kernel_state_install(
+		k, &r, xfrm_put_state(&r, wanted), wanted->spec, wanted->inbound);
 }
 
-static int state_end(struct kernel_plane *k, const struct child_spec *spec, bool inbound)
+int kernel_state_end(struct kernel_plane *k, const struct child_spec *spec, bool inbound)
 {
 	const struct xfrm_name name = xfrm_name_of(spec, inbound);
 	struct xfrm_request r;
@@ -120,6 +121,17 @@ static int state_ask(struct kernel_plane *k, const struct child_spec *spec, bool
 	ret_told->size = 0;
 	failed = kernel_request(k->socket, &r, xfrm_put_state_get(&r, &name), told_keep, ret_told);
 	return failed ? failed : ret_told->size ? 0 : -ESRCH;
+}
+
+bool kernel_state_told(struct kernel_plane *k, const struct child_spec *spec, bool inbound,
+	struct xfrm_told *ret_told)
+{
+	struct told_state told;
+	bool found = state_ask(k, spec, inbound, &told) == 0;
+
+	found = found && xfrm_read(told_bytes(&told), ret_told);
+	bytes_wipe(&told, sizeof(told));
+	return found;
 }
 
 /* Children. */
@@ -172,6 +184,7 @@ static struct kernel_child *child_make(struct kernel_plane *k, const struct ike_
 	secret_wipe(&c->spec.keys_out.integ);
 	c->reqid = kernel_reqid(o);
 	c->policies = !o->config || o->config->install_policies;
+	c->forward_out = o->config && o->config->forward_out;
 	if (table_put(k->by_id, key_of(c->spec.child_id, key), c) != 0) {
 		free(c);
 		return NULL;
@@ -193,6 +206,7 @@ static int child_policies(struct kernel_plane *k, struct kernel_child *c)
 			.source = c->spec.path.local.address,
 			.destination = c->spec.path.remote.address },
 		.inbound = true,
+		.forward_out = c->forward_out,
 	};
 
 	return c->policies ? policies_use(k, &c->uses, &want) : 0;
@@ -201,10 +215,10 @@ static int child_policies(struct kernel_plane *k, struct kernel_child *c)
 static void child_end(struct kernel_plane *k, struct kernel_child *c)
 {
 	if (c->out)
-		(void)state_end(k, &c->spec, false);
+		(void)kernel_state_end(k, &c->spec, false);
 	policies_leave(k, &c->uses);
 	if (c->in)
-		(void)state_end(k, &c->spec, true);
+		(void)kernel_state_end(k, &c->spec, true);
 	child_free(k, c);
 }
 
@@ -255,7 +269,7 @@ static int remove_out(struct kernel_plane *k, const struct ike_operation *o)
 	if (!c || !c->out)
 		return 0;
 	c->out = false;
-	return state_end(k, &c->spec, false);
+	return kernel_state_end(k, &c->spec, false);
 }
 
 static int state_move(struct kernel_plane *k, const struct child_spec *from,
@@ -266,10 +280,10 @@ static int state_move(struct kernel_plane *k, const struct child_spec *from,
 	int failed = state_ask(k, from, inbound, &told), built;
 
 	if (!failed)
-		failed = state_end(k, from, inbound);
+		failed = kernel_state_end(k, from, inbound);
 	if (!failed) {
 		built = xfrm_put_state_moved(&r, told_bytes(&told), to, inbound);
-		failed = kernel_request(k->socket, &r, built, NULL, NULL);
+		failed = kernel_state_install(k, &r, built, to, inbound);
 	}
 	bytes_wipe(&told, sizeof(told));
 	return failed;
@@ -385,14 +399,14 @@ static int carry(struct kernel_plane *k, ike_time now, const struct ike_operatio
 	return -EINVAL;
 }
 
-static void explain(int failed, const struct child_spec *spec, char *reason, size_t reason_size)
+static void explain(int failed, const struct ike_operation *o, char *reason, size_t reason_size)
 {
 	struct xfrm_algorithms a = { 0 };
 
 	switch (-failed) {
 	case ENOSYS:
 	case ENOENT:
-		(void)xfrm_algorithms_of(&spec->suite, &a);
+		(void)xfrm_algorithms_of(&o->spec->suite, &a);
 		snprintf(reason, reason_size,
 			"the kernel has no %s%s%s: choose other esp_proposals, or data_plane = user",
 			a.aead           ? a.aead
@@ -407,6 +421,11 @@ static void explain(int failed, const struct child_spec *spec, char *reason, siz
 	case E2BIG:
 		snprintf(reason, reason_size,
 			"the kernel would need too many policies for these ranges of addresses and ports: write subnets, or data_plane = user");
+		break;
+	case ENODEV:
+		snprintf(reason, reason_size,
+			"the network device of our address can't do this ESP (%s:%u has hw_offload): write hw_offload = auto, which does without then, or no",
+			o->config->where.file, o->config->where.line);
 		break;
 	case EPROTONOSUPPORT:
 		snprintf(reason, reason_size, "the kernel has no ESP of this family");
@@ -426,7 +445,7 @@ static int kernel_operate(struct host *h, ike_time now, const struct ike_operati
 	int failed = carry(h->kernel, now, o);
 
 	if (failed)
-		explain(failed, o->spec, reason, reason_size);
+		explain(failed, o, reason, reason_size);
 	return failed;
 }
 
@@ -471,17 +490,6 @@ static ike_time used_at(const struct xfrm_told *t, ike_time now, struct use_seen
 	return ago < now ? now - ago : 1;
 }
 
-static bool state_told(struct kernel_plane *k, const struct child_spec *spec, bool inbound,
-	struct xfrm_told *ret_told)
-{
-	struct told_state told;
-	bool found = state_ask(k, spec, inbound, &told) == 0;
-
-	found = found && xfrm_read(told_bytes(&told), ret_told);
-	bytes_wipe(&told, sizeof(told));
-	return found;
-}
-
 static bool carries(const struct kernel_plane *k, const struct kernel_child *child)
 {
 	for (const struct kernel_child *c = k->children; c; c = c->next)
@@ -500,14 +508,14 @@ static int kernel_child_stats(struct host *h, uint32_t child_id, struct esp_chil
 		return -ENOENT;
 	*ret_stats = (struct esp_child_stats){ .outbound_installed = c->out,
 		.outbound_active = carries(h->kernel, c) };
-	if (c->in && state_told(h->kernel, &c->spec, true, &t)) {
+	if (c->in && kernel_state_told(h->kernel, &c->spec, true, &t)) {
 		ret_stats->in =
 			(struct esp_counters){ t.bytes, t.packets, used_at(&t, now, &c->seen_in) };
 		ret_stats->sequence_in = t.sequence_in;
 		ret_stats->replayed = t.replayed;
 		ret_stats->failed = t.failed;
 	}
-	if (c->out && state_told(h->kernel, &c->spec, false, &t)) {
+	if (c->out && kernel_state_told(h->kernel, &c->spec, false, &t)) {
 		ret_stats->out =
 			(struct esp_counters){ t.bytes, t.packets, used_at(&t, now, &c->seen_out) };
 		ret_stats->sequence_out = t.sequence_out;

@@ -74,7 +74,7 @@ static struct kernel_policy *policy_find(
 static bool same_template(const struct xfrm_policy_wanted *a, const struct xfrm_policy_wanted *b)
 {
 	return a->priority == b->priority && a->reqid == b->reqid && a->mode == b->mode &&
-		address_equal(&a->source, &b->source) &&
+		a->optional == b->optional && address_equal(&a->source, &b->source) &&
 		address_equal(&a->destination, &b->destination);
 }
 
@@ -140,6 +140,19 @@ static int use_begin(
 	return failed;
 }
 
+/* What is forwarded into the tunnel has no SA yet. It comes behind one that wants an SA of the same packets,
+ * as where one tunnel leads into another. */
+static int use_forward_out(
+	struct kernel_plane *k, struct policy_use **uses, const struct xfrm_policy_wanted *out)
+{
+	struct xfrm_policy_wanted forward = *out;
+
+	forward.direction = XFRM_POLICY_FWD;
+	forward.optional = true;
+	forward.priority = xfrm_policy_priority(out) + 1;
+	return use_begin(k, uses, &forward);
+}
+
 /* The way in is the mirror of the way out; in tunnel mode also for what is forwarded. */
 static int use_directions(struct kernel_plane *k, struct policy_use **uses,
 	const struct policy_want *want, const struct xfrm_selector *selector)
@@ -151,6 +164,8 @@ static int use_directions(struct kernel_plane *k, struct policy_use **uses,
 	out.direction = XFRM_POLICY_OUT;
 	out.tie = (struct xfrm_tie){ want->marks->out, want->marks->if_id_out };
 	failed = use_begin(k, uses, &out);
+	if (!failed && want->forward_out && out.mode != CHILD_TRANSPORT)
+		failed = use_forward_out(k, uses, &out);
 	if (failed || !want->inbound)
 		return failed;
 	in.tie = (struct xfrm_tie){ want->marks->in, want->marks->if_id_in };

@@ -724,6 +724,7 @@ static struct child_spec deal_spec(struct exchange *x, const struct child_deal *
 		.copy_ecn = c->copy_ecn,
 		.copy_dscp = c->copy_dscp,
 		.priority = c->priority,
+		.offload = c->offload,
 		.soft_bytes = soft_limit(x->engine, c->rekey_bytes, c->rand_bytes),
 		.hard_bytes = c->life_bytes,
 		.soft_packets = soft_limit(x->engine, c->rekey_packets, c->rand_packets),

@@ -191,7 +191,8 @@ static void trap_tie(struct trap *t, struct ike_engine *e, const struct connecti
 				return;
 			}
 
-	t->spec.reqid = config->reqid && !mode_is_shunt(config->mode) ? config->reqid : ++e->last_reqid;
+	t->spec.reqid =
+		config->reqid && !mode_is_shunt(config->mode) ? config->reqid : ++e->last_reqid;
 }
 
 static struct trap *trap_new(

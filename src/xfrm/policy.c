@@ -23,6 +23,7 @@ static struct xfrm_user_tmpl template_of(const struct xfrm_policy_wanted *w)
 		.family = w->selector.family,
 		.reqid = w->reqid,
 		.mode = w->mode == CHILD_TRANSPORT ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL,
+		.optional = w->optional,
 		.aalgos = UINT32_MAX,
 		.ealgos = UINT32_MAX,
 		.calgos = UINT32_MAX,

@@ -88,6 +88,8 @@ static void state_attribute(const struct attribute *a, struct xfrm_told *t)
 	struct xfrm_replay_state_esn esn;
 	struct xfrm_replay_state plain;
 
+	if (a->type == XFRMA_OFFLOAD_DEV)
+		t->offloaded = true;
 	if (a->type == XFRMA_LASTUSED)
 		(void)value_copy(a->value, &t->used_at_s, sizeof(t->used_at_s));
 	if (a->type == XFRMA_REPLAY_VAL && value_copy(a->value, &plain, sizeof(plain))) {

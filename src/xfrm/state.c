@@ -210,6 +210,18 @@ int xfrm_put_state(struct xfrm_request *r, const struct xfrm_state_wanted *w)
 	return all ? 0 : -ENOBUFS;
 }
 
+int xfrm_add_offload(
+	struct xfrm_request *r, unsigned device, const struct child_spec *s, bool inbound)
+{
+	struct xfrm_user_offload offload;
+
+	memset(&offload, 0, sizeof(offload)); /* what fills it up at its end, too */
+	offload.ifindex = (int)device;
+	offload.flags = (uint8_t)((inbound ? XFRM_OFFLOAD_INBOUND : 0) |
+		(s->path.local.address.family == 6 ? XFRM_OFFLOAD_IPV6 : 0));
+	return put(r, XFRMA_OFFLOAD_DEV, sizeof(offload), &offload) ? 0 : -ENOBUFS;
+}
+
 static int put_name(
 	struct xfrm_request *r, uint16_t type, uint16_t flags, const struct xfrm_name *name)
 {

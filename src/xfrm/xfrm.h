@@ -71,6 +71,10 @@ struct xfrm_state_wanted {
 
 struct xfrm_name xfrm_name_of(const struct child_spec *spec, bool inbound);
 int xfrm_put_state(struct xfrm_request *r, const struct xfrm_state_wanted *wanted);
+
+/* Adds to a state that was put: the device of this index is to do it. Returns 0 or -ENOBUFS. */
+int xfrm_add_offload(
+	struct xfrm_request *r, unsigned device, const struct child_spec *spec, bool inbound);
 int xfrm_put_state_delete(struct xfrm_request *r, const struct xfrm_name *name);
 int xfrm_put_state_get(struct xfrm_request *r, const struct xfrm_name *name);
 int xfrm_put_states_dump(struct xfrm_request *r);
@@ -110,6 +114,7 @@ struct xfrm_policy_wanted {
 	uint32_t priority;
 	uint32_t reqid;
 	enum child_mode mode;
+	bool optional; /* lets pass also what has no SA yet */
 	struct xfrm_tie tie;
 	struct address source, destination; /* tunnel mode: the outer ones; none: whichever */
 };
@@ -152,6 +157,7 @@ struct xfrm_told {
 	uint64_t used_at_s; /* since 1970; 0: not known */
 	uint64_t sequence_in, sequence_out;
 	uint32_t replayed, failed;
+	bool offloaded;
 };
 
 /* One whole netlink message. False where it is cut short or makes no sense. */

@@ -102,6 +102,30 @@ def test_transport_mode(bench):
     assert_leaves_nothing(tern)
 
 
+def test_a_device_without_esp_and_policies_that_drop(bench):
+    """hw_offload, which veth hasn't: auto does without, yes is refused. policies_fwd_out lets what is forwarded into the tunnel
+    by somebody's policy that drops it."""
+    tern, _ = start(bench, 'offload', moon={'children.net.hw_offload': 'auto', 'children.net.policies_fwd_out': True,
+                                            'children.hard.hw_offload': True, 'children.hard.local_ts': '10.1.1.0/24',
+                                            'children.hard.remote_ts': '10.2.1.0/24', 'children.hard.esp_proposals': 'aes128gcm16'},
+                    sun={'children.hard.local_ts': '10.2.1.0/24', 'children.hard.remote_ts': '10.1.1.0/24',
+                         'children.hard.esp_proposals': 'aes128gcm16'})
+    block = 'dir fwd dst 10.2.0.0/16 priority 2000000000'
+    tern.host.run('sh', '-c', f'ip xfrm policy add {block} action block')
+    try:
+        tern.up()
+        bench.ping_both_ways()
+        assert 'is not offloaded' in tern.output()
+        tern.host.run('sh', '-c', 'ip xfrm policy del dir fwd src 10.1.0.0/24 dst 10.2.0.0/24')
+        assert bench.lab.ping('alice', INNER['bob', 4], '-W', '1', count=1).returncode != 0
+        tern.up('hard', check=False)
+        tern.wait_log(r"hard/\d+ failed: .*device of our address can't do this ESP \(.*swanctl.conf:\d+ has hw_offload")
+        wait_for(lambda: len(tern.children()) == 1, 'what was refused to go')
+    finally:
+        tern.host.run('sh', '-c', 'ip xfrm policy del dir fwd dst 10.2.0.0/16')
+    assert_leaves_nothing(tern)
+
+
 def test_it_moves_to_another_address(bench):
     """MOBIKE: keys and counters go on, with other outer addresses."""
     moon = bench.lab['moon']

@@ -237,10 +237,10 @@ static void mistakes_are_told(void **state)
 			"/x509/none.pem: No such file or directory: put it there, or correct the name" },
 		{ "connections { c { remote { id = 10.1.1.300 }\nlocal { auth = psk } } }",
 			"test.conf:1: identity '10.1.1.300' is no IPv4 address; write fqdn:… for a name of digits (of remote)" },
-			{ "connections { c { local { auth = psk\n}\nremote { auth = psk\n}\nchildren { k { mark_in = 1/x } } } }",
-				"test.conf:5: '1/x' is no value of 'mark_in': write a number, %unique or %unique-dir, with /MASK where not all bits are meant" },
-			{ "connections { c { if_id_in = %same\nlocal { auth = psk\n}\nremote { auth = psk\n} } }",
-				"test.conf:1: '%same' is no value of 'if_id_in': write a number up to 4294967295, %unique or %unique-dir" },
+		{ "connections { c { local { auth = psk\n}\nremote { auth = psk\n}\nchildren { k { mark_in = 1/x } } } }",
+			"test.conf:5: '1/x' is no value of 'mark_in': write a number, %unique or %unique-dir, with /MASK where not all bits are meant" },
+		{ "connections { c { if_id_in = %same\nlocal { auth = psk\n}\nremote { auth = psk\n} } }",
+			"test.conf:1: '%same' is no value of 'if_id_in': write a number up to 4294967295, %unique or %unique-dir" },
 		{ "connections { c { local { auth = psk } } }",
 			"test.conf:1: warning: 'c' has no remote section: whoever has a certificate of our CAs may connect: add remote { … } with the id and certificate or secret that you expect" },
 	};
@@ -296,7 +296,7 @@ static void xauth_makes_a_connection_ikev1s(void **state)
 #define MARKED                                                                                        \
 	"connections { c { if_id_in = 7\n if_id_out = %unique\n local { auth = psk\n }\n"             \
 	" remote { auth = psk\n }\n children { k {\n mark_in = 0x12f/0xff\n mark_out = %unique-dir\n" \
-	" set_mark_out = %same/0xf0\n } } } }"
+	" set_mark_out = %same/0xf0\n hw_offload = yes\n } } } }"
 
 static void marks_have_values_and_masks(void **state)
 {
@@ -324,11 +324,13 @@ static void user_space_refuses_what_only_the_kernel_has(void **state)
 
 	(void)state;
 	assert_int_equal(l.result, -EINVAL);
-	assert_int_equal(l.problems.errors, 5);
+	assert_int_equal(l.problems.errors, 6);
 	assert_string_equal(problem_print(&l.problems.list[0], line, sizeof(line)),
 		"test.conf:1: 'if_id_in' needs the kernel's data plane, and ternd runs with user space's, which has no XFRM interfaces: remove it, or set data_plane = kernel in ternd.conf");
 	assert_string_equal(problem_print(&l.problems.list[2], line, sizeof(line)),
 		"test.conf:8: 'mark_in' needs the kernel's data plane, and ternd runs with user space's, which has no marks: remove it, or set data_plane = kernel in ternd.conf");
+	assert_string_equal(problem_print(&l.problems.list[5], line, sizeof(line)),
+		"test.conf:11: 'hw_offload' needs the kernel's data plane, and ternd runs with user space's, which has no hardware to offload to: remove it, or set data_plane = kernel in ternd.conf");
 	loaded_free(&l);
 }
 

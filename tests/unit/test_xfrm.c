@@ -281,6 +281,50 @@ static void assert_ties(const struct child_spec *s, bool inbound, const char *he
 	assert_string_equal(here, hex);
 }
 
+static void a_state_for_the_device(void **state)
+{
+	struct child_spec s = a_child();
+	const struct xfrm_state_wanted in = { .spec = &s, .inbound = true, .reqid = 5 };
+	const struct xfrm_state_wanted out = { .spec = &s, .reqid = 5 };
+	const size_t keys_end = 336;
+	struct nlmsghdr *told;
+	struct xfrm_request r;
+	struct xfrm_told t;
+
+	(void)state;
+	assert_int_equal(xfrm_put_state(&r, &out), 0);
+	assert_int_equal(xfrm_add_offload(&r, 3, &s, false), 0);
+	assert_int_equal(xfrm_header(&r)->nlmsg_len, keys_end + 12);
+	assert_memory_equal(
+		r.data + keys_end, "\x0c\x00\x1c\x00\x03\x00\x00\x00\x00\x00\x00\x00", 12);
+	assert_int_equal(xfrm_put_state(&r, &in), 0);
+	s.path.local.address = address("2001:db8::1");
+	assert_int_equal(xfrm_add_offload(&r, 3, &s, true), 0);
+	assert_int_equal(r.data[keys_end + 8], XFRM_OFFLOAD_INBOUND | XFRM_OFFLOAD_IPV6);
+	told = (struct nlmsghdr *)(void *)r.data; /* as the kernel tells it */
+	assert_true(xfrm_read(BYTES(r.data, told->nlmsg_len), &t));
+	assert_true(t.offloaded);
+	told->nlmsg_len -= 12;
+	assert_true(xfrm_read(BYTES(r.data, told->nlmsg_len), &t));
+	assert_false(t.offloaded);
+}
+
+static void an_optional_policy(void **state)
+{
+	const struct xfrm_policy_wanted wanted = { .direction = XFRM_POLICY_FWD };
+	struct xfrm_policy_wanted optional = wanted;
+	struct xfrm_request r, o;
+
+	(void)state;
+	optional.optional = true;
+	assert_int_equal(xfrm_put_policy(&r, &wanted), 0);
+	assert_int_equal(xfrm_put_policy(&o, &optional), 0);
+	assert_int_equal(r.data[238], 0); /* of the template: behind mode and share */
+	assert_int_equal(o.data[238], 1);
+	o.data[238] = 0;
+	assert_memory_equal(r.data, o.data, xfrm_header(&r)->nlmsg_len);
+}
+
 static void states_have_marks_and_interfaces(void **state)
 {
 	struct child_spec s = a_child();
@@ -616,6 +660,8 @@ int main(void)
 		cmocka_unit_test(a_shunt_has_no_template),
 		cmocka_unit_test(a_policy_with_mark_and_interface),
 		cmocka_unit_test(states_have_marks_and_interfaces),
+		cmocka_unit_test(a_state_for_the_device),
+		cmocka_unit_test(an_optional_policy),
 		cmocka_unit_test(ranges_become_prefixes_and_masks),
 		cmocka_unit_test(what_the_kernel_cannot_have_is_refused),
 		cmocka_unit_test(icmp_has_type_and_code),
