@@ -91,6 +91,28 @@ int sealer_seal(struct sealer *s, struct bytes aad, const uint8_t *iv, uint8_t *
 int sealer_open(struct sealer *s, struct bytes aad, const uint8_t *iv, uint8_t *text,
 	size_t text_size, struct bytes tail, const uint8_t *icv);
 
+/* Several packets at once, each with the arguments of sealer_seal() or sealer_open(); the result is what that
+ * returns. What is opened may have changed `icv`, too. */
+#define SEALER_MANY 32
+
+struct sealer_packet {
+	struct bytes aad;
+	const uint8_t *iv;
+	uint8_t *text;
+	size_t text_size;
+	struct bytes tail;
+	uint8_t *icv;
+	int result;
+};
+
+/* Chooses for a cipher whether it is worth gathering packets, for sealers that are made from now on. False
+ * where nothing here can seal with that suite, and with another key size or MAC, more than one at once. */
+bool cipher_many_use(struct crypto *c, const struct seal_suite *suite, bool use);
+bool sealer_gathers(const struct sealer *s);
+void sealer_seal_many(struct sealer *s, struct sealer_packet *packets,
+	size_t count); /* at most SEALER_MANY, as below */
+void sealer_open_many(struct sealer *s, struct sealer_packet *packets, size_t count);
+
 /* Hashes: SHA-1 for NAT detection and certificate requests, SHA-2 for the rest. */
 int hash_sha1(
 	struct crypto *c, const struct bytes *parts, size_t part_count, uint8_t out[static 20]);

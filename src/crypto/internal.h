@@ -41,7 +41,9 @@ struct crypto {
 	struct mac *prfs[MAC_COUNT];                 /* keyed anew for every call */
 	enum cipher_backend backends[ENCR_ROWS_MAX]; /* by encr_index() */
 	struct IMB_MGR *mb;                          /* mb.c */
-	bool mb_asked; /* for it: NULL then means that there is none */
+	bool mb_asked;            /* for it: NULL then means that there is none */
+	atomic_flag mb_busy;      /* mb_many.c */
+	bool many[ENCR_ROWS_MAX]; /* by encr_index(): many packets at once are its */
 };
 
 /* Fetched once per context and lent; NULL where OpenSSL does not have them. `name` is OpenSSL's,
@@ -142,9 +144,22 @@ struct seal_backend {
 	int (*open)(void *key, const struct sealing *packet, const uint8_t *icv);
 };
 
+/* Who computes many packets of an SA at once. */
+struct seal_many {
+	bool (*has)(struct crypto *c, const struct seal_suite *suite);
+	void *(*key_new)(struct crypto *c, const struct seal_suite *suite, struct bytes encr_key,
+		struct bytes integ_key);
+	void (*key_free)(void *key); /* wipes */
+	/* packets[i] is sealings[i]: at most SEALER_MANY. False where it can't: then nothing has changed. */
+	bool (*run)(void *key, bool open, const struct sealing *sealings,
+		struct sealer_packet *packets, size_t count);
+};
+
 extern const struct seal_backend seal_openssl; /* seal_openssl.c */
 #ifdef TERN_IPSEC_MB
-extern const struct seal_backend seal_mb; /* mb.c */
+extern const struct seal_backend seal_mb;   /* mb.c */
+extern const struct seal_many seal_many_mb; /* mb_many.c */
+struct IMB_MGR *mb_manager(struct crypto *c);
 void mb_free(struct crypto *c);
 #endif
 

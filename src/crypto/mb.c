@@ -41,7 +41,7 @@ static IMB_MGR *manager_new(void)
 	return NULL;
 }
 
-static IMB_MGR *manager_of(struct crypto *c)
+IMB_MGR *mb_manager(struct crypto *c)
 {
 	if (!c->mb_asked)
 		c->mb = manager_new();
@@ -58,7 +58,7 @@ void mb_free(struct crypto *c)
 
 static bool mb_has(struct crypto *c, const struct encr_row *row)
 {
-	return (row->mode == SEAL_AEAD || row->mode == SEAL_GMAC) && manager_of(c);
+	return (row->mode == SEAL_AEAD || row->mode == SEAL_GMAC) && mb_manager(c);
 }
 
 /* Keys. */
@@ -106,7 +106,7 @@ static void *mb_key_new(struct crypto *c, const struct seal_suite *suite, struct
 	if (!k)
 		return NULL;
 	memset(k, 0, sizeof(*k));
-	k->manager = manager_of(c);
+	k->manager = mb_manager(c);
 	k->icv_bytes = suite_icv_bytes(suite);
 	if (suite->key_bits) {
 		k->kind = row->mode == SEAL_GMAC ? MB_GMAC : MB_GCM;

@@ -8,13 +8,15 @@
 #include <stdlib.h>
 
 #define SALT_BYTES_MAX 4
+#define MANY_MIN       8 /* fewer are quicker one by one */
 
 struct sealer {
 	struct seal_suite suite;
 	const struct encr_row *row;
 	enum cipher_backend by;
 	const struct seal_backend *backend;
-	void *key; /* the backend's */
+	void *key;  /* the backend's */
+	void *many; /* of `seal_many`; NULL: one by one */
 	uint8_t salt[SALT_BYTES_MAX];
 };
 
@@ -55,7 +57,37 @@ enum cipher_backend cipher_backend_of(const struct crypto *c, uint16_t encr)
 	return c->backends[encr_index(encr)];
 }
 
+static const struct seal_many *many_backend(void)
+{
+#ifdef TERN_IPSEC_MB
+	return &seal_many_mb;
+#else
+	return NULL;
+#endif
+}
+
+bool cipher_many_use(struct crypto *c, const struct seal_suite *suite, bool use)
+{
+	const struct seal_many *many = many_backend();
+
+	if (!suite_known(suite) || !many || !many->has(c, suite))
+		return false;
+	c->many[encr_index(suite->encr)] = use;
+	return true;
+}
+
 /* Sealers. */
+
+/* Without it all the same works. */
+static void *many_new(struct crypto *c, const struct seal_suite *suite, struct bytes encr_key,
+	struct bytes integ_key)
+{
+	const struct seal_many *many = many_backend();
+
+	if (!many || !c->many[encr_index(suite->encr)] || !many->has(c, suite))
+		return NULL;
+	return many->key_new(c, suite, encr_key, integ_key);
+}
 
 struct sealer *sealer_new(struct crypto *c, const struct seal_suite *suite, struct bytes encr_key,
 	struct bytes integ_key)
@@ -79,6 +111,7 @@ struct sealer *sealer_new(struct crypto *c, const struct seal_suite *suite, stru
 		free(s);
 		return NULL;
 	}
+	s->many = many_new(c, suite, encr_key, integ_key);
 	if (s->row->salt_bytes > 0)
 		memcpy(s->salt, encr_key.data + encr_key.size - s->row->salt_bytes,
 			s->row->salt_bytes);
@@ -90,6 +123,8 @@ void sealer_free(struct sealer *s)
 	if (!s)
 		return;
 	s->backend->key_free(s->key);
+	if (s->many)
+		many_backend()->key_free(s->many);
 	bytes_wipe(s, sizeof(*s));
 	free(s);
 }
@@ -149,4 +184,40 @@ int sealer_open(struct sealer *s, struct bytes aad, const uint8_t *iv, uint8_t *
 	const struct sealing p = sealing_of(s, aad, iv, text, text_size, tail);
 
 	return s->backend->open(s->key, &p, icv);
+}
+
+bool sealer_gathers(const struct sealer *s)
+{
+	return s->many;
+}
+
+static bool run_many(struct sealer *s, bool open, struct sealer_packet *packets, size_t count)
+{
+	struct sealing sealings[SEALER_MANY];
+
+	assert(count <= SEALER_MANY);
+	if (!s->many || count < MANY_MIN)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct sealer_packet *p = &packets[i];
+
+		sealings[i] = sealing_of(s, p->aad, p->iv, p->text, p->text_size, p->tail);
+	}
+	return many_backend()->run(s->many, open, sealings, packets, count);
+}
+
+void sealer_seal_many(struct sealer *s, struct sealer_packet *packets, size_t count)
+{
+	if (run_many(s, false, packets, count))
+		return;
+	for (struct sealer_packet *p = packets; p < packets + count; p++)
+		p->result = sealer_seal(s, p->aad, p->iv, p->text, p->text_size, p->tail, p->icv);
+}
+
+void sealer_open_many(struct sealer *s, struct sealer_packet *packets, size_t count)
+{
+	if (run_many(s, true, packets, count))
+		return;
+	for (struct sealer_packet *p = packets; p < packets + count; p++)
+		p->result = sealer_open(s, p->aad, p->iv, p->text, p->text_size, p->tail, p->icv);
 }

@@ -263,13 +263,33 @@ static inline size_t payload_offset(const struct child *c)
 uint32_t child_mtu(const struct child *c, uint8_t family);
 size_t sealed_size(const struct child *c, size_t payload_size);
 
-/* Seals what lies at payload_offset(): adds header, IV, padding and ICV. `size` includes TFC
- * padding. Takes a sequence number. Returns the size of the whole, or 0 where OpenSSL refused. */
-size_t packet_seal(
-	struct esp *esp, struct child *c, uint8_t *packet, size_t size, uint8_t next_header);
+/* What is authenticated beside the text: the packet's own header, but with an ESN. */
+struct authenticated {
+	struct bytes head, tail;
+	uint8_t esn_head[ESP_HEADER_BYTES + 4];
+	uint8_t esn_tail[4];
+};
 
-/* Opens in place. ESP_REASON_NONE and the payload, or why not. */
-enum esp_reason packet_open(struct child *c, uint8_t *packet, size_t size, uint64_t sequence);
+struct inner {
+	size_t size; /* with TFC padding */
+	uint8_t next_header;
+};
+
+/* Takes a sequence number and writes what stands around the payload, which lies at payload_offset(). What is
+ * left to do is the cipher's, and needs `a` until then. */
+struct sealer_packet packet_close(
+	struct child *c, uint8_t *packet, struct inner inner, struct authenticated *a);
+
+/* The same of a packet that came. */
+struct sealer_packet packet_sealed(const struct child *c, uint8_t *packet, size_t size,
+	uint64_t sequence, struct authenticated *a);
+size_t packet_size(const struct child *c, const struct sealer_packet *work);
+
+/* Draws IVs where they are to be random, and seals. False: OpenSSL refused. */
+bool packet_seal(const struct esp *esp, struct child *c, const struct sealer_packet *work);
+void packet_seal_many(
+	const struct esp *esp, struct child *c, struct sealer_packet *work, size_t count);
+bool packet_open(struct child *c, const struct sealer_packet *work); /* false: not authentic */
 enum esp_reason packet_unpad(const struct child *c, const uint8_t *packet, size_t size,
 	struct bytes *ret_payload, uint8_t *ret_next_header);
 

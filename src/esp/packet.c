@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+#define IV_RANDOM_MAX 16
+
 void child_measure(struct child *c)
 {
 	const struct seal_suite *suite = &c->spec.suite;
@@ -52,13 +54,6 @@ uint32_t child_mtu(const struct child *c, uint8_t family)
 	return (uint32_t)mtu;
 }
 
-/* What is authenticated beside the text: the packet's own header, but with an ESN. */
-struct authenticated {
-	struct bytes head, tail;
-	uint8_t esn_head[ESP_HEADER_BYTES + 4];
-	uint8_t esn_tail[4];
-};
-
 static void authenticated_of(
 	struct authenticated *a, const struct child *c, const uint8_t *packet, uint64_t sequence)
 {
@@ -76,53 +71,86 @@ static void authenticated_of(
 	}
 }
 
-/* Counter modes must never repeat an IV under a key, and the sequence number doesn't; CBC's must
- * not be foreseen. */
-static void write_iv(const struct esp *esp, const struct child *c, uint8_t *iv)
+/* CBC's must not be foreseen: at random, for many packets in one go. */
+static void write_random_ivs(const struct esp *esp, const struct child *c,
+	const struct sealer_packet *work, size_t count)
 {
+	uint8_t drawn[SEALER_MANY * IV_RANDOM_MAX];
 	size_t size = payload_offset(c) - ESP_HEADER_BYTES;
 
-	if (c->measures.iv_random)
-		random_fill(&esp->options.random, iv, size);
-	else if (size > 0)
-		store_u64(iv, c->sequence);
+	if (!c->measures.iv_random)
+		return;
+	assert(size <= IV_RANDOM_MAX && count <= SEALER_MANY);
+	random_fill(&esp->options.random, drawn, count * size);
+	for (size_t i = 0; i < count; i++)
+		memcpy(work[i].text - size, drawn + i * size, size);
 }
 
-size_t packet_seal(
-	struct esp *esp, struct child *c, uint8_t *packet, size_t size, uint8_t next_header)
+/* The cipher's part of a packet. */
+static struct sealer_packet work_of(const struct child *c, uint8_t *packet, size_t text_size,
+	uint64_t sequence, struct authenticated *a)
 {
-	size_t padding = padding_bytes(c, size), text_size = size + padding + ESP_TRAILER_BYTES;
-	uint8_t *text = packet + payload_offset(c), *iv = packet + ESP_HEADER_BYTES;
-	struct authenticated a;
+	uint8_t *text = packet + payload_offset(c);
+
+	authenticated_of(a, c, packet, sequence);
+	return (struct sealer_packet){ .aad = a->head,
+		.iv = packet + ESP_HEADER_BYTES,
+		.text = text,
+		.text_size = text_size,
+		.tail = a->tail,
+		.icv = text + text_size };
+}
+
+struct sealer_packet packet_close(
+	struct child *c, uint8_t *packet, struct inner p, struct authenticated *a)
+{
+	size_t padding = padding_bytes(c, p.size), text_size = p.size + padding + ESP_TRAILER_BYTES;
+	uint8_t *text = packet + payload_offset(c);
 
 	c->sequence++;
 	assert(c->sequence != 0 && (c->spec.esn || c->sequence <= UINT32_MAX));
 
 	store_u32(packet, c->spec.spi_out);
 	store_u32(packet + 4, (uint32_t)c->sequence);
-	write_iv(esp, c, iv);
+	/* Counter modes must never repeat an IV under a key, and the sequence number doesn't. */
+	if (!c->measures.iv_random && payload_offset(c) > ESP_HEADER_BYTES)
+		store_u64(packet + ESP_HEADER_BYTES, c->sequence);
 	for (size_t i = 0; i < padding; i++)
-		text[size + i] = (uint8_t)(i + 1);
-	text[size + padding] = (uint8_t)padding;
-	text[size + padding + 1] = next_header;
-
-	authenticated_of(&a, c, packet, c->sequence);
-	if (sealer_seal(c->out.sealer, a.head, iv, text, text_size, a.tail, text + text_size) != 0)
-		return 0;
-	return payload_offset(c) + text_size + c->measures.icv;
+		text[p.size + i] = (uint8_t)(i + 1);
+	text[p.size + padding] = (uint8_t)padding;
+	text[p.size + padding + 1] = p.next_header;
+	return work_of(c, packet, text_size, c->sequence, a);
 }
 
-enum esp_reason packet_open(struct child *c, uint8_t *packet, size_t size, uint64_t sequence)
+struct sealer_packet packet_sealed(const struct child *c, uint8_t *packet, size_t size,
+	uint64_t sequence, struct authenticated *a)
 {
-	size_t text_size = size - payload_offset(c) - c->measures.icv;
-	uint8_t *text = packet + payload_offset(c);
-	struct authenticated a;
+	return work_of(c, packet, size - payload_offset(c) - c->measures.icv, sequence, a);
+}
 
-	authenticated_of(&a, c, packet, sequence);
-	if (sealer_open(c->in.sealer, a.head, packet + ESP_HEADER_BYTES, text, text_size, a.tail,
-		    text + text_size) != 0)
-		return ESP_REASON_INTEGRITY;
-	return ESP_REASON_NONE;
+size_t packet_size(const struct child *c, const struct sealer_packet *work)
+{
+	return payload_offset(c) + work->text_size + c->measures.icv;
+}
+
+bool packet_seal(const struct esp *esp, struct child *c, const struct sealer_packet *w)
+{
+	write_random_ivs(esp, c, w, 1);
+	return sealer_seal(c->out.sealer, w->aad, w->iv, w->text, w->text_size, w->tail, w->icv) ==
+		0;
+}
+
+void packet_seal_many(
+	const struct esp *esp, struct child *c, struct sealer_packet *work, size_t count)
+{
+	write_random_ivs(esp, c, work, count);
+	sealer_seal_many(c->out.sealer, work, count);
+}
+
+bool packet_open(struct child *c, const struct sealer_packet *w)
+{
+	return sealer_open(c->in.sealer, w->aad, w->iv, w->text, w->text_size, w->tail, w->icv) ==
+		0;
 }
 
 enum esp_reason packet_unpad(const struct child *c, const uint8_t *packet, size_t size,

@@ -3,6 +3,7 @@
 #include "host/ciphers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <uv.h>
 
 #include "wire/ikev2.h"
@@ -23,6 +24,17 @@ static const struct family {
 	{ "AES-GMAC", { ENCR_NULL_AES_GMAC, 128, INTEG_NONE }, { ENCR_NULL_AES_GMAC } },
 	{ "ChaCha20-Poly1305", { ENCR_CHACHA20_POLY1305, 0, INTEG_NONE },
 		{ ENCR_CHACHA20_POLY1305 } },
+};
+
+/* What may be quicker for many packets at once than for each. */
+static const struct family gathered[] = {
+	{ "AES-CBC with HMAC-SHA2-256", { ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_256_128 },
+		{ ENCR_AES_CBC } },
+	{ "AES-CTR with HMAC-SHA2-256", { ENCR_AES_CTR, 128, INTEG_HMAC_SHA2_256_128 },
+		{ ENCR_AES_CTR } },
+	{ "HMAC-SHA2-256", { ENCR_NULL, 0, INTEG_HMAC_SHA2_256_128 }, { ENCR_NULL } },
+	{ "AES-CCM", { ENCR_AES_CCM_16, 128, INTEG_NONE },
+		{ ENCR_AES_CCM_16, ENCR_AES_CCM_12, ENCR_AES_CCM_8 } },
 };
 
 /* Nanoseconds for a packet; 0: it couldn't be measured. */
@@ -82,8 +94,66 @@ static void choose(struct crypto *c, struct log *log, const struct family *f)
 		cipher_backend_name(best), (unsigned long long)took[best], PACKET_BYTES, others);
 }
 
+/* Packets as ESP has them in memory: header, IV, text, ICV. */
+struct batch {
+	uint8_t memory[SEALER_MANY][PACKET_BYTES + 64];
+	struct sealer_packet packets[SEALER_MANY];
+};
+
+static uint64_t measure_many(struct crypto *c, const struct seal_suite *suite, struct batch *b)
+{
+	const uint8_t key[128] = { 0 };
+	size_t iv = suite_iv_bytes(suite), size = PACKET_BYTES / 16 * 16;
+	struct sealer *s = sealer_new(c, suite, BYTES(key, suite_encr_key_bytes(suite)),
+		BYTES(key, suite_integ_key_bytes(suite)));
+	uint64_t best = UINT64_MAX;
+
+	for (size_t i = 0; i < SEALER_MANY; i++)
+		b->packets[i] = (struct sealer_packet){ .aad = BYTES(b->memory[i], 8),
+			.iv = b->memory[i] + 8,
+			.text = b->memory[i] + 8 + iv,
+			.text_size = size,
+			.icv = b->memory[i] + 8 + iv + size };
+	for (int round = 0; s && round < ROUNDS; round++) {
+		uint64_t begin = uv_hrtime(), took;
+		int failed = 0;
+
+		sealer_seal_many(s, b->packets, SEALER_MANY);
+		took = uv_hrtime() - begin;
+		for (size_t i = 0; i < SEALER_MANY; i++)
+			failed |= b->packets[i].result;
+		if (!failed && took < best)
+			best = took;
+	}
+	sealer_free(s);
+	return best == UINT64_MAX ? 0 : best / SEALER_MANY + 1;
+}
+
+static void choose_many(struct crypto *c, struct log *log, const struct family *f, struct batch *b)
+{
+	struct seal_suite suite = f->suite;
+	uint64_t one = measure_many(c, &suite, b), many;
+
+	if (!cipher_many_use(c, &suite, true))
+		return;
+	many = measure_many(c, &suite, b);
+	for (size_t i = 0; i < COUNT_OF(f->encrs) && f->encrs[i]; i++) {
+		suite.encr = f->encrs[i];
+		(void)cipher_many_use(c, &suite, many && many < one);
+	}
+	log_text(log, "DMN", 1,
+		"%s: %llu ns for %d octets one by one, %llu for %d packets at once: %s", f->name,
+		(unsigned long long)one, PACKET_BYTES, (unsigned long long)many, SEALER_MANY,
+		many && many < one ? "packets are gathered" : "one by one");
+}
+
 void ciphers_choose(struct crypto *c, struct log *log)
 {
+	struct batch *b = calloc(1, sizeof(*b));
+
 	for (size_t i = 0; i < COUNT_OF(families); i++)
 		choose(c, log, &families[i]);
+	for (size_t i = 0; b && i < COUNT_OF(gathered); i++)
+		choose_many(c, log, &gathered[i], b);
+	free(b);
 }

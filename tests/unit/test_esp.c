@@ -181,6 +181,92 @@ static void a_batch_is_of_many_sas(void **state)
 	world_free(w);
 }
 
+#define CROWD 80 /* more than are sealed together */
+
+static struct esp_out crowd_out(uint8_t (*memory)[512], size_t i)
+{
+	return (struct esp_out){ .memory = memory[i], .memory_size = sizeof(memory[i]) };
+}
+
+/* Many packets, sealed and opened together where that is quicker: of them some come altered, some twice. */
+static void crowd_crosses(struct seal_suite suite, bool esn)
+{
+	static uint8_t plain[CROWD][128], memory[2][CROWD][512];
+	struct child_spec spec = spec_of(suite, CHILD_TUNNEL, 4, 4);
+	struct esp_packet packets[CROWD] = { 0 };
+	struct esp_out sealed[CROWD], opened[CROWD];
+	struct esp_in in[CROWD];
+	struct world *w;
+
+	spec.esn = esn;
+	w = world_new(&spec);
+	for (size_t i = 0; i < CROWD; i++) {
+		packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_UDP, 28 + i);
+		packets[i].data = BYTES(memcpy(plain[i], w->packet, 28 + i), 28 + i);
+		sealed[i] = crowd_out(memory[0], i);
+		opened[i] = crowd_out(memory[1], i);
+	}
+	assert_int_equal(
+		esp_outbound(w->a, w->now, packets, CROWD, sealed, CROWD, &w->used), CROWD);
+	for (size_t i = 0; i < CROWD; i++) {
+		assert_int_equal(sealed[i].verdict, ESP_SEND);
+		if (i % 16 == 3)
+			sealed[i].memory[sealed[i].packet.size - 1] ^= 1;
+		in[i] = (struct esp_in){ .packet = sealed[i % 16 == 5 ? i - 1 : i].packet,
+			.path = w->spec_b.path };
+	}
+	esp_inbound(w->b, w->now, in, CROWD, opened);
+	for (size_t i = 0; i < CROWD; i++) {
+		assert_int_equal(
+			opened[i].verdict, i % 16 == 3 || i % 16 == 5 ? ESP_DROP : ESP_DELIVER);
+		if (i % 16 == 3)
+			assert_int_equal(opened[i].reason, ESP_REASON_INTEGRITY);
+		else if (i % 16 == 5)
+			assert_int_equal(opened[i].reason, ESP_REASON_REPLAY);
+		else
+			assert_memory_equal(opened[i].packet.data, plain[i], 28 + i);
+	}
+	assert_int_equal(esp_drops(w->b, ESP_REASON_INTEGRITY), CROWD / 16);
+	assert_int_equal(esp_drops(w->b, ESP_REASON_REPLAY), CROWD / 16);
+	world_free(w);
+}
+
+static void a_crowd_crosses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(suites); i++) {
+		crowd_crosses(suites[i], false);
+		crowd_crosses(suites[i], true);
+	}
+}
+
+/* A limit ends within what is opened together. */
+static void a_limit_ends_within_a_crowd(void **state)
+{
+	static uint8_t memory[2][CROWD][512];
+	struct child_spec spec = spec_of(CBC, CHILD_TUNNEL, 4, 4);
+	struct esp_packet packets[CROWD] = { 0 };
+	struct esp_out sealed[CROWD], opened[CROWD];
+	struct esp_in in[CROWD];
+	struct world *w = world_new(&spec);
+
+	(void)state;
+	world_child(w->b)->spec.hard_packets = 20;
+	packet_make(w, "10.1.0.1", "10.2.0.1", PROTOCOL_UDP, 60);
+	for (size_t i = 0; i < CROWD; i++) {
+		packets[i].data = BYTES(w->packet, 60);
+		sealed[i] = crowd_out(memory[0], i);
+		opened[i] = crowd_out(memory[1], i);
+	}
+	esp_outbound(w->a, w->now, packets, CROWD, sealed, CROWD, &w->used);
+	for (size_t i = 0; i < CROWD; i++)
+		in[i] = (struct esp_in){ .packet = sealed[i].packet, .path = w->spec_b.path };
+	esp_inbound(w->b, w->now, in, CROWD, opened);
+	for (size_t i = 0; i < CROWD; i++)
+		assert_int_equal(opened[i].reason, i < 20 ? ESP_REASON_NONE : ESP_REASON_EXHAUSTED);
+	world_free(w);
+}
+
 /* RFC 7634 appendix A: an ESP packet with ChaCha20-Poly1305. */
 static void chacha_packet_of_rfc_7634(void **state)
 {
@@ -413,6 +499,8 @@ int main(void)
 		cmocka_unit_test(a_flipped_bit_or_a_missing_octet_is_dropped),
 		cmocka_unit_test(what_may_be_is_opened_where_it_lies),
 		cmocka_unit_test(a_batch_is_of_many_sas),
+		cmocka_unit_test(a_crowd_crosses),
+		cmocka_unit_test(a_limit_ends_within_a_crowd),
 		cmocka_unit_test(chacha_packet_of_rfc_7634),
 		cmocka_unit_test(a_null_packet_is_laid_out_as_drawn),
 		cmocka_unit_test(sequence_numbers_end_and_are_never_reused),

@@ -364,11 +364,13 @@ static void tfc_padding_hides_the_length(void **state)
 static struct esp_out *receive_sealed(struct world *w, struct bytes payload, uint8_t next_header)
 {
 	struct child *c = world_child(w->a);
-	size_t size;
+	struct authenticated a;
+	struct sealer_packet work;
 
 	memcpy(w->out[0].memory + payload_offset(c), payload.data, payload.size);
-	size = packet_seal(w->a, c, w->out[0].memory, payload.size, next_header);
-	return world_receive_bytes(w, BYTES(w->out[0].memory, size), 0);
+	work = packet_close(c, w->out[0].memory, (struct inner){ payload.size, next_header }, &a);
+	assert_true(packet_seal(w->a, c, &work));
+	return world_receive_bytes(w, BYTES(w->out[0].memory, packet_size(c, &work)), 0);
 }
 
 static void authenticated_nonsense_is_dropped_with_a_reason(void **state)

@@ -439,9 +439,144 @@ static bool mb_is_there(void)
 	return is;
 }
 
+/* Many packets at once. */
+
+static const struct seal_suite many_suites[] = {
+	{ ENCR_AES_CBC, 128, INTEG_HMAC_SHA1_96 },
+	{ ENCR_AES_CBC, 192, INTEG_HMAC_SHA2_384_192 },
+	{ ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_256_128 },
+	{ ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_512_256 },
+	{ ENCR_AES_CTR, 128, INTEG_HMAC_SHA1_96 },
+	{ ENCR_AES_CTR, 192, INTEG_HMAC_SHA2_256_128 },
+	{ ENCR_AES_CTR, 256, INTEG_HMAC_SHA2_512_256 },
+	{ ENCR_NULL, 0, INTEG_HMAC_SHA1_96 },
+	{ ENCR_NULL, 0, INTEG_HMAC_SHA2_256_128 },
+	{ ENCR_AES_CCM_8, 128, INTEG_NONE },
+	{ ENCR_AES_CCM_12, 256, INTEG_NONE },
+	{ ENCR_AES_CCM_16, 128, INTEG_NONE },
+	{ ENCR_AES_CCM_16, 256, INTEG_NONE },
+};
+
+#define LONGEST 1600
+#define TAILED  4 /* octets of an extended sequence number */
+
+/* ESP packets as they lie in memory: header, IV, text, ICV. */
+struct batch {
+	uint8_t memory[SEALER_MANY][LONGEST + 128];
+	uint8_t heads[SEALER_MANY][12], tails[SEALER_MANY][TAILED];
+	struct sealer_packet packets[SEALER_MANY];
+};
+
+static void batch_make(struct batch *b, const struct seal_suite *suite, bool esn, uint64_t seed)
+{
+	size_t iv = suite_iv_bytes(suite);
+	bool aead = encr_is_aead(suite->encr);
+
+	for (size_t i = 0; i < SEALER_MANY; i++) {
+		uint8_t *memory = b->memory[i];
+		size_t size = 16 * (1 + (seed * 7 + i * 13) % (LONGEST / 16));
+
+		seed_fill(&seed, memory, sizeof(b->memory[i]));
+		seed_fill(&seed, b->tails[i], TAILED);
+		memcpy(b->heads[i], memory, 4);
+		seed_fill(&seed, b->heads[i] + 4, 8);
+		b->packets[i] = (struct sealer_packet){ .aad = BYTES(memory, 8),
+			.iv = memory + 8,
+			.text = memory + 8 + iv,
+			.text_size = size,
+			.icv = memory + 8 + iv + size,
+			.result = 1 };
+		if (esn && aead)
+			b->packets[i].aad = BYTES(b->heads[i], 12);
+		else if (esn)
+			b->packets[i].tail = BYTES(b->tails[i], TAILED);
+	}
+}
+
+/* Sealed at once they are what OpenSSL makes of each, and of those that come altered each alone is refused. */
+static void check_many(const struct seal_suite *suite, struct sealer *many, struct sealer *one,
+	bool esn, size_t count)
+{
+	struct batch *b = malloc(sizeof(*b)), *clear = malloc(sizeof(*b));
+	static const uint8_t zeros[LONGEST];
+
+	batch_make(b, suite, esn, count);
+	batch_make(clear, suite, esn, count);
+	sealer_seal_many(many, b->packets, count);
+	for (size_t i = 0; i < count; i++) {
+		struct sealer_packet *p = &clear->packets[i];
+
+		assert_int_equal(b->packets[i].result, 0);
+		assert_int_equal(
+			sealer_seal(one, p->aad, p->iv, p->text, p->text_size, p->tail, p->icv), 0);
+		assert_memory_equal(b->memory[i], clear->memory[i], sizeof(b->memory[i]));
+	}
+	batch_make(clear, suite, esn, count);
+	for (size_t i = 0; i < count; i += 3)
+		b->memory[i][(size_t)(b->packets[i].text - b->memory[i]) + i % 16] ^= 1;
+	sealer_open_many(many, b->packets, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct sealer_packet *p = &b->packets[i], *c = &clear->packets[i];
+
+		assert_int_equal(p->result, i % 3 ? 0 : -EBADMSG);
+		if (i % 3)
+			assert_memory_equal(p->text, c->text, p->text_size);
+		else if (sealer_gathers(many) && count >= 8)
+			assert_memory_equal(p->text, zeros, p->text_size);
+	}
+	free(b);
+	free(clear);
+}
+
+static void many_at_once_are_each_alone(void **state)
+{
+	struct crypto *openssl = crypto_new(NULL);
+
+	for (size_t i = 0; i < COUNT_OF(many_suites); i++) {
+		const struct seal_suite *suite = &many_suites[i];
+		struct sealer *one = sealer_seeded(openssl, suite, SEED), *many;
+
+		assert_true(cipher_many_use(*state, suite, true));
+		many = sealer_seeded(*state, suite, SEED);
+		assert_true(sealer_gathers(many));
+		assert_false(sealer_gathers(one));
+		for (size_t count = 1; count <= SEALER_MANY; count += count < 7 ? 3 : 5) {
+			check_many(suite, many, one, false, count);
+			check_many(suite, many, one, true, count);
+			check_many(suite, one, many, true, count);
+		}
+		sealer_free(one);
+		sealer_free(many);
+		assert_true(cipher_many_use(*state, suite, false));
+		many = sealer_seeded(*state, suite, SEED);
+		assert_false(sealer_gathers(many));
+		sealer_free(many);
+	}
+	crypto_free(openssl);
+}
+
+/* What it hasn't goes on one by one. */
+static void not_all_can_be_gathered(void **state)
+{
+	static const struct seal_suite others[] = { { ENCR_AES_GCM_16, 128, INTEG_NONE },
+		{ ENCR_AES_CCM_16, 192, INTEG_NONE }, { ENCR_AES_CBC, 128, INTEG_AES_CMAC_96 },
+		{ ENCR_3DES, 0, INTEG_HMAC_SHA1_96 } };
+	struct seal_suite cbc = { ENCR_AES_CBC, 128, INTEG_HMAC_SHA1_96 };
+	struct sealer *s;
+
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_false(cipher_many_use(*state, &others[i], true));
+	assert_true(cipher_many_use(*state, &cbc, true));
+	s = sealer_seeded(*state, &others[2], SEED);
+	assert_false(sealer_gathers(s));
+	sealer_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest more[] = {
+		cmocka_unit_test(many_at_once_are_each_alone),
+		cmocka_unit_test(not_all_can_be_gathered),
 		cmocka_unit_test(all_backends_make_the_same_octets),
 		cmocka_unit_test(sealers_stay_with_their_backend),
 	};
