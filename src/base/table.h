@@ -11,7 +11,7 @@ struct table;
 struct table *table_new(const uint8_t seed[16]);
 void table_free(struct table *t); /* frees the table, not what it points to */
 
-/* Keys are copied, at most 48 octets (asserted). Returns 0, -EEXIST or -ENOMEM. */
+/* Keys are copied, at most 60 octets (asserted). Returns 0, -EEXIST or -ENOMEM. */
 int table_put(struct table *t, struct bytes key, void *value);
 void *table_find(const struct table *t, struct bytes key); /* NULL where absent */
 void *table_take(struct table *t, struct bytes key);       /* removes and returns */

@@ -172,7 +172,7 @@ const struct schema_key conf_schema[] = {
 	DONE(CHILD, "set_mark_in", TEXT, "0/0x00000000",
 		"mark that decrypted packets get: VALUE/MASK or %same; kernel only"),
 	DONE(CHILD, "set_mark_out", TEXT, "0/0x00000000",
-		"mark that encrypted packets get: VALUE/MASK or %same; kernel only"),
+		"mark that encrypted packets get in place of ternd's own: VALUE/MASK or %same; no routes are installed then; kernel only"),
 	DONE(CHILD, "if_id_in", TEXT, "0",
 		"ID of the XFRM interface that decrypted packets come from: a number, %unique or %unique-dir; 0: as the connection has it; kernel only"),
 	DONE(CHILD, "if_id_out", TEXT, "0",

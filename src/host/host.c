@@ -169,12 +169,13 @@ static void refuse(struct host *h, const struct child_spec *spec, const char *re
 }
 
 /* Who chooses packets by marks or by an interface of their own routes them there: with ours, those that
- * aren't meant would end in our device. */
+ * aren't meant would end in our device. So would encrypted ones with another mark than ours in place. */
 static bool wants_routes(const struct ike_operation *o)
 {
 	const struct child_marks *m = &o->spec->marks;
 
-	return (!o->config || o->config->install_policies) && !m->out.mask && !m->if_id_out;
+	return (!o->config || o->config->install_policies) && !m->out.mask && !m->set_out.mask &&
+		!m->if_id_out;
 }
 
 /* Routes come with the inbound SA or a trap and go with both SAs or the trap: in between, what finds

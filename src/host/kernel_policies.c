@@ -140,8 +140,8 @@ static int use_begin(
 	return failed;
 }
 
-/* What is forwarded into the tunnel has no SA yet. It comes behind one that wants an SA of the same packets,
- * as where one tunnel leads into another. */
+/* What is forwarded into the tunnel has no SA yet. It comes behind all that want an SA, also of fewer packets: what
+ * one tunnel brings for another is that one's; and before what is to be dropped. */
 static int use_forward_out(
 	struct kernel_plane *k, struct policy_use **uses, const struct xfrm_policy_wanted *out)
 {
@@ -149,7 +149,7 @@ static int use_forward_out(
 
 	forward.direction = XFRM_POLICY_FWD;
 	forward.optional = true;
-	forward.priority = xfrm_policy_priority(out) + 1;
+	forward.priority = xfrm_policy_priority(out) + XFRM_PRIORITY_SPAN / 2;
 	return use_begin(k, uses, &forward);
 }
 
