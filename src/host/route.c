@@ -307,6 +307,16 @@ uint64_t route_owner(const struct child_spec *spec)
 	return spec->child_id ? spec->child_id : OWNER_TRAP | spec->reqid;
 }
 
+/* What an owner had stays until what it is to have is there. */
+static void set_aside(struct routes *r, uint64_t owner)
+{
+	for (struct route_use *use = r->uses; use; use = use->next) {
+		if (use->owner == owner)
+			use->owner = OWNER_NONE;
+	}
+	port_rules_rename(r->ports, owner, OWNER_NONE);
+}
+
 int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, char *problem,
 	size_t problem_size)
 {
@@ -314,11 +324,7 @@ int routes_add(struct routes *r, uint64_t owner, const struct child_spec *spec, 
 
 	if (!r->options.install)
 		return 0;
-	for (struct route_use *use = r->uses; use; use = use->next) {
-		if (use->owner == owner)
-			use->owner = OWNER_NONE;
-	}
-	port_rules_rename(r->ports, owner, OWNER_NONE);
+	set_aside(r, owner);
 	failed = use_all(r, owner, spec);
 	routes_remove(r, OWNER_NONE);
 	if (failed == 0)
@@ -367,13 +373,14 @@ int routes_shunt(struct routes *r, const struct child_spec *spec, bool exact, ch
 	uint64_t owner = route_owner(spec);
 	int count, failed;
 
-	routes_remove(r, owner);
 	if (!r->options.install || (!exact && spec->mode == CHILD_DROP))
 		return 0;
+	set_aside(r, owner);
 	count = shunt_rules_of(spec, &r->options, rules, problem, problem_size);
+	failed = count < 0 ? 0 : use_rules(r, owner, rules, count);
+	routes_remove(r, OWNER_NONE);
 	if (count < 0)
 		return exact ? count : 0;
-	failed = use_rules(r, owner, rules, count);
 	if (failed) {
 		routes_remove(r, owner);
 		snprintf(

@@ -156,7 +156,7 @@ static void initiate(struct ike_engine *e, const struct ike_command *command)
 	}
 	for (size_t i = 0; i < c->child_count; i++)
 		wanted += !mode_is_shunt(c->children[i].mode);
-	expect(e, command->id, wanted);
+	expect(e, command->id, wanted ? wanted : (uint32_t)c->child_count);
 	for (size_t i = 0; i < c->child_count; i++)
 		if (!wanted || !mode_is_shunt(c->children[i].mode))
 			bring_up(e, c, &c->children[i], command->id);

@@ -70,6 +70,18 @@ static void nobody_is_asked_for_a_shunt(void **state)
 	story_end(&s);
 }
 
+static void a_connection_of_shunts_alone_has_nothing_to_bring_up(void **state)
+{
+	struct story_config c = { .alice_child = "mode = pass" };
+	struct story s = story_begin(SEED, &c, NULL);
+
+	(void)state;
+	host_initiate_ike(s.alice, "net");
+	STORY_EQUAL(s, s.alice->done_failed, 1);
+	STORY_EQUAL(s, s.w->packets_sent, 0);
+	story_end(&s);
+}
+
 static void a_peer_gets_no_child_of_a_shunt(void **state)
 {
 	struct story_config c = { .bob_child = "mode = pass" };
@@ -108,6 +120,7 @@ int main(void)
 		cmocka_unit_test(what_is_dropped_goes_through_no_tunnel),
 		cmocka_unit_test(without_a_priority_tunnels_come_before_what_is_dropped),
 		cmocka_unit_test(nobody_is_asked_for_a_shunt),
+		cmocka_unit_test(a_connection_of_shunts_alone_has_nothing_to_bring_up),
 		cmocka_unit_test(a_peer_gets_no_child_of_a_shunt),
 		cmocka_unit_test(a_reload_makes_a_trap_of_a_shunt_and_lifts_it),
 	};
