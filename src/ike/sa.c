@@ -15,6 +15,7 @@
 #include "ike/supervise.h"
 #include "ike/sweep.h"
 #include "ike/ticket.h"
+#include "ike/twins.h"
 #include "ike/unique.h"
 #include "ike/v2/configuration.h"
 #include "ike/v2/keys.h"
@@ -320,9 +321,9 @@ void sa_established(struct ike_sa *sa)
 
 	sa->state = IKE_ESTABLISHED;
 	sa->established_at = sa->last_heard = sa->engine->now;
-	if (!sa->line_spi)
-		sa->line_spi = sa->spi_i;
 	peers_enter(sa);
+	if (!sa->line_spi)
+		sa->line_spi = twins_line(sa);
 	sa->rekey_at = sa_jittered(sa, c->rekey_time_s, c->rand_time_s);
 	timer_set(&sa->engine->timers, &sa->rekey_timer, sa->rekey_at);
 	sa->over_at = c->rekey_time_s

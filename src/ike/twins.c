@@ -190,6 +190,19 @@ void twins_check(struct ike_sa *sa)
 	}
 }
 
+/* Who sets up another soon after the first, as by authenticating again, replaces that with it, though its twin
+ * may not be judged yet: what wins against the one is to win against the other. Both ends see it so. */
+uint64_t twins_line(struct ike_sa *sa)
+{
+	for (struct ike_sa *other = peers_next(sa, NULL); other; other = peers_next(sa, other))
+		if (other->line_spi && other->original_initiator == sa->original_initiator &&
+			sa->begun_at < other->authenticated_at + PEER_LIMIT_NS &&
+			strcmp(sa_name(sa), sa_name(other)) == 0)
+			return other->line_spi;
+
+	return sa->spi_i;
+}
+
 bool twins_undecided(const struct ike_sa *sa)
 {
 	if (!sa->peer || sa->engine->now > sa->established_at + UNDECIDED_NS)

@@ -8,6 +8,9 @@
 /* The SA has nothing under way: whether it or its twin is to go now. */
 void twins_check(struct ike_sa *sa);
 
+/* The line of an IKE SA that has just been authenticated. */
+uint64_t twins_line(struct ike_sa *sa);
+
 /* The children of `loser` have stopped sending, as those of `survivor` do it for them: `loser` is deleted
  * when what is under way has arrived. */
 void twins_end(struct ike_sa *loser, struct ike_sa *survivor, const char *why);
