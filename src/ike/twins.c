@@ -127,13 +127,17 @@ void twins_end(struct ike_sa *loser, struct ike_sa *survivor, const char *why)
 }
 
 /* A peer that doesn't know the rule leaves its own for us to delete: not before it has had time to; nor
- * before one that has set up its own in the place of ours, which we can't see, has deleted ours. */
+ * before one that has set up its own in the place of ours, which we can't see, has deleted ours: which it does
+ * when its own has all children. */
 static bool left_to_us(struct ike_sa *loser, const struct ike_sa *survivor)
 {
 	ike_time both = loser->established_at > survivor->established_at ? loser->established_at
 									 : survivor->established_at;
-	ike_time at = both + PEER_LIMIT_NS;
+	ike_time at;
 
+	for (const struct child_sa *c = loser->children; c; c = c->next)
+		both = c->installed_at > both ? c->installed_at : both;
+	at = both + PEER_LIMIT_NS;
 	if (survivor->renewed)
 		at += loser->engine->options.child_kept_ns;
 	if (loser->original_initiator || loser->engine->now >= at)
