@@ -12,6 +12,7 @@
 
 #include "base/fellows.h"
 #include "esp/internal.h"
+#include "wire/prefix.h"
 
 #define PORT_BITS 16
 #define KEY_BYTES (6 + 1 + 2 * 16 + 2 * 2)
@@ -219,13 +220,6 @@ static void entry_unfile(struct spd *spd, struct spd_entry *e)
 	fellows_remove(spd->by_key, entry_key(e, octets), &e->same);
 }
 
-/* No packet is of two families or of two protocols. */
-static bool pair_takes_nothing(const struct selector *local, const struct selector *remote)
-{
-	return local->family != remote->family ||
-		(local->protocol && remote->protocol && local->protocol != remote->protocol);
-}
-
 static int pair_add(struct spd *spd, struct spd_rules *rules, struct policy *policy,
 	const struct selector *local, const struct selector *remote)
 {
@@ -254,7 +248,7 @@ int spd_add(struct spd *spd, struct spd_rules *rules, struct policy *policy,
 	spd->with_priority += with_priority;
 	for (size_t i = 0; i < local->count; i++)
 		for (size_t j = 0; j < remote->count; j++)
-			if (!pair_takes_nothing(&local->list[i], &remote->list[j]) &&
+			if (selectors_agree(&local->list[i], &remote->list[j]) &&
 				pair_add(spd, rules, policy, &local->list[i], &remote->list[j]) <
 					0) {
 				spd_remove(spd, rules);

@@ -70,7 +70,7 @@ static struct netlink_ports ports_of(const struct selector *s)
 	return (struct netlink_ports){ s->port_first, s->port_last };
 }
 
-static bool has_ports(uint8_t protocol)
+bool port_rule_has_ports(uint8_t protocol)
 {
 	return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132;
 }
@@ -83,7 +83,7 @@ static struct netlink_rule rule_of(const struct port_rules *r, const struct sele
 
 	rule.family = remote->family;
 	rule.protocol = local->protocol ? local->protocol : remote->protocol;
-	if (has_ports(rule.protocol)) {
+	if (port_rule_has_ports(rule.protocol)) {
 		rule.source = ports_of(local);
 		if (!any_port)
 			rule.destination = ports_of(remote);

@@ -10,6 +10,9 @@ struct port_rules;
 struct port_rules *port_rules_new(struct netlink *n, const struct netlink_rule *like);
 void port_rules_free(struct port_rules *r); /* takes them out of the kernel */
 
+/* Whether a rule can name ports of the protocol. */
+bool port_rule_has_ports(uint8_t protocol);
+
 /* Whether a spec's packets are told by their protocol and ports, not by their addresses alone. */
 bool port_rules_concern(const struct child_spec *spec);
 

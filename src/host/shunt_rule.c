@@ -9,6 +9,9 @@
 #include <linux/fib_rules.h>
 #include <stdio.h>
 
+#include "host/port_rule.h"
+#include "wire/prefix.h"
+
 /* Places around the rule of our table. */
 enum { BEFORE = -1, BEHIND = 1, LANDING = 2 };
 
@@ -18,11 +21,6 @@ struct rules {
 	const char *problem;
 };
 
-static bool protocol_shows_ports(uint8_t protocol)
-{
-	return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132;
-}
-
 /* Rules have ports from 1 to 65534. */
 static bool ports_of(const struct selector *s, struct netlink_ports *ret_ports)
 {
@@ -30,8 +28,8 @@ static bool ports_of(const struct selector *s, struct netlink_ports *ret_ports)
 	if (!s->protocol || (s->port_first == 0 && s->port_last == UINT16_MAX))
 		return true;
 	*ret_ports = (struct netlink_ports){ s->port_first, s->port_last };
-	return protocol_shows_ports(s->protocol) && s->port_first &&
-		s->port_first <= s->port_last && s->port_last != UINT16_MAX;
+	return port_rule_has_ports(s->protocol) && s->port_first && s->port_first <= s->port_last &&
+		s->port_last != UINT16_MAX;
 }
 
 static int add(struct rules *r, const struct netlink_rule *rule)
@@ -104,8 +102,7 @@ static int add_all(struct rules *r, const struct child_spec *spec, const struct 
 		for (size_t j = 0; j < spec->remote.count && !failed; j++) {
 			const struct selector *a = &spec->local.list[i], *b = &spec->remote.list[j];
 
-			if (a->family == b->family &&
-				(!a->protocol || !b->protocol || a->protocol == b->protocol))
+			if (selectors_agree(a, b))
 				failed = add_pair(r, &like, a, b);
 		}
 	}

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "wire/prefix.h"
+
 void selectors_add_address(struct selectors *to, const struct address *a)
 {
 	if (a->family && to->count < SELECTORS_MAX)
@@ -58,7 +60,7 @@ static bool ports_intersect(
 static bool selector_intersect(
 	const struct selector *a, const struct selector *b, struct selector *out)
 {
-	if (a->family != b->family || (a->protocol && b->protocol && a->protocol != b->protocol))
+	if (!selectors_agree(a, b))
 		return false;
 
 	*out = (struct selector){ .family = a->family,

@@ -66,6 +66,12 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b)
 	return a->bits == b->bits && address_equal(&a->address, &b->address);
 }
 
+bool selectors_agree(const struct selector *a, const struct selector *b)
+{
+	return a->family == b->family &&
+		(!a->protocol || !b->protocol || a->protocol == b->protocol);
+}
+
 bool selectors_cover(const struct selectors *selectors, const struct address *a)
 {
 	for (size_t i = 0; i < selectors->count; i++) {

@@ -19,5 +19,8 @@ size_t prefixes_of_range(const struct address *first, const struct address *last
 
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
 
-/* Whether the selector has the address, whatever its protocol and ports. */
+/* Whether a packet can be of both, one at each end: their families and protocols agree. */
+bool selectors_agree(const struct selector *a, const struct selector *b);
+
+/* Whether one of the selectors has the address, whatever its protocol and ports. */
 bool selectors_cover(const struct selectors *selectors, const struct address *a);

@@ -124,12 +124,6 @@ static int pair_of(const struct selector *source, const struct selector *destina
 	return count > room ? -E2BIG : (int)count;
 }
 
-static bool pair_fits(const struct selector *a, const struct selector *b)
-{
-	return a->family == b->family &&
-		(!a->protocol || !b->protocol || a->protocol == b->protocol);
-}
-
 int xfrm_selectors_of(const struct selectors *source, const struct selectors *destination,
 	struct xfrm_selector *out, size_t max)
 {
@@ -138,7 +132,8 @@ int xfrm_selectors_of(const struct selectors *source, const struct selectors *de
 	for (size_t i = 0; i < source->count; i++)
 		for (size_t j = 0; j < destination->count; j++) {
 			const struct selector *a = &source->list[i], *b = &destination->list[j];
-			int got = pair_fits(a, b) ? pair_of(a, b, out + count, max - count) : 0;
+			int got =
+				selectors_agree(a, b) ? pair_of(a, b, out + count, max - count) : 0;
 
 			if (got < 0)
 				return got;
