@@ -2,6 +2,7 @@
  * the number, unpad, and see that what came out is what the SA was made for. RFC 4303 §3.4, RFC
  * 4301 §5.2. */
 #include "esp/internal.h"
+#include "wire/prefix.h"
 
 #define HOPS        64
 #define IPV4_DF     0x4000
@@ -162,7 +163,7 @@ static enum esp_reason inbound_tunnel(struct inbound *x)
  */
 static struct address end_address(const struct address *path, const struct selectors *s)
 {
-	if (selectors_have(s, path) || s->count == 0 ||
+	if (selectors_cover(s, path) || s->count == 0 ||
 		!address_equal(&s->list[0].first, &s->list[0].last) ||
 		s->list[0].family != path->family)
 		return *path;

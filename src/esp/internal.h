@@ -200,7 +200,6 @@ uint32_t pair_narrowness_max(uint8_t local_prefix, uint8_t remote_prefix);
 /* Whether a packet that `source` selectors may send to `destination` ones is this one. */
 bool selectors_fit(const struct selectors *source, const struct selectors *destination,
 	const struct flow *flow);
-bool selectors_have(const struct selectors *s, const struct address *a);
 
 /* trap.c */
 

@@ -87,15 +87,6 @@ bool selectors_fit(const struct selectors *source, const struct selectors *desti
 	return i < source->count && j < destination->count;
 }
 
-bool selectors_have(const struct selectors *s, const struct address *a)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		if (address_fits(&s->list[i], a))
-			return true;
-	}
-	return false;
-}
-
 static uint32_t policy_priority(const struct policy *p)
 {
 	return p->active      ? p->active->spec.priority

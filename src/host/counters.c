@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/counter.h"
 #include "host/host.h"
 
 #define COUNTERS_MAX     160
@@ -60,11 +59,11 @@ static void put_data_plane(struct counters *c, struct host *h)
 
 static void add_losses(struct datagram_losses *sum, const struct datagram_socket *s)
 {
-	sum->send_full += counter_read(&s->losses.send_full);
-	sum->send_too_big += counter_read(&s->losses.send_too_big);
-	sum->send_failed += counter_read(&s->losses.send_failed);
-	sum->cut += counter_read(&s->losses.cut);
-	sum->neither += counter_read(&s->losses.neither);
+	sum->send_full += s->losses.send_full;
+	sum->send_too_big += s->losses.send_too_big;
+	sum->send_failed += s->losses.send_failed;
+	sum->cut += s->losses.cut;
+	sum->neither += s->losses.neither;
 }
 
 static void put_sockets(struct counters *c, struct host *h)
@@ -117,7 +116,7 @@ static uint64_t device_send_lost(const char *name)
 static void put_device(struct counters *c, struct host *h)
 {
 	put(c, "device", "queue-full", device_send_lost(h->tun.name));
-	put(c, "device", "write-failed", counter_read(&h->tun.write_failed));
+	put(c, "device", "write-failed", h->tun.write_failed);
 }
 
 /* As the kernel calls them, of this network namespace; not every kernel counts. */

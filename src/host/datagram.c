@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/counter.h"
 #include "host/sockaddr.h"
 
 #define CONTROL_BYTES      256
@@ -215,7 +214,7 @@ size_t datagram_receive(struct datagram_socket *s, struct datagram_batch *b,
 			.cut = m->msg_flags & MSG_TRUNC,
 		};
 		if (out[i].cut)
-			counter_add(&s->losses.cut, 1);
+			s->losses.cut++;
 		if (s->raw)
 			out[i].path.remote.port = 0;
 		read_control(m, &out[i]);
@@ -396,7 +395,7 @@ static void count_lost(struct datagram_socket *s, int problem, size_t count)
 		: problem == EMSGSIZE                              ? &s->losses.send_too_big
 								   : &s->losses.send_failed;
 
-	counter_add(losses, count);
+	*losses += count;
 }
 
 /* What nothing below would cut is sent one by one: the path is too narrow for it, which its error then

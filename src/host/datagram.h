@@ -39,8 +39,7 @@ struct datagram_options {
 	void *context;
 };
 
-/* What was lost at a socket, in datagrams. Moved by the thread that reads or writes it, read by any:
- * counter_read(). */
+/* What was lost at a socket, in datagrams. */
 struct datagram_losses {
 	uint64_t send_full;    /* no room in the socket's buffer or the device's queue */
 	uint64_t send_too_big; /* longer than the path takes */

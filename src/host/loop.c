@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "base/counter.h"
 #include "host/config.h"
 
 /* How long the peers have to confirm their deletes when we end. */
@@ -88,7 +87,7 @@ static void on_datagram(
 		break;
 	case UDP_NOTHING:
 		if (!udp_is_keepalive(d->data))
-			counter_add(&s->losses.neither, 1);
+			s->losses.neither++;
 		break;
 	}
 }

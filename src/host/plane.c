@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/counter.h"
 #include "esp/offload.h"
 #include "host/host.h"
 #include "host/sockaddr.h"
@@ -82,7 +81,7 @@ const struct esp *plane_esp(const struct plane *p)
 
 uint64_t plane_unsendable(const struct plane *p)
 {
-	return p ? counter_read(&p->unsendable) : 0;
+	return p ? p->unsendable : 0;
 }
 
 /* Operations. */
@@ -291,7 +290,7 @@ static void send_outputs(struct plane *p, size_t count)
 				.path = o->path, .data = o->packet, .tos = o->tos, .df = o->df
 			};
 		else
-			counter_add(&p->unsendable, 1);
+			p->unsendable++;
 	}
 	if (length)
 		(void)datagram_send(open, run, length);

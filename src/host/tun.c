@@ -14,7 +14,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/counter.h"
 #include "esp/flow.h"
 #include "host/sockaddr.h"
 
@@ -284,6 +283,6 @@ bool tun_write(
 		vectors[count++] = iovec_of(pieces[i]);
 	if (writev(t->fd, vectors, count) >= 0)
 		return true;
-	counter_add(&t->write_failed, piece_count);
+	t->write_failed += piece_count;
 	return false;
 }

@@ -19,7 +19,7 @@ struct tun {
 	char name[IFNAMSIZ];
 	bool has_header; /* false: the kernel says nothing about packets, and takes none to be cut */
 	bool cuts_udp;   /* it takes such of UDP: Linux 6.2 */
-	uint64_t write_failed; /* packets that it didn't take: counter_read() */
+	uint64_t write_failed; /* packets that it didn't take */
 };
 
 /* Makes the device and brings it up. Returns 0, or a negative errno with words for people in
