@@ -132,10 +132,12 @@ static uint64_t measure_many(struct crypto *c, const struct seal_suite *suite, s
 static void choose_many(struct crypto *c, struct log *log, const struct family *f, struct batch *b)
 {
 	struct seal_suite suite = f->suite;
-	uint64_t one = measure_many(c, &suite, b), many;
+	uint64_t one, many;
 
-	if (!cipher_many_use(c, &suite, true))
-		return;
+	if (!cipher_many_use(c, &suite, false))
+		return; /* nothing to choose */
+	one = measure_many(c, &suite, b);
+	(void)cipher_many_use(c, &suite, true);
 	many = measure_many(c, &suite, b);
 	for (size_t i = 0; i < COUNT_OF(f->encrs) && f->encrs[i]; i++) {
 		suite.encr = f->encrs[i];
