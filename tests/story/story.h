@@ -75,6 +75,16 @@ static inline struct story story_established(uint64_t seed, const struct story_c
 	return s;
 }
 
+/* So many packets of each end, one `every` nanoseconds. */
+static inline void story_flows(struct story *s, unsigned count, uint64_t every)
+{
+	for (unsigned i = 0; i < count; i++) {
+		host_packet(s->alice, "10.1.0.5", "10.2.0.7");
+		host_packet(s->bob, "10.2.0.7", "10.1.0.5");
+		world_run(s->w, every);
+	}
+}
+
 static inline void story_end(struct story *s)
 {
 	world_free(s->w);

@@ -144,11 +144,7 @@ static void both_rekey_a_child_and_the_winner_rekeys_it_again(void **state)
 		world_run(s.w, 100 * NS_PER_MS);
 		host_rekey(s.alice, NULL, "net");
 		host_rekey(s.bob, NULL, "net");
-		for (unsigned i = 0; i < 300; i++) {
-			host_packet(s.alice, "10.1.0.5", "10.2.0.7");
-			host_packet(s.bob, "10.2.0.7", "10.1.0.5");
-			world_run(s.w, 50 * NS_PER_MS);
-		}
+		story_flows(&s, 300, 50 * NS_PER_MS);
 		STORY_EQUAL(s, world_lost_packets(s.w), 0);
 		story_up(&s, 1);
 		nothing_else(&s);

@@ -9,11 +9,7 @@
 /* Traffic in both directions, four packets a second. */
 static void flows(struct story *s, unsigned seconds)
 {
-	for (unsigned i = 0; i < 4 * seconds; i++) {
-		host_packet(s->alice, "10.1.0.1", "10.2.0.1");
-		host_packet(s->bob, "10.2.0.1", "10.1.0.1");
-		world_run(s->w, NS_PER_SECOND / 4);
-	}
+	story_flows(s, 4 * seconds, NS_PER_SECOND / 4);
 }
 
 /* One child each, and all packets have arrived. */

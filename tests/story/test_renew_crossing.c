@@ -355,11 +355,7 @@ static void one_of_two_that_is_replaced_at_once_keeps_its_place(void **state)
 		host_reauthenticate(s.bob, "net");
 		world_run(s.w, (42 + seed) * NS_PER_MS);
 		host_reauthenticate(s.alice, "net");
-		for (unsigned i = 0; i < 100; i++) {
-			host_packet(s.alice, "10.1.0.5", "10.2.0.7");
-			host_packet(s.bob, "10.2.0.7", "10.1.0.5");
-			world_run(s.w, 250 * NS_PER_MS);
-		}
+		story_flows(&s, 100, 250 * NS_PER_MS);
 		STORY_EQUAL(s, world_lost_packets(s.w), 0);
 		story_up(&s, 1);
 		story_end(&s);

@@ -42,6 +42,15 @@ static void world_random(void *context, uint8_t *out, size_t size)
 static uint64_t world_seed;
 static const struct random_source world_source = { world_random, &world_seed };
 
+/* Drawn from world_seed. */
+static inline uint32_t roll(uint32_t below)
+{
+	uint8_t octets[4];
+
+	world_random(&world_seed, octets, sizeof(octets));
+	return load_u32(octets) % below;
+}
+
 static inline struct address address_of(const char *text)
 {
 	struct address a;

@@ -5,14 +5,6 @@
 #define REMOTES  6
 #define STEPS    4000
 
-static uint32_t roll(uint32_t below)
-{
-	uint8_t octets[4];
-
-	world_random(&world_seed, octets, sizeof(octets));
-	return load_u32(octets) % below;
-}
-
 static struct address remote_of(uint32_t number)
 {
 	char text[] = "203.0.113.0";

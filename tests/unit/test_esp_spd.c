@@ -5,14 +5,6 @@
 #define ROUNDS   30
 #define PACKETS  1500
 
-static uint32_t roll(uint32_t below)
-{
-	uint8_t octets[4];
-
-	world_random(&world_seed, octets, sizeof(octets));
-	return load_u32(octets) % below;
-}
-
 /* Few values, so that much overlaps. */
 static struct address address_rolled(uint8_t family)
 {
